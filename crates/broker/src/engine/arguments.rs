@@ -1,0 +1,243 @@
+//! The `x-…` arguments of queues and consumers: which there are, what they may be, and when two
+//! declarations agree on them.
+
+use crate::protocol::types::{AMQPValue, FieldTable};
+use crate::protocol::{Refusal, ReplyCode};
+
+/// An argument of `queue.declare` that RabbitMQ knows, and compares on redeclaration (S79).
+struct QueueArgument {
+    name: &'static str,
+    support: Support,
+}
+
+enum Support {
+    /// The argument changes nothing that a client can see; its values are checked.
+    Accepted(fn(&AMQPValue) -> Result<(), Invalid>),
+    /// Taking it and not acting on it would be a lie.
+    Unsupported,
+}
+
+/// Why a value is refused.
+enum Invalid {
+    /// RabbitMQ's words, after `invalid arg '…' for queue '…' in vhost '…': `.
+    Value(String),
+    /// A value that RabbitMQ takes and this broker does not do.
+    NotImplemented(String),
+}
+
+/// In the order in which RabbitMQ compares them.
+const QUEUE_ARGUMENTS: [QueueArgument; 12] = [
+    unsupported("x-expires"),
+    unsupported("x-message-ttl"),
+    unsupported("x-dead-letter-exchange"),
+    unsupported("x-dead-letter-routing-key"),
+    unsupported("x-max-length"),
+    unsupported("x-max-length-bytes"),
+    unsupported("x-overflow"),
+    unsupported("x-max-priority"),
+    unsupported("x-single-active-consumer"),
+    QueueArgument {
+        name: "x-queue-mode",
+        support: Support::Accepted(check_queue_mode),
+    },
+    QueueArgument {
+        name: "x-queue-version",
+        support: Support::Accepted(check_queue_version),
+    },
+    QueueArgument {
+        name: QUEUE_TYPE,
+        support: Support::Accepted(check_queue_type),
+    },
+];
+
+const QUEUE_TYPE: &str = "x-queue-type";
+
+const fn unsupported(name: &'static str) -> QueueArgument {
+    QueueArgument {
+        name,
+        support: Support::Unsupported,
+    }
+}
+
+/// Checks the arguments of a queue that is about to be made. Unknown ones are kept and have no
+/// effect (S80).
+pub(super) fn check_queue_arguments(
+    queue: &str,
+    vhost: &str,
+    arguments: &FieldTable,
+) -> Result<(), Refusal> {
+    for QueueArgument { name, support } in &QUEUE_ARGUMENTS {
+        let Some(value) = arguments.inner().get(*name) else {
+            continue;
+        };
+        let result = match support {
+            Support::Accepted(check) => check(value),
+            Support::Unsupported => Err(Invalid::NotImplemented(format!(
+                "queue argument '{name}' is not supported"
+            ))),
+        };
+        return match result {
+            Ok(()) => continue,
+            Err(Invalid::Value(why)) => {
+                let text =
+                    format!("invalid arg '{name}' for queue '{queue}' in vhost '{vhost}': {why}");
+                Err(Refusal::new(ReplyCode::PreconditionFailed, text))
+            }
+            Err(Invalid::NotImplemented(text)) => {
+                Err(Refusal::new(ReplyCode::NotImplemented, text))
+            }
+        };
+    }
+    Ok(())
+}
+
+/// Checks the arguments of a consumer. Unknown ones are ignored (S28).
+pub(super) fn check_consumer_arguments(arguments: &FieldTable) -> Result<(), Refusal> {
+    if arguments.contains_key("x-priority") {
+        let text = "consumer argument 'x-priority' is not supported";
+        return Err(Refusal::new(ReplyCode::NotImplemented, text));
+    }
+    Ok(())
+}
+
+/// Compares the arguments of a redeclaration with those of the queue, before their values are looked
+/// at (S81).
+pub(super) fn check_equivalent(
+    queue: &str,
+    vhost: &str,
+    received: &FieldTable,
+    current: &FieldTable,
+) -> Result<(), Refusal> {
+    for QueueArgument { name, .. } in &QUEUE_ARGUMENTS {
+        let received = known_value(name, received);
+        let current = known_value(name, current);
+        let difference = match (received, current) {
+            (None, None) => continue,
+            (Some(received), Some(current)) if same_value(received, current) => continue,
+            (Some(received), Some(current)) => {
+                format!(
+                    "received '{}' but current is '{}'",
+                    text_of(received),
+                    text_of(current)
+                )
+            }
+            (Some(received), None) => {
+                format!("received {} but current is none", described(received))
+            }
+            (None, Some(current)) => {
+                format!("received none but current is {}", described(current))
+            }
+        };
+        let text = format!(
+            "inequivalent arg '{name}' for queue '{queue}' in vhost '{vhost}': {difference}"
+        );
+        return Err(Refusal::new(ReplyCode::PreconditionFailed, text));
+    }
+    Ok(())
+}
+
+/// The value of an argument; the queue type `classic` is the same as none (S80).
+fn known_value<'a>(name: &str, arguments: &'a FieldTable) -> Option<&'a AMQPValue> {
+    let value = arguments.inner().get(name)?;
+    let classic = name == QUEUE_TYPE
+        && matches!(value, AMQPValue::LongString(s) if s.as_bytes() == b"classic");
+    (!classic).then_some(value)
+}
+
+/// Integers of different width and the same value are equal (S80).
+fn same_value(one: &AMQPValue, other: &AMQPValue) -> bool {
+    match (integer(one), integer(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => one == other,
+    }
+}
+
+fn integer(value: &AMQPValue) -> Option<i64> {
+    match value {
+        AMQPValue::ShortShortInt(n) => Some((*n).into()),
+        AMQPValue::ShortShortUInt(n) => Some((*n).into()),
+        AMQPValue::ShortInt(n) => Some((*n).into()),
+        AMQPValue::ShortUInt(n) => Some((*n).into()),
+        AMQPValue::LongInt(n) => Some((*n).into()),
+        AMQPValue::LongUInt(n) => Some((*n).into()),
+        AMQPValue::LongLongInt(n) => Some(*n),
+        _ => None,
+    }
+}
+
+fn described(value: &AMQPValue) -> String {
+    format!(
+        "the value '{}' of type '{}'",
+        text_of(value),
+        type_name(value)
+    )
+}
+
+fn text_of(value: &AMQPValue) -> String {
+    match value {
+        AMQPValue::Boolean(b) => b.to_string(),
+        AMQPValue::LongString(s) => s.to_string(),
+        AMQPValue::ShortString(s) => s.to_string(),
+        AMQPValue::Float(f) => f.to_string(),
+        AMQPValue::Double(f) => f.to_string(),
+        AMQPValue::Timestamp(t) => t.to_string(),
+        other => match integer(other) {
+            Some(n) => n.to_string(),
+            None => format!("{other:?}"),
+        },
+    }
+}
+
+/// RabbitMQ's name of a value's type.
+fn type_name(value: &AMQPValue) -> &'static str {
+    match value {
+        AMQPValue::Boolean(_) => "bool",
+        AMQPValue::ShortShortInt(_) => "byte",
+        AMQPValue::ShortShortUInt(_) => "unsignedbyte",
+        AMQPValue::ShortInt(_) => "short",
+        AMQPValue::ShortUInt(_) => "unsignedshort",
+        AMQPValue::LongInt(_) => "signedint",
+        AMQPValue::LongUInt(_) => "unsignedint",
+        AMQPValue::LongLongInt(_) => "long",
+        AMQPValue::Float(_) => "float",
+        AMQPValue::Double(_) => "double",
+        AMQPValue::DecimalValue(_) => "decimal",
+        AMQPValue::ShortString(_) | AMQPValue::LongString(_) => "longstr",
+        AMQPValue::FieldArray(_) => "array",
+        AMQPValue::Timestamp(_) => "timestamp",
+        AMQPValue::FieldTable(_) => "table",
+        AMQPValue::ByteArray(_) => "binary",
+        AMQPValue::Void => "void",
+    }
+}
+
+fn check_queue_mode(value: &AMQPValue) -> Result<(), Invalid> {
+    match value {
+        AMQPValue::LongString(mode) if matches!(mode.as_bytes(), b"default" | b"lazy") => Ok(()),
+        other => Err(unsupported_value("mode", other)),
+    }
+}
+
+fn check_queue_version(value: &AMQPValue) -> Result<(), Invalid> {
+    match integer(value) {
+        Some(1 | 2) => Ok(()),
+        _ => Err(unsupported_value("version", value)),
+    }
+}
+
+fn check_queue_type(value: &AMQPValue) -> Result<(), Invalid> {
+    match value {
+        AMQPValue::LongString(kind) => match kind.as_bytes() {
+            b"classic" => Ok(()),
+            b"quorum" | b"stream" => Err(Invalid::NotImplemented(format!(
+                "queue type '{kind}' is not supported"
+            ))),
+            _ => Err(unsupported_value("type", value)),
+        },
+        other => Err(unsupported_value("type", other)),
+    }
+}
+
+fn unsupported_value(what: &str, value: &AMQPValue) -> Invalid {
+    Invalid::Value(format!("\"unsupported queue {what} '{}'\"", text_of(value)))
+}

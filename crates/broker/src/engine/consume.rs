@@ -1,0 +1,247 @@
+//! Consumers and `basic.get`, and the prefetch windows they are given.
+
+use super::arguments::check_consumer_arguments;
+use super::dispatch::record_removal;
+use super::ring::Ticket;
+use super::unacked::Held;
+use super::window::Window;
+use super::{Caller, Engine};
+use crate::protocol::types::ShortString;
+use crate::protocol::{
+    BasicConsume, ChannelId, ConsumerId, Delivery, Effects, EventKind, Gate, Name, QueueId,
+    Refusal, Reply, ReplyCode,
+};
+
+/// One consumer.
+#[derive(Clone, Debug)]
+pub(super) struct Consumer {
+    pub(super) tag: Name,
+    /// Its place in the order of subscribing, from 1.
+    pub(super) number: u64,
+    pub(super) channel: ChannelId,
+    pub(super) queue: QueueId,
+    pub(super) no_ack: bool,
+    pub(super) exclusive: bool,
+    /// Its own prefetch window.
+    pub(super) window: Window,
+    /// When it was set aside because that window was full, until it has room again.
+    pub(super) set_aside: Option<Ticket>,
+}
+
+impl Engine {
+    pub(super) fn consume(
+        &mut self,
+        caller: Caller,
+        consume: BasicConsume,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        let BasicConsume {
+            queue,
+            consumer_tag,
+            no_ack,
+            exclusive,
+            nowait,
+            arguments,
+            ..
+        } = consume;
+        let channel = &self.channels[caller.channel];
+        if channel.consumers.contains_key(consumer_tag.as_str()) {
+            let text = format!("attempt to reuse consumer tag '{consumer_tag}'");
+            return Err(Refusal::new(ReplyCode::NotAllowed, text));
+        }
+        let prefetch_count = channel.consumer_prefetch;
+        let queue_id = self.resolve_queue(caller, queue.as_str())?;
+        check_consumer_arguments(&arguments)?;
+        let queue = &self.queues[queue_id];
+        // An exclusive consumer is the only one, so the first one tells.
+        let first = queue.consumers.values().next();
+        let exclusively_consumed = first.is_some_and(|id| self.consumers[*id].exclusive);
+        if exclusively_consumed || (exclusive && !queue.consumers.is_empty()) {
+            let (queue, vhost) = (&queue.name, &self.options.vhost);
+            let text = format!("queue '{queue}' in vhost '{vhost}' in exclusive use");
+            return Err(Refusal::new(ReplyCode::AccessRefused, text));
+        }
+
+        let tag: Name = if consumer_tag.as_str().is_empty() {
+            self.names.make("amq.ctag").into()
+        } else {
+            consumer_tag.as_str().into()
+        };
+        self.consumers_added += 1;
+        let number = self.consumers_added;
+        let consumer_id = self.consumers.insert(Consumer {
+            tag: tag.clone(),
+            number,
+            channel: caller.channel,
+            queue: queue_id,
+            no_ack,
+            exclusive,
+            window: Window::new(prefetch_count),
+            set_aside: None,
+        });
+        self.channels[caller.channel]
+            .consumers
+            .insert(tag.clone(), consumer_id);
+        let queue = &mut self.queues[queue_id];
+        queue.consumers.insert(number, consumer_id);
+        queue.ring.join(consumer_id);
+        caller.record(effects, || EventKind::ConsumerAdded {
+            queue: queue.name.clone(),
+            consumer_tag: tag.clone(),
+            prefetch_count,
+            no_ack,
+        });
+        self.touch(queue_id);
+        if !nowait {
+            let consumer_tag = ShortString::from(&*tag);
+            let reply = Reply::Consuming {
+                consumer: consumer_id,
+                consumer_tag,
+            };
+            self.reply(caller, Gate::AtOnce, reply, effects);
+        }
+        Ok(())
+    }
+
+    /// Ends a consumer; what it holds stays with its channel (S30). An unknown tag is fine (S29).
+    pub(super) fn cancel(
+        &mut self,
+        caller: Caller,
+        consumer_tag: &str,
+        nowait: bool,
+        effects: &mut Effects,
+    ) {
+        let consumer = self.channels[caller.channel]
+            .consumers
+            .get(consumer_tag)
+            .copied();
+        if let Some(consumer) = consumer {
+            self.remove_consumer(consumer, effects);
+        }
+        if !nowait {
+            self.reply(caller, Gate::AtOnce, Reply::Cancelled { consumer }, effects);
+        }
+    }
+
+    /// Takes a consumer out of its channel and its queue; the last one to leave an auto-delete queue
+    /// takes the queue with it (S73).
+    pub(super) fn remove_consumer(&mut self, consumer_id: ConsumerId, effects: &mut Effects) {
+        let Some(consumer) = self.consumers.remove(consumer_id) else {
+            return;
+        };
+        if let Some(channel) = self.channels.get_mut(consumer.channel) {
+            channel.consumers.remove(&consumer.tag);
+            effects.record_event(
+                Some(channel.connection_number),
+                Some(channel.number),
+                || EventKind::ConsumerRemoved {
+                    queue: self.queues[consumer.queue].name.clone(),
+                    consumer_tag: consumer.tag.clone(),
+                },
+            );
+        }
+        let queue = &mut self.queues[consumer.queue];
+        queue.consumers.remove(&consumer.number);
+        let consumers = &self.consumers;
+        queue
+            .ring
+            .leave(queue.consumers.len(), |id| !consumers.contains_key(id));
+        if queue.auto_delete && queue.consumers.is_empty() {
+            self.delete_queue(consumer.queue, effects);
+        }
+    }
+
+    pub(super) fn get(
+        &mut self,
+        caller: Caller,
+        queue: &str,
+        no_ack: bool,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        let queue_id = self.resolve_queue(caller, queue)?;
+        let queue = &mut self.queues[queue_id];
+        let Some((message, redelivered)) = queue.ready.pop() else {
+            self.reply(caller, Gate::AtOnce, Reply::GetEmpty, effects);
+            return Ok(());
+        };
+        let channel = &mut self.channels[caller.channel];
+        let delivery_tag = channel.next_tag();
+        caller.record(effects, || EventKind::Delivered {
+            message: message.id,
+            body: message.preview(),
+            queue: queue.name.clone(),
+            consumer_tag: None,
+            delivery_tag,
+            redelivered,
+            no_ack,
+        });
+        if no_ack {
+            record_removal(queue, &message, effects);
+        } else {
+            queue.unacked += 1;
+            let held = Held {
+                message: message.clone(),
+                queue: queue_id,
+                consumer: None,
+            };
+            channel.unacked.insert(delivery_tag, held);
+        }
+        let message_count = queue.message_count();
+        let delivery = Delivery {
+            delivery_tag,
+            redelivered,
+            message,
+            queue: queue.name.clone(),
+        };
+        self.reply(
+            caller,
+            Gate::AtOnce,
+            Reply::Got {
+                delivery,
+                message_count,
+            },
+            effects,
+        );
+        Ok(())
+    }
+
+    pub(super) fn qos(
+        &mut self,
+        caller: Caller,
+        prefetch_size: u32,
+        prefetch_count: u16,
+        global: bool,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        if prefetch_size != 0 {
+            let text = format!("prefetch_size!=0 ({prefetch_size})");
+            return Err(Refusal::new(ReplyCode::NotImplemented, text));
+        }
+        let channel = &mut self.channels[caller.channel];
+        if global {
+            channel.window.set_limit(prefetch_count);
+            self.roomy.push(caller.channel);
+        } else {
+            channel.consumer_prefetch = prefetch_count;
+        }
+        caller.record(effects, || EventKind::QosSet {
+            prefetch_count,
+            global,
+        });
+        self.reply(caller, Gate::AtOnce, Reply::QosSet, effects);
+        Ok(())
+    }
+
+    pub(super) fn flow(
+        &mut self,
+        caller: Caller,
+        active: bool,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        if !active {
+            return Err(Refusal::new(ReplyCode::NotImplemented, "active=false"));
+        }
+        self.reply(caller, Gate::AtOnce, Reply::Flow(true), effects);
+        Ok(())
+    }
+}

@@ -1,0 +1,171 @@
+//! The second half of every step: the only place where a ready message meets a consumer with room.
+
+use std::sync::Arc;
+
+use super::queue::Queue;
+use super::ring::{Room, Tried};
+use super::unacked::Held;
+use super::{Engine, is_recorded};
+use crate::protocol::{
+    ConsumerId, Delivery, Effects, EventKind, Gate, Message, Notice, Output, QueueId, Record,
+};
+
+impl Engine {
+    /// Dispatches every touched queue, then lets channels that have room again serve the queues
+    /// where their consumers were parked, until nothing can be handed out any more.
+    pub(super) fn pump(&mut self, effects: &mut Effects) {
+        loop {
+            if self.touched.len() > 1 {
+                let queues = &self.queues;
+                let number = |id: &QueueId| queues.get(*id).map(|queue| queue.number);
+                self.touched.sort_unstable_by_key(number);
+            }
+            for queue_id in std::mem::take(&mut self.touched) {
+                self.dispatch(queue_id, effects);
+            }
+            if !self.serve_waiting() {
+                return;
+            }
+        }
+    }
+
+    /// Hands out the queue's messages from the head until it is empty or nobody can take one.
+    fn dispatch(&mut self, queue_id: QueueId, effects: &mut Effects) {
+        if let Some(queue) = self.queues.get_mut(queue_id) {
+            queue.touched = false;
+        }
+        loop {
+            let Some(queue) = self.queues.get_mut(queue_id) else {
+                return;
+            };
+            if queue.ready.is_empty() {
+                return;
+            }
+            let (consumers, channels) = (&self.consumers, &self.channels);
+            let tried = queue.ring.try_next(|id| {
+                let Some(consumer) = consumers.get(id) else {
+                    return Room::Gone;
+                };
+                if consumer.no_ack {
+                    return Room::Free;
+                }
+                if !consumer.window.has_room() {
+                    return Room::ConsumerFull;
+                }
+                match channels.get(consumer.channel) {
+                    Some(channel) if channel.window.has_room() => Room::Free,
+                    _ => Room::ChannelFull(consumer.channel),
+                }
+            });
+            match tried {
+                Tried::Takes(consumer) => {
+                    if let Some((message, redelivered)) = queue.ready.pop() {
+                        self.deliver(queue_id, consumer, message, redelivered, effects);
+                    }
+                }
+                Tried::SetAside(consumer, ticket) => {
+                    if let Some(consumer) = self.consumers.get_mut(consumer) {
+                        consumer.set_aside = Some(ticket);
+                    }
+                }
+                Tried::Parked(channel) => {
+                    if let Some(channel) = self.channels.get_mut(channel) {
+                        channel.waiting.push_back(queue_id);
+                    }
+                }
+                Tried::Nobody => return,
+            }
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        queue_id: QueueId,
+        consumer_id: ConsumerId,
+        message: Arc<Message>,
+        redelivered: bool,
+        effects: &mut Effects,
+    ) {
+        let queue = &mut self.queues[queue_id];
+        let consumer = &mut self.consumers[consumer_id];
+        let channel = &mut self.channels[consumer.channel];
+        let delivery_tag = channel.next_tag();
+        let no_ack = consumer.no_ack;
+        effects.record_event(
+            Some(channel.connection_number),
+            Some(channel.number),
+            || EventKind::Delivered {
+                message: message.id,
+                body: message.preview(),
+                queue: queue.name.clone(),
+                consumer_tag: Some(consumer.tag.clone()),
+                delivery_tag,
+                redelivered,
+                no_ack,
+            },
+        );
+        if no_ack {
+            record_removal(queue, &message, effects);
+        } else {
+            queue.unacked += 1;
+            consumer.window.take_one();
+            channel.window.take_one();
+            let message = Arc::clone(&message);
+            let held = Held {
+                message,
+                queue: queue_id,
+                consumer: Some(consumer_id),
+            };
+            channel.unacked.insert(delivery_tag, held);
+        }
+        let delivery = Delivery {
+            delivery_tag,
+            redelivered,
+            message,
+            queue: queue.name.clone(),
+        };
+        effects.outputs.push(Output {
+            connection: channel.connection,
+            channel: Some(consumer.channel),
+            gate: Gate::AtOnce,
+            notice: Notice::Deliver {
+                consumer: consumer_id,
+                delivery,
+            },
+        });
+    }
+
+    /// Lets channels with room bring back their parked consumers, one queue after the other while
+    /// there is room; a queue that finds the window full again waits at the end of its channel's line.
+    /// False when there is nothing to do.
+    fn serve_waiting(&mut self) -> bool {
+        while let Some(channel_id) = self.roomy.pop() {
+            let Some(channel) = self.channels.get_mut(channel_id) else {
+                continue;
+            };
+            if !channel.window.has_room() {
+                continue;
+            }
+            let Some(queue_id) = channel.waiting.pop_front() else {
+                continue;
+            };
+            self.roomy.push(channel_id);
+            if let Some(queue) = self.queues.get_mut(queue_id) {
+                queue.ring.bring_back_parked(channel_id);
+                self.touch(queue_id);
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// Records that a message has left its queue for good, if that is a durable fact.
+pub(super) fn record_removal(queue: &Queue, message: &Message, effects: &mut Effects) {
+    if is_recorded(queue, message) {
+        effects.records.push(Record::Removed {
+            queue: queue.name.clone(),
+            message: message.id,
+        });
+    }
+}

@@ -1,0 +1,179 @@
+//! What must always hold between steps: one function per sentence.
+//!
+//! Tests call [`Engine::check_invariants`] after every step. It walks the whole state.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Engine;
+use crate::protocol::{ConsumerId, QueueId};
+
+type Check = fn(&Engine) -> Result<(), String>;
+
+const CHECKS: [(&str, Check); 7] = [
+    ("a step leaves nothing half done", nothing_is_pending),
+    (
+        "ready messages stand in the order of publishing",
+        ready_is_sorted,
+    ),
+    ("a message is in exactly one place of a queue", one_place),
+    (
+        "what windows and queues count is what channels hold",
+        counts_agree,
+    ),
+    (
+        "no consumer holds more than its window allows",
+        windows_are_kept,
+    ),
+    (
+        "a consumer is in one list, or set aside",
+        consumers_are_listed_once,
+    ),
+    (
+        "no message waits while a consumer has room",
+        work_is_conserved,
+    ),
+];
+
+impl Engine {
+    /// Checks every invariant.
+    ///
+    /// # Errors
+    ///
+    /// The sentence that does not hold, and where.
+    pub fn check_invariants(&self) -> Result<(), String> {
+        for (sentence, check) in CHECKS {
+            check(self).map_err(|place| format!("{sentence}: {place}"))?;
+        }
+        Ok(())
+    }
+}
+
+fn nothing_is_pending(engine: &Engine) -> Result<(), String> {
+    let pending = (
+        engine.touched.len(),
+        engine.roomy.len(),
+        engine.confirms.len(),
+    );
+    ensure(pending == (0, 0, 0), || {
+        format!("touched, roomy, confirms: {pending:?}")
+    })?;
+    ensure(engine.queue_index.len() == engine.queues.len(), || {
+        "queue index".into()
+    })
+}
+
+fn ready_is_sorted(engine: &Engine) -> Result<(), String> {
+    for queue in engine.queues.values() {
+        let ids: Vec<_> = queue.ready.iter().map(|(message, _)| message.id).collect();
+        ensure(ids.is_sorted_by(|a, b| a < b), || {
+            format!("queue {}: {ids:?}", queue.name)
+        })?;
+    }
+    Ok(())
+}
+
+fn one_place(engine: &Engine) -> Result<(), String> {
+    let mut seen = BTreeSet::new();
+    for (id, queue) in &engine.queues {
+        for (message, _) in queue.ready.iter() {
+            ensure(seen.insert((id, message.id)), || {
+                format!("{} in {}", message.id, queue.name)
+            })?;
+        }
+    }
+    for channel in engine.channels.values() {
+        for (tag, held) in channel.unacked.iter() {
+            ensure(seen.insert((held.queue, held.message.id)), || {
+                format!("{} held as tag {tag}", held.message.id)
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn counts_agree(engine: &Engine) -> Result<(), String> {
+    let mut of_queue: BTreeMap<QueueId, usize> = BTreeMap::new();
+    let mut of_consumer: BTreeMap<ConsumerId, usize> = BTreeMap::new();
+    for channel in engine.channels.values() {
+        let mut of_channel = 0;
+        for (_, held) in channel.unacked.iter() {
+            *of_queue.entry(held.queue).or_default() += 1;
+            if let Some(consumer) = held.consumer {
+                of_channel += 1;
+                *of_consumer.entry(consumer).or_default() += 1;
+            }
+        }
+        let counted = channel.window.held();
+        ensure(counted == of_channel, || {
+            format!("channel holds {of_channel}, counts {counted}")
+        })?;
+    }
+    for (id, queue) in &engine.queues {
+        let held = of_queue.get(&id).copied().unwrap_or(0);
+        ensure(held == queue.unacked, || {
+            format!("queue {}: {held} held", queue.name)
+        })?;
+    }
+    for (id, consumer) in &engine.consumers {
+        let held = of_consumer.get(&id).copied().unwrap_or(0);
+        ensure(held == consumer.window.held(), || {
+            format!("consumer {}: {held}", consumer.tag)
+        })?;
+    }
+    Ok(())
+}
+
+fn windows_are_kept(engine: &Engine) -> Result<(), String> {
+    for consumer in engine.consumers.values() {
+        let (held, limit) = (consumer.window.held(), usize::from(consumer.window.limit()));
+        let kept = consumer.no_ack || limit == 0 || held <= limit;
+        ensure(kept, || {
+            format!("consumer {} holds {held} of {limit}", consumer.tag)
+        })?;
+    }
+    Ok(())
+}
+
+fn consumers_are_listed_once(engine: &Engine) -> Result<(), String> {
+    for queue in engine.queues.values() {
+        let lists = queue.ring.turns().chain(queue.ring.parked());
+        let mut listed: Vec<_> = lists
+            .filter(|id| engine.consumers.contains_key(*id))
+            .collect();
+        let members = queue.consumers.values().copied();
+        let aside = members
+            .clone()
+            .filter(|id| engine.consumers[*id].set_aside.is_some());
+        listed.extend(aside);
+        listed.sort();
+        let mut members: Vec<_> = members.collect();
+        members.sort();
+        ensure(listed == members, || {
+            format!("queue {}: {listed:?}", queue.name)
+        })?;
+    }
+    Ok(())
+}
+
+fn work_is_conserved(engine: &Engine) -> Result<(), String> {
+    for queue in engine
+        .queues
+        .values()
+        .filter(|queue| !queue.ready.is_empty())
+    {
+        for id in queue.consumers.values() {
+            let consumer = &engine.consumers[*id];
+            let channel = &engine.channels[consumer.channel];
+            let full = !consumer.window.has_room() || !channel.window.has_room();
+            let waits = !consumer.no_ack && full;
+            ensure(waits, || {
+                format!("queue {}: consumer {} has room", queue.name, consumer.tag)
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn ensure(holds: bool, place: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(place()) }
+}

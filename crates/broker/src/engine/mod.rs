@@ -1,0 +1,315 @@
+//! The engine: a pure state machine that decides everything and knows nothing of the world.
+//!
+//! The life of a message:
+//!
+//! ```text
+//!             publish ── route ──▶ READY ── dispatch ──▶ UNACKED ── ack ──▶ gone
+//!                          │         ▲                      │
+//!                          │         └── nack, reject,  ────┤
+//!                          │             recover, close     │
+//!                          ▼             (to its old place) └── reject without requeue ──▶ dropped
+//!               unroutable: dropped, or
+//!               returned if mandatory
+//! ```
+//!
+//! Each step is two halves: *change* (one of the files below alters the state and marks the queues it
+//! touched) and *pump* (the one loop in `dispatch` that lets ready messages meet consumers with room).
+//! Nothing in the first half dispatches, so there is one place that decides who gets a message, and
+//! one place to read to know why.
+//!
+//! | file | what it decides |
+//! | --- | --- |
+//! | `session` | connections and channels: opening, closing, errors |
+//! | `declare` | queues: declare, purge, delete |
+//! | `publish`, `route` | what a publish does, and where it goes |
+//! | `consume` | consumers, `basic.get`, prefetch settings |
+//! | `settle` | ack, nack, reject, recover |
+//! | `dispatch` | who gets the next message |
+//! | `queue`, `ready`, `ring`, `window`, `unacked`, `channel` | the parts of the state |
+//! | `view`, `invariants` | reading it |
+
+mod arguments;
+mod channel;
+mod consume;
+mod declare;
+mod dispatch;
+mod index;
+mod invariants;
+mod names;
+mod publish;
+mod queue;
+mod ready;
+mod ring;
+mod route;
+mod session;
+mod settle;
+mod unacked;
+mod view;
+mod window;
+
+use slotmap::SlotMap;
+
+use crate::protocol::{
+    CallId, ChannelId, Command, ConnectionId, ConsumerId, Effects, Gate, Instant, Message, Method,
+    Name, Notice, Now, Output, QueueId, Refusal, Reply, limits,
+};
+use channel::{Channel, Connection};
+use consume::Consumer;
+use index::Index;
+use names::NameGenerator;
+use queue::Queue;
+
+pub use view::{ChannelView, ConnectionView, ConsumerView, EngineView, MessageView, QueueView};
+
+/// What an engine is made with; the same options, commands and times give the same effects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineOptions {
+    /// The virtual host, which RabbitMQ's texts name.
+    pub vhost: Name,
+    /// How many channels a connection may have open.
+    pub channel_max: u16,
+    /// The largest message body, in bytes; `None` for RabbitMQ's default of 16 MiB (R1).
+    pub message_size_max: Option<u64>,
+    /// What the names that the broker makes follow from.
+    pub name_seed: u64,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            vhost: "/".into(),
+            channel_max: limits::CHANNEL_MAX,
+            message_size_max: None,
+            name_seed: 0,
+        }
+    }
+}
+
+/// The broker's state, and the rules by which it changes.
+///
+/// It is driven by three calls, in any order:
+///
+/// 1. [`handle`](Self::handle) takes one command and gives its effects;
+/// 2. [`next_deadline`](Self::next_deadline) says when time alone will next change something;
+/// 3. [`view`](Self::view) and the other getters look at it.
+///
+/// It is a value: a clone is another broker in the same state.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    options: EngineOptions,
+    connections: SlotMap<ConnectionId, Connection>,
+    channels: SlotMap<ChannelId, Channel>,
+    queues: SlotMap<QueueId, Queue>,
+    consumers: SlotMap<ConsumerId, Consumer>,
+    queue_index: Index<QueueId>,
+    names: NameGenerator,
+    connections_opened: u64,
+    queues_declared: u64,
+    consumers_added: u64,
+    messages_published: u64,
+    /// Queues to be dispatched before the step is over; empty between steps.
+    touched: Vec<QueueId>,
+    /// Channels whose own window may have room again; empty between steps.
+    roomy: Vec<ChannelId>,
+    /// Confirms of this step, which follow its deliveries (S107); empty between steps.
+    confirms: Vec<Output>,
+}
+
+/// Who sent the method that is being handled.
+#[derive(Clone, Copy, Debug)]
+struct Caller {
+    connection: ConnectionId,
+    connection_number: u64,
+    channel: ChannelId,
+    channel_number: u16,
+    call: CallId,
+}
+
+impl Engine {
+    /// A broker with no queues and no clients.
+    #[must_use]
+    pub fn new(options: EngineOptions) -> Self {
+        Self {
+            names: NameGenerator::new(options.name_seed),
+            options,
+            connections: SlotMap::with_key(),
+            channels: SlotMap::with_key(),
+            queues: SlotMap::with_key(),
+            consumers: SlotMap::with_key(),
+            queue_index: Index::default(),
+            connections_opened: 0,
+            queues_declared: 0,
+            consumers_added: 0,
+            messages_published: 0,
+            touched: Vec::new(),
+            roomy: Vec::new(),
+            confirms: Vec::new(),
+        }
+    }
+
+    /// Takes one command at the time `now`, and adds its effects to `effects`.
+    ///
+    /// A refused command changes nothing but what AMQP says: its channel or connection is closed.
+    pub fn handle(&mut self, now: Now, command: Command, effects: &mut Effects) {
+        effects.now = now;
+        match command {
+            Command::OpenConnection { user } => self.open_connection(user, effects),
+            Command::CloseConnection { connection } => {
+                self.end_connection(connection, None, effects)
+            }
+            Command::Shutdown { reason } => self.shutdown(&reason, effects),
+            Command::OpenChannel {
+                connection,
+                number,
+                call,
+            } => {
+                if let Err(refusal) = self.open_channel(connection, number, call, effects) {
+                    self.end_connection(connection, Some(refusal), effects);
+                }
+            }
+            Command::Channel {
+                channel,
+                call,
+                method,
+            } => {
+                self.channel_method(channel, call, method, effects);
+            }
+        }
+        self.pump(effects);
+        effects.outputs.append(&mut self.confirms);
+    }
+
+    /// When time alone will next change something: nothing that this engine knows has a deadline.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    fn channel_method(
+        &mut self,
+        channel_id: ChannelId,
+        call: CallId,
+        method: Method,
+        effects: &mut Effects,
+    ) {
+        // A method on a channel that the broker has closed is ignored (S171).
+        let Some(channel) = self.channels.get(channel_id) else {
+            return;
+        };
+        let caller = Caller {
+            connection: channel.connection,
+            connection_number: channel.connection_number,
+            channel: channel_id,
+            channel_number: channel.number,
+            call,
+        };
+        let method_id = method.id();
+        if let Err(refusal) = self.change(caller, method, effects) {
+            self.refuse(caller, refusal.of_method(method_id), effects);
+        }
+    }
+
+    fn change(
+        &mut self,
+        caller: Caller,
+        method: Method,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        match method {
+            Method::BasicPublish(publish) => self.publish(caller, publish, effects),
+            Method::BasicAck {
+                delivery_tag,
+                multiple,
+            } => self.ack(caller, delivery_tag, multiple, effects),
+            Method::BasicNack {
+                delivery_tag,
+                multiple,
+                requeue,
+            } => self.nack(caller, delivery_tag, multiple, requeue, effects),
+            Method::BasicReject {
+                delivery_tag,
+                requeue,
+            } => self.nack(caller, delivery_tag, false, requeue, effects),
+            Method::BasicRecover { requeue } => self.recover(caller, requeue, true, effects),
+            Method::BasicRecoverAsync { requeue } => self.recover(caller, requeue, false, effects),
+            Method::BasicGet { queue, no_ack } => self.get(caller, queue.as_str(), no_ack, effects),
+            Method::BasicConsume(consume) => self.consume(caller, consume, effects),
+            Method::BasicCancel {
+                consumer_tag,
+                nowait,
+            } => {
+                self.cancel(caller, consumer_tag.as_str(), nowait, effects);
+                Ok(())
+            }
+            Method::BasicQos {
+                prefetch_size,
+                prefetch_count,
+                global,
+            } => self.qos(caller, prefetch_size, prefetch_count, global, effects),
+            Method::QueueDeclare(declare) => self.declare(caller, declare, effects),
+            Method::QueuePurge { queue, nowait } => {
+                self.purge(caller, queue.as_str(), nowait, effects)
+            }
+            Method::QueueDelete {
+                queue,
+                if_unused,
+                if_empty,
+                nowait,
+            } => {
+                let conditions = declare::DeleteConditions {
+                    if_unused,
+                    if_empty,
+                };
+                self.delete(caller, queue.as_str(), conditions, nowait, effects)
+            }
+            Method::ConfirmSelect { nowait } => {
+                self.confirm_select(caller, nowait, effects);
+                Ok(())
+            }
+            Method::ChannelFlow { active } => self.flow(caller, active, effects),
+            Method::ChannelClose => {
+                self.close_channel(caller, effects);
+                Ok(())
+            }
+        }
+    }
+
+    /// Answers the method at hand.
+    fn reply(&self, caller: Caller, gate: Gate, reply: Reply, effects: &mut Effects) {
+        effects.outputs.push(Output {
+            connection: caller.connection,
+            channel: Some(caller.channel),
+            gate,
+            notice: Notice::Reply {
+                call: caller.call,
+                reply,
+            },
+        });
+    }
+
+    /// Marks a queue for the second half of the step.
+    fn touch(&mut self, queue_id: QueueId) {
+        if let Some(queue) = self.queues.get_mut(queue_id)
+            && !queue.touched
+        {
+            queue.touched = true;
+            self.touched.push(queue_id);
+        }
+    }
+}
+
+impl Caller {
+    /// Adds an event of this caller, if events are wanted.
+    fn record(self, effects: &mut Effects, event: impl FnOnce() -> crate::protocol::EventKind) {
+        effects.record_event(
+            Some(self.connection_number),
+            Some(self.channel_number),
+            event,
+        );
+    }
+}
+
+/// Whether leaving a queue for good is a durable fact.
+fn is_recorded(queue: &Queue, message: &Message) -> bool {
+    queue.durable && message.persistent()
+}

@@ -1,0 +1,41 @@
+//! A queue: its attributes, its ready messages, and its consumers' turns.
+
+use std::collections::BTreeMap;
+
+use super::ready::Ready;
+use super::ring::Ring;
+use crate::protocol::types::FieldTable;
+use crate::protocol::{ConnectionId, ConsumerId, Name};
+
+/// One queue.
+#[derive(Clone, Debug)]
+pub(super) struct Queue {
+    pub(super) name: Name,
+    /// Its place in the order of declaring, from 1.
+    pub(super) number: u64,
+    pub(super) durable: bool,
+    /// The connection it belongs to, if it is exclusive.
+    pub(super) owner: Option<ConnectionId>,
+    pub(super) auto_delete: bool,
+    pub(super) arguments: FieldTable,
+    pub(super) ready: Ready,
+    /// How many of its messages are held by channels.
+    pub(super) unacked: usize,
+    /// Its consumers in the order of subscribing.
+    pub(super) consumers: BTreeMap<u64, ConsumerId>,
+    pub(super) ring: Ring,
+    /// Whether it waits for the second half of the step.
+    pub(super) touched: bool,
+}
+
+impl Queue {
+    /// The number of ready messages, as AMQP's replies carry it.
+    pub(super) fn message_count(&self) -> u32 {
+        u32::try_from(self.ready.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The number of consumers, as AMQP's replies carry it.
+    pub(super) fn consumer_count(&self) -> u32 {
+        u32::try_from(self.consumers.len()).unwrap_or(u32::MAX)
+    }
+}

@@ -1,0 +1,54 @@
+//! The ready messages of one queue, always in the order of publishing.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::protocol::{Message, MessageId};
+
+/// Messages that wait to be handed out.
+///
+/// Messages leave at the head, so whatever was ever handed out was published before everything that
+/// was not. Returned messages therefore all stand before fresh ones, and the two are kept apart: a
+/// fresh message is pushed and popped in constant time, and a returned one finds its old place among
+/// the returned alone, however many are waiting.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Ready {
+    /// Handed out before and returned: redelivered from now on (S58).
+    returned: BTreeMap<MessageId, Arc<Message>>,
+    /// Never handed out.
+    fresh: VecDeque<Arc<Message>>,
+}
+
+impl Ready {
+    pub(super) fn len(&self) -> usize {
+        self.returned.len() + self.fresh.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.returned.is_empty() && self.fresh.is_empty()
+    }
+
+    /// Adds a message that was just published.
+    pub(super) fn push(&mut self, message: Arc<Message>) {
+        self.fresh.push_back(message);
+    }
+
+    /// Takes the head, with whether it was handed out before.
+    pub(super) fn pop(&mut self) -> Option<(Arc<Message>, bool)> {
+        if let Some((_, message)) = self.returned.pop_first() {
+            return Some((message, true));
+        }
+        self.fresh.pop_front().map(|message| (message, false))
+    }
+
+    /// Puts a message back where it was (S56).
+    pub(super) fn put_back(&mut self, message: Arc<Message>) {
+        self.returned.insert(message.id, message);
+    }
+
+    /// The messages in order, each with whether it was handed out before.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Arc<Message>, bool)> {
+        let returned = self.returned.values().map(|message| (message, true));
+        returned.chain(self.fresh.iter().map(|message| (message, false)))
+    }
+}

@@ -1,0 +1,177 @@
+//! Settling what a channel holds: ack, nack, reject, recover, and the channel's end.
+
+use super::dispatch::record_removal;
+use super::unacked::Held;
+use super::{Caller, Engine};
+use crate::protocol::{Cause, ChannelId, Effects, EventKind, Gate, Refusal, Reply, ReplyCode};
+
+impl Engine {
+    pub(super) fn ack(
+        &mut self,
+        caller: Caller,
+        delivery_tag: u64,
+        multiple: bool,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        if !multiple {
+            let held = self.channels[caller.channel].unacked.remove(delivery_tag);
+            let held = held.ok_or_else(|| unknown_tag(delivery_tag))?;
+            self.remove_for_good(caller, delivery_tag, held, effects);
+            return Ok(());
+        }
+        for (tag, held) in self.take_up_to(caller, delivery_tag)? {
+            self.remove_for_good(caller, tag, held, effects);
+        }
+        Ok(())
+    }
+
+    pub(super) fn nack(
+        &mut self,
+        caller: Caller,
+        delivery_tag: u64,
+        multiple: bool,
+        requeue: bool,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        let taken = if multiple {
+            self.take_up_to(caller, delivery_tag)?
+        } else {
+            let held = self.channels[caller.channel].unacked.remove(delivery_tag);
+            vec![(delivery_tag, held.ok_or_else(|| unknown_tag(delivery_tag))?)]
+        };
+        for (_, held) in taken {
+            if requeue {
+                self.put_back(caller, held, Cause::Rejected, effects);
+            } else {
+                self.drop_rejected(caller, held, effects);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn recover(
+        &mut self,
+        caller: Caller,
+        requeue: bool,
+        answered: bool,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        if !requeue {
+            return Err(Refusal::new(ReplyCode::NotImplemented, "requeue=false"));
+        }
+        if answered {
+            self.reply(caller, Gate::AtOnce, Reply::Recovered, effects);
+        }
+        self.put_back_all(caller, Cause::Recovered, effects);
+        Ok(())
+    }
+
+    /// Returns everything the channel holds to its old places.
+    pub(super) fn put_back_all(&mut self, caller: Caller, cause: Cause, effects: &mut Effects) {
+        for (_, held) in self.channels[caller.channel].unacked.remove_all() {
+            self.put_back(caller, held, cause, effects);
+        }
+    }
+
+    /// Takes the held messages up to `delivery_tag`, which must be held itself (S51); 0 means all
+    /// (S48).
+    fn take_up_to(
+        &mut self,
+        caller: Caller,
+        delivery_tag: u64,
+    ) -> Result<Vec<(u64, Held)>, Refusal> {
+        let unacked = &mut self.channels[caller.channel].unacked;
+        if delivery_tag == 0 {
+            return Ok(unacked.remove_all());
+        }
+        if !unacked.contains(delivery_tag) {
+            return Err(unknown_tag(delivery_tag));
+        }
+        Ok(unacked.remove_up_to(delivery_tag))
+    }
+
+    fn remove_for_good(
+        &mut self,
+        caller: Caller,
+        delivery_tag: u64,
+        held: Held,
+        effects: &mut Effects,
+    ) {
+        self.give_room_back(caller.channel, &held);
+        let Some(queue) = self.queues.get_mut(held.queue) else {
+            return;
+        };
+        queue.unacked -= 1;
+        record_removal(queue, &held.message, effects);
+        caller.record(effects, || EventKind::Acked {
+            message: held.message.id,
+            queue: queue.name.clone(),
+            delivery_tag,
+        });
+    }
+
+    fn put_back(&mut self, caller: Caller, held: Held, cause: Cause, effects: &mut Effects) {
+        self.give_room_back(caller.channel, &held);
+        let Some(queue) = self.queues.get_mut(held.queue) else {
+            return;
+        };
+        queue.unacked -= 1;
+        caller.record(effects, || EventKind::Requeued {
+            message: held.message.id,
+            queue: queue.name.clone(),
+            cause,
+        });
+        queue.ready.put_back(held.message);
+        self.touch(held.queue);
+    }
+
+    fn drop_rejected(&mut self, caller: Caller, held: Held, effects: &mut Effects) {
+        self.give_room_back(caller.channel, &held);
+        let Some(queue) = self.queues.get_mut(held.queue) else {
+            return;
+        };
+        queue.unacked -= 1;
+        record_removal(queue, &held.message, effects);
+        caller.record(effects, || EventKind::Dropped {
+            message: held.message.id,
+            queue: queue.name.clone(),
+            cause: Cause::Rejected,
+        });
+    }
+
+    /// Gives the room that a held message took back to its consumer and to its channel (S44).
+    ///
+    /// The consumer, if it was set aside for it, has its turn again; the channel's parked consumers
+    /// come back in the second half of the step.
+    fn give_room_back(&mut self, channel_id: ChannelId, held: &Held) {
+        let Some(consumer_id) = held.consumer else {
+            return;
+        };
+        if let Some(channel) = self.channels.get_mut(channel_id) {
+            channel.window.give_one_back();
+            if !channel.waiting.is_empty() && self.roomy.last() != Some(&channel_id) {
+                self.roomy.push(channel_id);
+            }
+        }
+        // A cancelled consumer's messages count for the channel alone (S42).
+        let Some(consumer) = self.consumers.get_mut(consumer_id) else {
+            return;
+        };
+        consumer.window.give_one_back();
+        if let Some(ticket) = consumer.set_aside
+            && consumer.window.has_room()
+        {
+            consumer.set_aside = None;
+            let (channel_id, queue_id) = (consumer.channel, consumer.queue);
+            if let Some(queue) = self.queues.get_mut(queue_id) {
+                queue.ring.bring_back(consumer_id, channel_id, ticket);
+                self.touch(queue_id);
+            }
+        }
+    }
+}
+
+fn unknown_tag(delivery_tag: u64) -> Refusal {
+    let text = format!("unknown delivery tag {delivery_tag}");
+    Refusal::new(ReplyCode::PreconditionFailed, text)
+}

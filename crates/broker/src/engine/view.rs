@@ -1,0 +1,215 @@
+//! Looking in: pictures of the state, for tests, demos and operators. Names are those of RabbitMQ's
+//! management API.
+
+use super::Engine;
+use super::consume::Consumer;
+use crate::protocol::{ChannelId, MessageId, Name};
+
+/// Everything, in a fixed order; equal views mean equal brokers, as far as clients can tell.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EngineView {
+    /// The queues, in the order of declaring.
+    pub queues: Vec<QueueView>,
+    /// The connections, in the order of connecting.
+    pub connections: Vec<ConnectionView>,
+    /// The channels, by connection and number.
+    pub channels: Vec<ChannelView>,
+}
+
+/// One queue.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QueueView {
+    /// Its name.
+    pub name: Name,
+    /// Whether it survives a restart.
+    pub durable: bool,
+    /// Whether it belongs to one connection.
+    pub exclusive: bool,
+    /// Whether it goes with its last consumer.
+    pub auto_delete: bool,
+    /// The ready messages, in order.
+    pub messages_ready: Vec<MessageView>,
+    /// How many messages are held by channels.
+    pub messages_unacknowledged: usize,
+    /// Its consumers, in the order in which they will be tried; those set aside come last.
+    pub consumers: Vec<ConsumerView>,
+}
+
+/// One ready or held message.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageView {
+    /// Its number in the order of publishing.
+    pub id: MessageId,
+    /// The beginning of its body.
+    pub body: String,
+    /// Whether it was handed out before.
+    pub redelivered: bool,
+}
+
+/// One consumer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConsumerView {
+    /// Its tag.
+    pub consumer_tag: Name,
+    /// The number of its connection.
+    pub connection: u64,
+    /// The number of its channel.
+    pub channel: u16,
+    /// Its queue.
+    pub queue: Name,
+    /// Whether it must acknowledge.
+    pub ack_required: bool,
+    /// Whether it is the queue's only consumer by its own wish.
+    pub exclusive: bool,
+    /// Its window; 0 for none.
+    pub prefetch_count: u16,
+    /// How many messages it holds.
+    pub messages_unacknowledged: usize,
+    /// Whether it waits in the queue's rotation, rather than having been set aside.
+    pub active: bool,
+}
+
+/// One connection.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionView {
+    /// Its place in the order of connecting, from 1.
+    pub number: u64,
+    /// Who logged in.
+    pub user: Name,
+    /// How many channels it has.
+    pub channels: usize,
+}
+
+/// One channel.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChannelView {
+    /// The number of its connection.
+    pub connection: u64,
+    /// Its number on the connection.
+    pub number: u16,
+    /// The window that later consumers will get; 0 for none.
+    pub prefetch_count: u16,
+    /// The window of the channel as a whole; 0 for none.
+    pub global_prefetch_count: u16,
+    /// Whether publishes are confirmed.
+    pub confirm: bool,
+    /// The delivery tags it holds, with the messages, in order.
+    pub unacknowledged: Vec<(u64, MessageId)>,
+    /// How many consumers it has.
+    pub consumer_count: usize,
+}
+
+impl Engine {
+    /// Everything. The cost grows with all that there is.
+    #[must_use]
+    pub fn view(&self) -> EngineView {
+        EngineView {
+            queues: self.queue_views(),
+            connections: self.connection_views(),
+            channels: self.channel_views(),
+        }
+    }
+
+    /// The queues, in the order of declaring.
+    #[must_use]
+    pub fn queue_views(&self) -> Vec<QueueView> {
+        let mut queues: Vec<_> = self.queues.values().collect();
+        queues.sort_by_key(|queue| queue.number);
+        let view = |queue: &&super::Queue| {
+            let messages_ready = queue
+                .ready
+                .iter()
+                .map(|(message, redelivered)| MessageView {
+                    id: message.id,
+                    body: message.preview(),
+                    redelivered,
+                });
+            let turns = queue.ring.turns().filter_map(|id| self.consumers.get(id));
+            let active = turns.filter(|consumer| consumer.set_aside.is_none());
+            let parked = queue.ring.parked().filter_map(|id| self.consumers.get(id));
+            let aside = queue
+                .consumers
+                .values()
+                .filter_map(|id| self.consumers.get(*id));
+            let aside = aside.filter(|consumer| consumer.set_aside.is_some());
+            let active = active.map(|consumer| self.consumer_view(consumer, &queue.name, true));
+            let passive = parked.chain(aside);
+            let passive = passive.map(|consumer| self.consumer_view(consumer, &queue.name, false));
+            QueueView {
+                name: queue.name.clone(),
+                durable: queue.durable,
+                exclusive: queue.owner.is_some(),
+                auto_delete: queue.auto_delete,
+                messages_ready: messages_ready.collect(),
+                messages_unacknowledged: queue.unacked,
+                consumers: active.chain(passive).collect(),
+            }
+        };
+        queues.iter().map(view).collect()
+    }
+
+    /// One queue's ready messages, unacknowledged messages and consumers, counted; `None` if there is
+    /// no such queue.
+    #[must_use]
+    pub fn queue_counts(&self, queue: &str) -> Option<(usize, usize, usize)> {
+        let queue = self.queues.get(self.queue_index.get(queue)?)?;
+        Some((queue.ready.len(), queue.unacked, queue.consumers.len()))
+    }
+
+    /// The connections, in the order of connecting.
+    #[must_use]
+    pub fn connection_views(&self) -> Vec<ConnectionView> {
+        let view = |connection: &super::Connection| ConnectionView {
+            number: connection.number,
+            user: connection.user.clone(),
+            channels: connection.channels.len(),
+        };
+        let mut views: Vec<_> = self.connections.values().map(view).collect();
+        views.sort_by_key(|connection| connection.number);
+        views
+    }
+
+    /// The channels, by connection and number.
+    #[must_use]
+    pub fn channel_views(&self) -> Vec<ChannelView> {
+        let view = |channel: &super::Channel| ChannelView {
+            connection: channel.connection_number,
+            number: channel.number,
+            prefetch_count: channel.consumer_prefetch,
+            global_prefetch_count: channel.window.limit(),
+            confirm: channel.last_publish.is_some(),
+            unacknowledged: channel
+                .unacked
+                .iter()
+                .map(|(tag, held)| (tag, held.message.id))
+                .collect(),
+            consumer_count: channel.consumers.len(),
+        };
+        let mut views: Vec<_> = self.channels.values().map(view).collect();
+        views.sort_by_key(|channel| (channel.connection, channel.number));
+        views
+    }
+
+    /// The number of a channel's connection, and its own.
+    #[must_use]
+    pub fn channel_numbers(&self, channel: ChannelId) -> Option<(u64, u16)> {
+        let channel = self.channels.get(channel)?;
+        Some((channel.connection_number, channel.number))
+    }
+
+    fn consumer_view(&self, consumer: &Consumer, queue: &Name, active: bool) -> ConsumerView {
+        let numbers = self.channel_numbers(consumer.channel);
+        let (connection, channel) = numbers.unwrap_or_default();
+        ConsumerView {
+            consumer_tag: consumer.tag.clone(),
+            connection,
+            channel,
+            queue: queue.clone(),
+            ack_required: !consumer.no_ack,
+            exclusive: consumer.exclusive,
+            prefetch_count: consumer.window.limit(),
+            messages_unacknowledged: consumer.window.held(),
+            active,
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Everything that may be asked of the engine: its input alphabet.
+
+use bytes::Bytes;
+
+use super::types::{FieldTable, ShortString};
+use super::{CallId, ChannelId, ConnectionId, Name, Properties};
+
+/// One step's input.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// A client connects, already authenticated as `user`. Answered with [`Notice::Connected`](super::Notice::Connected).
+    OpenConnection {
+        /// The user that `user_id` is checked against (S112).
+        user: Name,
+    },
+    /// The client closes its connection, or is lost: both have the same effects (S67).
+    CloseConnection {
+        /// The connection; nothing happens if it is gone.
+        connection: ConnectionId,
+    },
+    /// The operator closes every connection: a graceful stop (S178).
+    Shutdown {
+        /// Part of the reply text; RabbitMQ says `shutdown`.
+        reason: String,
+    },
+    /// The client opens a channel. Answered with [`Reply::ChannelOpened`](super::Reply::ChannelOpened).
+    OpenChannel {
+        /// The connection it belongs to.
+        connection: ConnectionId,
+        /// The number that the client gives it, from 1.
+        number: u16,
+        /// Carried back by the reply.
+        call: CallId,
+    },
+    /// A method on a channel. If the channel is gone it is ignored (S171).
+    Channel {
+        /// The channel.
+        channel: ChannelId,
+        /// Carried back by the reply, if the method has one.
+        call: CallId,
+        /// What is asked.
+        method: Method,
+    },
+}
+
+/// An AMQP method that a client sends on a channel.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Method {
+    /// `channel.close`: everything the channel holds is returned (S67).
+    ChannelClose,
+    /// `channel.flow` (S32).
+    ChannelFlow {
+        /// Whether deliveries are to flow; only `true` is implemented, as in RabbitMQ.
+        active: bool,
+    },
+    /// `queue.declare`.
+    QueueDeclare(QueueDeclare),
+    /// `queue.purge`: drops the ready messages.
+    QueuePurge {
+        /// The queue; empty for the last one declared on this channel (S84).
+        queue: ShortString,
+        /// Whether no answer is wanted.
+        nowait: bool,
+    },
+    /// `queue.delete`.
+    QueueDelete {
+        /// The queue; empty for the last one declared on this channel (S84).
+        queue: ShortString,
+        /// Refuse if it has consumers.
+        if_unused: bool,
+        /// Refuse if it has ready messages.
+        if_empty: bool,
+        /// Whether no answer is wanted.
+        nowait: bool,
+    },
+    /// `basic.qos`: the prefetch windows (S33–S45).
+    BasicQos {
+        /// A window in bytes; only 0 (none) is implemented, as in RabbitMQ (S38).
+        prefetch_size: u32,
+        /// A window in messages; 0 for none.
+        prefetch_count: u16,
+        /// Whether it is the channel's window rather than that of each later consumer.
+        global: bool,
+    },
+    /// `basic.consume`.
+    BasicConsume(BasicConsume),
+    /// `basic.cancel`: ends a consumer; what it holds stays held (S30).
+    BasicCancel {
+        /// The consumer; an unknown tag has no effect (S29).
+        consumer_tag: ShortString,
+        /// Whether no answer is wanted.
+        nowait: bool,
+    },
+    /// `basic.publish`, with the message.
+    BasicPublish(BasicPublish),
+    /// `basic.get`: takes one message, if there is one.
+    BasicGet {
+        /// The queue; empty for the last one declared on this channel (S84).
+        queue: ShortString,
+        /// Whether the message counts as acknowledged at once.
+        no_ack: bool,
+    },
+    /// `basic.ack`.
+    BasicAck {
+        /// The delivery; 0 with `multiple` for all that are held (S48).
+        delivery_tag: u64,
+        /// Whether every held delivery up to this one is meant.
+        multiple: bool,
+    },
+    /// `basic.nack`.
+    BasicNack {
+        /// The delivery; 0 with `multiple` for all that are held (S48).
+        delivery_tag: u64,
+        /// Whether every held delivery up to this one is meant.
+        multiple: bool,
+        /// Whether it goes back to its place in the queue, rather than being dropped.
+        requeue: bool,
+    },
+    /// `basic.reject`: `nack` of a single delivery.
+    BasicReject {
+        /// The delivery.
+        delivery_tag: u64,
+        /// Whether it goes back to its place in the queue, rather than being dropped.
+        requeue: bool,
+    },
+    /// `basic.recover`: returns everything the channel holds (S62).
+    BasicRecover {
+        /// Only `true` is implemented, as in RabbitMQ (S63).
+        requeue: bool,
+    },
+    /// `basic.recover-async`: `recover` without an answer (S63).
+    BasicRecoverAsync {
+        /// Only `true` is implemented, as in RabbitMQ (S63).
+        requeue: bool,
+    },
+    /// `confirm.select`: from here on publishes are numbered and confirmed (S105).
+    ConfirmSelect {
+        /// Whether no answer is wanted.
+        nowait: bool,
+    },
+}
+
+/// `queue.declare`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct QueueDeclare {
+    /// The name; empty for one that the broker makes (S83).
+    pub queue: ShortString,
+    /// Only look whether it exists (S82).
+    pub passive: bool,
+    /// Survive a restart.
+    pub durable: bool,
+    /// Belong to this connection alone, and go with it (S72).
+    pub exclusive: bool,
+    /// Go when the last consumer leaves (S73).
+    pub auto_delete: bool,
+    /// Whether no answer is wanted.
+    pub nowait: bool,
+    /// The `x-…` arguments.
+    pub arguments: FieldTable,
+}
+
+/// `basic.consume`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BasicConsume {
+    /// The queue; empty for the last one declared on this channel (S84).
+    pub queue: ShortString,
+    /// The consumer's tag on its channel; empty for one that the broker makes (S27).
+    pub consumer_tag: ShortString,
+    /// Ignored, as in RabbitMQ (S28).
+    pub no_local: bool,
+    /// Whether deliveries count as acknowledged at once.
+    pub no_ack: bool,
+    /// Whether it is to be the queue's only consumer (S25).
+    pub exclusive: bool,
+    /// Whether no answer is wanted.
+    pub nowait: bool,
+    /// The `x-…` arguments; unknown ones are ignored (S28).
+    pub arguments: FieldTable,
+}
+
+/// `basic.publish`, with the message.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BasicPublish {
+    /// The exchange; empty for the default exchange.
+    pub exchange: ShortString,
+    /// The routing key; for the default exchange the name of a queue.
+    pub routing_key: ShortString,
+    /// Whether an unroutable message is returned rather than dropped (S101).
+    pub mandatory: bool,
+    /// Not implemented, as in RabbitMQ (S104).
+    pub immediate: bool,
+    /// The message's properties.
+    pub properties: Properties,
+    /// The message's body.
+    pub body: Bytes,
+}
+
+impl Method {
+    /// AMQP's class and method id.
+    #[must_use]
+    pub fn id(&self) -> (u16, u16) {
+        match self {
+            Self::ChannelFlow { .. } => (20, 20),
+            Self::ChannelClose => (20, 40),
+            Self::QueueDeclare(_) => (50, 10),
+            Self::QueuePurge { .. } => (50, 30),
+            Self::QueueDelete { .. } => (50, 40),
+            Self::BasicQos { .. } => (60, 10),
+            Self::BasicConsume(_) => (60, 20),
+            Self::BasicCancel { .. } => (60, 30),
+            Self::BasicPublish(_) => (60, 40),
+            Self::BasicGet { .. } => (60, 70),
+            Self::BasicAck { .. } => (60, 80),
+            Self::BasicReject { .. } => (60, 90),
+            Self::BasicRecoverAsync { .. } => (60, 100),
+            Self::BasicRecover { .. } => (60, 110),
+            Self::BasicNack { .. } => (60, 120),
+            Self::ConfirmSelect { .. } => (85, 10),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! What a step gives back: outputs for the clients, records for the journal, events for the history.
+
+use std::sync::Arc;
+
+use super::types::ShortString;
+use super::{
+    CallId, ChannelId, ConnectionId, ConsumerId, Event, EventKind, Message, Name, Now, Record,
+    Refusal,
+};
+
+/// The effects of one step, in order. The caller owns it, empties it, and may use it again.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Effects {
+    /// What the clients are told.
+    pub outputs: Vec<Output>,
+    /// Durable facts, to be on disk before an output gated [`Gate::OnceDurable`] is let out.
+    pub records: Vec<Record>,
+    /// What happened, for the history; empty unless `recording`.
+    pub events: Vec<Event>,
+    /// Whether events are wanted.
+    pub recording: bool,
+    /// The time of the step, which its events carry.
+    pub now: Now,
+}
+
+impl Effects {
+    /// Adds an event if events are wanted; `event` runs only then.
+    pub fn record_event(
+        &mut self,
+        connection: Option<u64>,
+        channel: Option<u16>,
+        event: impl FnOnce() -> EventKind,
+    ) {
+        if self.recording {
+            self.events.push(Event {
+                at: self.now.instant,
+                connection,
+                channel,
+                kind: event(),
+            });
+        }
+    }
+}
+
+/// When an output may leave the broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Gate {
+    /// As soon as the step is over.
+    AtOnce,
+    /// Once the records of its step are as durable as the broker promises.
+    OnceDurable,
+}
+
+/// One thing said to one client.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// Whom it is said to.
+    pub connection: ConnectionId,
+    /// On which channel; `None` for the connection as a whole.
+    pub channel: Option<ChannelId>,
+    /// When it may leave.
+    pub gate: Gate,
+    /// What is said.
+    pub notice: Notice,
+}
+
+/// What the broker says to a client.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Notice {
+    /// The connection is open.
+    Connected,
+    /// The answer to a method.
+    Reply {
+        /// The number that the method came with.
+        call: CallId,
+        /// The answer.
+        reply: Reply,
+    },
+    /// `basic.deliver`.
+    Deliver {
+        /// The consumer that receives it.
+        consumer: ConsumerId,
+        /// What it receives.
+        delivery: Delivery,
+    },
+    /// `basic.return`: a mandatory message that no queue took (S101).
+    Return {
+        /// The number that will confirm it, if the channel confirms.
+        publish_seq: Option<u64>,
+        /// 312.
+        reply_code: u16,
+        /// `NO_ROUTE`.
+        reply_text: &'static str,
+        /// The message.
+        message: Arc<Message>,
+    },
+    /// A publisher confirm. Leveret confirms one by one and in order, which is one of the outcomes
+    /// that RabbitMQ leaves open (S106).
+    Confirm {
+        /// The channel's running number of the publish, from 1.
+        publish_seq: u64,
+        /// Whether the broker took responsibility.
+        verdict: Verdict,
+    },
+    /// `basic.cancel` from the broker: the consumer's queue is gone (S74).
+    ConsumerCancelled {
+        /// The consumer.
+        consumer: ConsumerId,
+    },
+    /// `channel.close` from the broker.
+    ChannelClosed(Refusal),
+    /// `connection.close` from the broker; said to each channel and to the connection.
+    ConnectionClosed(Refusal),
+    /// The client itself closed the connection; said to each of its channels and to the connection,
+    /// the last they hear.
+    ConnectionEnded,
+}
+
+/// What a publisher confirm says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// `basic.ack`.
+    Ack,
+    /// `basic.nack`.
+    Nack,
+}
+
+/// The answer to a method.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// `channel.open-ok`.
+    ChannelOpened(ChannelId),
+    /// `channel.close-ok`.
+    ChannelClosed,
+    /// `channel.flow-ok`.
+    Flow(bool),
+    /// `queue.declare-ok`.
+    Declared {
+        /// The queue's name, also when the broker made it.
+        queue: ShortString,
+        /// Ready messages (S75).
+        message_count: u32,
+        /// Consumers.
+        consumer_count: u32,
+    },
+    /// `queue.purge-ok`, with the number of messages dropped.
+    Purged(u32),
+    /// `queue.delete-ok`, with the number of ready messages that went with it.
+    Deleted(u32),
+    /// `basic.qos-ok`.
+    QosSet,
+    /// `basic.consume-ok`.
+    Consuming {
+        /// The new consumer.
+        consumer: ConsumerId,
+        /// Its tag, also when the broker made it.
+        consumer_tag: ShortString,
+    },
+    /// `basic.cancel-ok`.
+    Cancelled {
+        /// The consumer, if there was one.
+        consumer: Option<ConsumerId>,
+    },
+    /// `basic.get-ok`.
+    Got {
+        /// The message.
+        delivery: Delivery,
+        /// Ready messages left after it (S115).
+        message_count: u32,
+    },
+    /// `basic.get-empty`.
+    GetEmpty,
+    /// `basic.recover-ok`.
+    Recovered,
+    /// `confirm.select-ok`.
+    Confirming,
+}
+
+/// A message on its way to a client.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delivery {
+    /// What the client settles it by; counts 1, 2, 3 … on each channel (S46).
+    pub delivery_tag: u64,
+    /// Whether it was handed out before (S58).
+    pub redelivered: bool,
+    /// The message.
+    pub message: Arc<Message>,
+    /// The queue it comes from.
+    pub queue: Name,
+}

@@ -1,0 +1,11 @@
+//! Every limit, once, with its reason.
+
+/// The longest short string (a name, a key, a tag, a reply text), in bytes: AMQP writes its length
+/// in one byte.
+pub const SHORT_STRING_MAX: usize = 255;
+
+/// How many channels a connection may have open, as RabbitMQ's `channel_max` (S176).
+pub const CHANNEL_MAX: u16 = 2047;
+
+/// The largest message body in bytes, as RabbitMQ's `max_message_size` since 4.0 (R1).
+pub const MESSAGE_SIZE_MAX: u64 = 16 * 1024 * 1024;

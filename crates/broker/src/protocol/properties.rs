@@ -1,0 +1,150 @@
+//! The properties of a message, AMQP's fourteen, small when few are set.
+
+use std::fmt;
+
+use super::types::{FieldTable, ShortString};
+
+/// The `delivery_mode` of a message that is to survive a restart of the broker.
+pub const PERSISTENT: u8 = 2;
+
+/// The properties that travel with a message.
+///
+/// It has lapin's builder (`with_…`) and getters, so the client hands it through unchanged. A work
+/// queue's messages mostly have a delivery mode and nothing else: the two numbers are kept inline and
+/// the rest in one allocation that exists only when something is in it.
+///
+/// ```
+/// use leveret_broker::protocol::{PERSISTENT, Properties};
+///
+/// let properties = Properties::default().with_delivery_mode(PERSISTENT);
+/// assert_eq!(properties.delivery_mode(), &Some(2));
+/// assert_eq!(properties.headers(), &None);
+/// ```
+#[derive(Clone, Default, PartialEq)]
+pub struct Properties {
+    delivery_mode: Option<u8>,
+    priority: Option<u8>,
+    rest: Option<Box<Rest>>,
+}
+
+#[derive(Clone, Default, PartialEq)]
+struct Rest {
+    content_type: Option<ShortString>,
+    content_encoding: Option<ShortString>,
+    headers: Option<FieldTable>,
+    correlation_id: Option<ShortString>,
+    reply_to: Option<ShortString>,
+    expiration: Option<ShortString>,
+    message_id: Option<ShortString>,
+    timestamp: Option<u64>,
+    kind: Option<ShortString>,
+    user_id: Option<ShortString>,
+    app_id: Option<ShortString>,
+    cluster_id: Option<ShortString>,
+}
+
+/// What a getter of `rest` refers to when nothing is in it.
+static EMPTY: Rest = Rest {
+    content_type: None,
+    content_encoding: None,
+    headers: None,
+    correlation_id: None,
+    reply_to: None,
+    expiration: None,
+    message_id: None,
+    timestamp: None,
+    kind: None,
+    user_id: None,
+    app_id: None,
+    cluster_id: None,
+};
+
+macro_rules! rest_properties {
+    ($($set:ident $get:ident: $type:ty, $text:literal, $what:literal;)*) => {
+        impl Properties {
+            $(
+                #[doc = concat!("Sets `", $text, "`: ", $what, ".")]
+                #[must_use]
+                pub fn $set(mut self, value: $type) -> Self {
+                    self.rest.get_or_insert_default().$get = Some(value);
+                    self
+                }
+
+                #[doc = concat!("The property `", $text, "`: ", $what, ".")]
+                #[must_use]
+                pub fn $get(&self) -> &Option<$type> {
+                    &self.rest().$get
+                }
+            )*
+        }
+    };
+}
+
+rest_properties! {
+    with_content_type content_type: ShortString, "content_type", "the MIME type of the body";
+    with_content_encoding content_encoding: ShortString, "content_encoding", "the MIME encoding of the body";
+    with_headers headers: FieldTable, "headers", "the application's own table";
+    with_correlation_id correlation_id: ShortString, "correlation_id", "what a reply answers to";
+    with_reply_to reply_to: ShortString, "reply_to", "the queue that a reply goes to";
+    with_expiration expiration: ShortString, "expiration", "time to live in milliseconds, as text";
+    with_message_id message_id: ShortString, "message_id", "the application's own id";
+    with_timestamp timestamp: u64, "timestamp", "the application's own time, in seconds";
+    with_type kind: ShortString, "type", "the application's own message type";
+    with_user_id user_id: ShortString, "user_id", "the publishing user, checked by the broker (S112)";
+    with_app_id app_id: ShortString, "app_id", "the publishing application";
+    with_cluster_id cluster_id: ShortString, "cluster_id", "deprecated in AMQP, carried unchanged";
+}
+
+impl Properties {
+    /// Sets `delivery_mode`: 1 for transient, 2 for persistent.
+    #[must_use]
+    pub fn with_delivery_mode(mut self, value: u8) -> Self {
+        self.delivery_mode = Some(value);
+        self
+    }
+
+    /// Sets `priority`: higher ones first, in a queue that has priorities.
+    #[must_use]
+    pub fn with_priority(mut self, value: u8) -> Self {
+        self.priority = Some(value);
+        self
+    }
+
+    /// The property `delivery_mode`: 1 for transient, 2 for persistent.
+    #[must_use]
+    pub fn delivery_mode(&self) -> &Option<u8> {
+        &self.delivery_mode
+    }
+
+    /// The property `priority`.
+    #[must_use]
+    pub fn priority(&self) -> &Option<u8> {
+        &self.priority
+    }
+
+    fn rest(&self) -> &Rest {
+        self.rest.as_deref().unwrap_or(&EMPTY)
+    }
+}
+
+impl fmt::Debug for Properties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rest = self.rest();
+        f.debug_struct("AMQPProperties")
+            .field("content_type", &rest.content_type)
+            .field("content_encoding", &rest.content_encoding)
+            .field("headers", &rest.headers)
+            .field("delivery_mode", &self.delivery_mode)
+            .field("priority", &self.priority)
+            .field("correlation_id", &rest.correlation_id)
+            .field("reply_to", &rest.reply_to)
+            .field("expiration", &rest.expiration)
+            .field("message_id", &rest.message_id)
+            .field("timestamp", &rest.timestamp)
+            .field("kind", &rest.kind)
+            .field("user_id", &rest.user_id)
+            .field("app_id", &rest.app_id)
+            .field("cluster_id", &rest.cluster_id)
+            .finish()
+    }
+}

@@ -1,0 +1,148 @@
+//! The one file that reads a clock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::protocol::{Instant, Now};
+
+/// Where a broker's time comes from. It is read once per step, after the broker's lock is taken.
+///
+/// With the feature `tokio` the default is tokio's clock, which is the system's unless a runtime has
+/// paused it: then a broker's time and its workers' sleeps move together. Without it the default is
+/// the system's.
+#[derive(Clone, Debug)]
+pub struct Clock(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    System {
+        began: std::time::Instant,
+        wall_ms_began: u64,
+    },
+    Manual(ManualClock),
+    #[cfg(feature = "tokio")]
+    Tokio {
+        began: tokio::time::Instant,
+        wall_ms_began: u64,
+        runtime: Option<tokio::runtime::Handle>,
+    },
+}
+
+impl Clock {
+    /// The system's monotonic clock. Wall time is the system's when the broker began, plus monotonic
+    /// time since.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this file owns the clocks")]
+    pub fn system() -> Self {
+        Self(Source::System {
+            began: std::time::Instant::now(),
+            wall_ms_began: wall_ms(),
+        })
+    }
+
+    /// A clock that stands still until it is moved.
+    #[must_use]
+    pub fn manual(clock: ManualClock) -> Self {
+        Self(Source::Manual(clock))
+    }
+
+    /// Tokio's clock, which tests can pause.
+    ///
+    /// Made inside a runtime, it is that runtime's clock, also for calls from threads outside of it.
+    #[cfg(feature = "tokio")]
+    #[must_use]
+    pub fn tokio() -> Self {
+        Self(Source::Tokio {
+            began: tokio::time::Instant::now(),
+            wall_ms_began: wall_ms(),
+            runtime: tokio::runtime::Handle::try_current().ok(),
+        })
+    }
+
+    /// Reads the clock.
+    #[expect(clippy::disallowed_methods, reason = "this file owns the clocks")]
+    pub(super) fn now(&self) -> Now {
+        match &self.0 {
+            Source::System {
+                began,
+                wall_ms_began,
+            } => since(
+                *wall_ms_began,
+                std::time::Instant::now().saturating_duration_since(*began),
+            ),
+            Source::Manual(clock) => since(0, clock.elapsed()),
+            #[cfg(feature = "tokio")]
+            Source::Tokio {
+                began,
+                wall_ms_began,
+                runtime,
+            } => {
+                // On a thread of no runtime, tokio's clock would be the system's even if the
+                // runtime's own is paused.
+                let outside = tokio::runtime::Handle::try_current().is_err();
+                let _guard = runtime
+                    .as_ref()
+                    .filter(|_| outside)
+                    .map(|runtime| runtime.enter());
+                let elapsed = tokio::time::Instant::now().saturating_duration_since(*began);
+                since(*wall_ms_began, elapsed)
+            }
+        }
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        #[cfg(feature = "tokio")]
+        return Self::tokio();
+        #[cfg(not(feature = "tokio"))]
+        Self::system()
+    }
+}
+
+/// A clock that a test moves by hand; its clones are the same clock.
+///
+/// ```
+/// use std::time::Duration;
+/// use leveret_broker::{Broker, BrokerOptions, Clock, ManualClock};
+///
+/// let clock = ManualClock::default();
+/// let broker = Broker::new(BrokerOptions::default().with_clock(Clock::manual(clock.clone())));
+/// clock.advance(Duration::from_secs(60));
+/// # drop(broker);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ManualClock {
+    nanoseconds: Arc<AtomicU64>,
+}
+
+impl ManualClock {
+    /// Moves the clock on by `by`.
+    pub fn advance(&self, by: Duration) {
+        let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
+        self.nanoseconds.fetch_add(by, Ordering::SeqCst);
+    }
+
+    /// How far it was moved.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        Duration::from_nanos(self.nanoseconds.load(Ordering::SeqCst))
+    }
+}
+
+fn since(wall_ms_began: u64, elapsed: Duration) -> Now {
+    let nanoseconds = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
+    Now {
+        instant: Instant(nanoseconds),
+        wall_ms: wall_ms_began + nanoseconds / 1_000_000,
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this file owns the clocks")]
+fn wall_ms() -> u64 {
+    let since_epoch = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,429 @@
+//! `Broker`: the engine behind one lock, for all threads.
+
+use std::fmt;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use slotmap::SecondaryMap;
+
+use super::clock::Clock;
+use super::core::Core;
+use super::history::History;
+use super::mailbox::{Deferred, Mailbox};
+use super::options::BrokerOptions;
+use super::registry;
+use crate::engine::{ChannelView, ConnectionView, EngineView, QueueView};
+use crate::protocol::{
+    CallId, ChannelId, Command, ConnectionId, Method, Name, Notice, Output, Refusal, Reply,
+    ReplyCode,
+};
+
+/// An in-process broker. Clones are handles to the same one; brokers share nothing.
+///
+/// It lives as long as a handle or a connection to it does, and is reached by its [`uri`](Self::uri)
+/// for as long as a handle does. Programs connect to it with `leveret-client`.
+///
+/// ```
+/// use leveret_broker::Broker;
+///
+/// let broker = Broker::in_memory();
+/// assert!(broker.uri().starts_with("amqp://guest:guest@leveret-"));
+/// assert!(broker.queues().is_empty());
+/// ```
+#[derive(Clone)]
+pub struct Broker {
+    shared: Arc<Shared>,
+    /// What the broker listens by: gone with the last handle, while connections may live on.
+    listener: Arc<Listener>,
+}
+
+/// What a broker is, however it is reached.
+pub(super) struct Shared {
+    state: Mutex<State>,
+    clock: Clock,
+    vhost: Name,
+    users: Vec<(Name, String)>,
+}
+
+struct State {
+    core: Core,
+    connections: SecondaryMap<ConnectionId, Arc<dyn Mailbox>>,
+    channels: SecondaryMap<ChannelId, Arc<dyn Mailbox>>,
+    health: Health,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Health {
+    Running,
+    /// A step is under way; found like this, it was never finished.
+    Stepping,
+    Stopped,
+}
+
+struct Listener {
+    authority: String,
+}
+
+/// Why a broker does nothing any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BrokerError {
+    /// It was shut down.
+    #[error("the broker was shut down")]
+    Stopped,
+    /// A defect of its own stopped it in the middle of a step; its state cannot be trusted.
+    #[error("the broker is broken: an earlier call panicked inside it; make a new one")]
+    Broken,
+}
+
+/// Who connects, and whereto.
+#[derive(Clone, Copy, Debug)]
+pub struct Login<'a> {
+    /// The user.
+    pub user: &'a str,
+    /// The user's password.
+    pub password: &'a str,
+    /// The virtual host.
+    pub vhost: &'a str,
+}
+
+impl Broker {
+    /// A broker whose queues live as long as it does, with the default options.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self::new(BrokerOptions::default())
+    }
+
+    /// A broker whose queues live as long as it does.
+    #[must_use]
+    pub fn new(options: BrokerOptions) -> Self {
+        let BrokerOptions {
+            engine,
+            clock,
+            record_history,
+            mut users,
+        } = options;
+        users.push(("guest".into(), "guest".to_owned()));
+        let shared = Arc::new(Shared {
+            clock: clock.unwrap_or_default(),
+            vhost: engine.vhost.clone(),
+            users,
+            state: Mutex::new(State {
+                core: Core::new(engine, record_history),
+                connections: SecondaryMap::new(),
+                channels: SecondaryMap::new(),
+                health: Health::Running,
+            }),
+        });
+        let listener = Arc::new(Listener {
+            authority: registry::unused_authority(),
+        });
+        registry::listen(&listener.authority, Arc::downgrade(&shared));
+        Self { shared, listener }
+    }
+
+    /// The URI that a client connects to, with the default user: `amqp://guest:guest@leveret-1/%2f`.
+    #[must_use]
+    pub fn uri(&self) -> String {
+        format!("amqp://guest:guest@{}/%2f", self.listener.authority)
+    }
+
+    /// Stops the broker as an operator does: every connection is closed with
+    /// `320 CONNECTION_FORCED` (S178), and no new one is accepted. What it held is gone.
+    pub fn shutdown(&self) {
+        registry::stop_listening(&self.listener.authority);
+        let _ = self.shared.step(
+            Command::Shutdown {
+                reason: "shutdown".into(),
+            },
+            None,
+        );
+        let mut state = self.shared.state.lock();
+        if state.health == Health::Running {
+            state.health = Health::Stopped;
+        }
+    }
+
+    /// The queues, in the order of declaring, with their ready messages and consumers.
+    #[must_use]
+    pub fn queues(&self) -> Vec<QueueView> {
+        self.shared.state.lock().core.engine().queue_views()
+    }
+
+    /// One queue; `None` if there is none of that name.
+    #[must_use]
+    pub fn queue(&self, name: &str) -> Option<QueueView> {
+        self.queues().into_iter().find(|queue| &*queue.name == name)
+    }
+
+    /// The connections, in the order of connecting.
+    #[must_use]
+    pub fn connections(&self) -> Vec<ConnectionView> {
+        self.shared.state.lock().core.engine().connection_views()
+    }
+
+    /// The channels, by connection and number, with their windows and what they hold.
+    #[must_use]
+    pub fn channels(&self) -> Vec<ChannelView> {
+        self.shared.state.lock().core.engine().channel_views()
+    }
+
+    /// Everything at one moment.
+    #[must_use]
+    pub fn view(&self) -> EngineView {
+        self.shared.state.lock().core.engine().view()
+    }
+
+    /// What has happened so far; empty unless the broker was made
+    /// [`with_history`](BrokerOptions::with_history).
+    #[must_use]
+    pub fn history(&self) -> History {
+        self.shared
+            .state
+            .lock()
+            .core
+            .history()
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// Checks what must always hold in the engine; for tests.
+    ///
+    /// # Errors
+    ///
+    /// The sentence that does not hold, and where.
+    pub fn check_invariants(&self) -> Result<(), String> {
+        self.shared.state.lock().core.engine().check_invariants()
+    }
+
+    /// A port to the broker that listens on `authority`, if one does.
+    #[must_use]
+    pub fn find(authority: &str) -> Option<Port> {
+        registry::find(authority).map(|shared| Port { shared })
+    }
+
+    /// A port to this broker.
+    #[must_use]
+    pub fn port(&self) -> Port {
+        Port {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
+
+/// What a client library speaks to a broker through: commands in, notices to its mailboxes.
+///
+/// It keeps the broker alive, but not reachable for others.
+#[derive(Clone)]
+pub struct Port {
+    shared: Arc<Shared>,
+}
+
+impl Port {
+    /// Connects. `mailbox` hears what the broker says to the connection as a whole.
+    ///
+    /// # Errors
+    ///
+    /// RabbitMQ's refusals: `403 ACCESS_REFUSED` for a wrong user or password, `530 NOT_ALLOWED` for
+    /// an unknown virtual host (S176). A broker that was shut down or is broken refuses with
+    /// `541 INTERNAL_ERROR` and says so.
+    pub fn connect(
+        &self,
+        login: Login<'_>,
+        mailbox: Arc<dyn Mailbox>,
+    ) -> Result<ConnectionId, Refusal> {
+        let Login {
+            user,
+            password,
+            vhost,
+        } = login;
+        let mut known = self.shared.users.iter();
+        if !known.any(|(name, secret)| &**name == user && secret == password) {
+            let text = "Login was refused using authentication mechanism PLAIN. For details see \
+                        the broker logfile.";
+            return Err(Refusal::new(ReplyCode::AccessRefused, text));
+        }
+        if vhost != &*self.shared.vhost {
+            let refusal = Refusal::new(ReplyCode::NotAllowed, format!("vhost {vhost} not found"));
+            return Err(refusal.of_method((10, 40)));
+        }
+        let command = Command::OpenConnection { user: user.into() };
+        match self.shared.step(command, Some(mailbox)) {
+            Ok(Some(connection)) => Ok(connection),
+            Ok(None) => Err(Refusal::new(
+                ReplyCode::InternalError,
+                "the connection did not open",
+            )),
+            Err(error) => Err(Refusal::new(ReplyCode::InternalError, error)),
+        }
+    }
+
+    /// Opens channel `number`. `mailbox` hears all that the broker says to it, first the answer to
+    /// `call`.
+    ///
+    /// # Errors
+    ///
+    /// The broker was shut down or is broken.
+    pub fn open_channel(
+        &self,
+        connection: ConnectionId,
+        number: u16,
+        call: CallId,
+        mailbox: Arc<dyn Mailbox>,
+    ) -> Result<(), BrokerError> {
+        let command = Command::OpenChannel {
+            connection,
+            number,
+            call,
+        };
+        self.shared.step(command, Some(mailbox)).map(drop)
+    }
+
+    /// Sends a method. What comes of it is in the mailboxes when this returns, except what waits for
+    /// the disk.
+    ///
+    /// # Errors
+    ///
+    /// The broker was shut down or is broken.
+    pub fn send(
+        &self,
+        channel: ChannelId,
+        call: CallId,
+        method: Method,
+    ) -> Result<(), BrokerError> {
+        self.shared
+            .step(
+                Command::Channel {
+                    channel,
+                    call,
+                    method,
+                },
+                None,
+            )
+            .map(drop)
+    }
+
+    /// Closes a connection, or loses it.
+    ///
+    /// # Errors
+    ///
+    /// The broker was shut down or is broken; the connection is as good as closed.
+    pub fn disconnect(&self, connection: ConnectionId) -> Result<(), BrokerError> {
+        self.shared
+            .step(Command::CloseConnection { connection }, None)
+            .map(drop)
+    }
+}
+
+impl Shared {
+    /// Takes one step under the lock, puts what it says into the mailboxes, and wakes after unlocking.
+    ///
+    /// `newcomer` is the mailbox of the connection or channel that the command opens.
+    fn step(
+        &self,
+        command: Command,
+        newcomer: Option<Arc<dyn Mailbox>>,
+    ) -> Result<Option<ConnectionId>, BrokerError> {
+        let mut deferred = Deferred::default();
+        let mut opened = None;
+        {
+            let mut state = self.state.lock();
+            let State {
+                core,
+                connections,
+                channels,
+                health,
+            } = &mut *state;
+            match health {
+                Health::Running => *health = Health::Stepping,
+                Health::Stepping => return Err(BrokerError::Broken),
+                Health::Stopped => return Err(BrokerError::Stopped),
+            }
+            let mut newcomer = newcomer;
+            for output in core.step(self.clock.now(), command) {
+                let Output {
+                    connection,
+                    channel,
+                    notice,
+                    ..
+                } = output;
+                match (&notice, channel) {
+                    (Notice::Connected, _) => {
+                        opened = Some(connection);
+                        newcomer
+                            .take()
+                            .map(|mailbox| connections.insert(connection, mailbox));
+                    }
+                    (
+                        Notice::Reply {
+                            reply: Reply::ChannelOpened(channel),
+                            ..
+                        },
+                        _,
+                    ) => {
+                        newcomer
+                            .take()
+                            .map(|mailbox| channels.insert(*channel, mailbox));
+                    }
+                    _ => {}
+                }
+                if is_last(&notice) {
+                    let mailbox = match channel {
+                        Some(channel) => channels.remove(channel),
+                        None => connections.remove(connection),
+                    };
+                    if let Some(mailbox) = mailbox {
+                        mailbox.put(notice, &mut deferred);
+                        deferred.discard(mailbox);
+                    }
+                    continue;
+                }
+                let mailbox = match channel {
+                    Some(channel) => channels.get(channel),
+                    None => connections.get(connection),
+                };
+                if let Some(mailbox) = mailbox {
+                    mailbox.put(notice, &mut deferred);
+                }
+            }
+            *health = Health::Running;
+        }
+        deferred.run();
+        Ok(opened)
+    }
+}
+
+/// Whether a mailbox hears nothing after this notice.
+fn is_last(notice: &Notice) -> bool {
+    matches!(
+        notice,
+        Notice::Reply {
+            reply: Reply::ChannelClosed,
+            ..
+        } | Notice::ChannelClosed(_)
+            | Notice::ConnectionClosed(_)
+            | Notice::ConnectionEnded
+    )
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        registry::stop_listening(&self.authority);
+    }
+}
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broker")
+            .field("uri", &self.uri())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Port")
+            .field("vhost", &self.shared.vhost)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,66 @@
+//! What a broker is made with.
+
+use super::clock::Clock;
+use crate::engine::EngineOptions;
+use crate::protocol::Name;
+
+/// The options of a [`Broker`](super::Broker), each with a default that suits a test.
+///
+/// ```
+/// use leveret_broker::{Broker, BrokerOptions};
+///
+/// let broker = Broker::new(BrokerOptions::default().with_history().with_name_seed(7));
+/// assert!(broker.history().events().is_empty());
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct BrokerOptions {
+    pub(super) engine: EngineOptions,
+    pub(super) clock: Option<Clock>,
+    pub(super) record_history: bool,
+    pub(super) users: Vec<(Name, String)>,
+}
+
+impl BrokerOptions {
+    /// Records what happens, for [`Broker::history`](super::Broker::history). Default: not recorded,
+    /// since a history grows for as long as the broker lives.
+    #[must_use]
+    pub fn with_history(mut self) -> Self {
+        self.record_history = true;
+        self
+    }
+
+    /// Where time comes from. Default: [`Clock::default`].
+    #[must_use]
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// What the names that the broker makes (`amq.gen-…`, `amq.ctag-…`) follow from. Default: 0.
+    #[must_use]
+    pub fn with_name_seed(mut self, seed: u64) -> Self {
+        self.engine.name_seed = seed;
+        self
+    }
+
+    /// The largest message body, in bytes (S114). Default: 16 MiB, as RabbitMQ since 4.0.
+    #[must_use]
+    pub fn with_max_message_size(mut self, bytes: u64) -> Self {
+        self.engine.message_size_max = Some(bytes);
+        self
+    }
+
+    /// How many channels a connection may have open (S173). Default: 2047.
+    #[must_use]
+    pub fn with_channel_max(mut self, channels: u16) -> Self {
+        self.engine.channel_max = channels;
+        self
+    }
+
+    /// Adds a user. Default: `guest` with the password `guest`, and no others; adding one keeps that.
+    #[must_use]
+    pub fn with_user(mut self, user: &str, password: &str) -> Self {
+        self.users.push((user.into(), password.to_owned()));
+        self
+    }
+}

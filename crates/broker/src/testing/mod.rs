@@ -1,0 +1,1 @@
+//! The testing kit (feature `testing`): what proves the engine, for this project's tests and others'.

@@ -1,0 +1,1 @@
+//! Rules of the tree that a test can check.
