@@ -36,27 +36,15 @@ const QUEUE_ARGUMENTS: [QueueArgument; 12] = [
     unsupported("x-overflow"),
     unsupported("x-max-priority"),
     unsupported("x-single-active-consumer"),
-    QueueArgument {
-        name: "x-queue-mode",
-        support: Support::Accepted(check_queue_mode),
-    },
-    QueueArgument {
-        name: "x-queue-version",
-        support: Support::Accepted(check_queue_version),
-    },
-    QueueArgument {
-        name: QUEUE_TYPE,
-        support: Support::Accepted(check_queue_type),
-    },
+    QueueArgument { name: "x-queue-mode", support: Support::Accepted(check_queue_mode) },
+    QueueArgument { name: "x-queue-version", support: Support::Accepted(check_queue_version) },
+    QueueArgument { name: QUEUE_TYPE, support: Support::Accepted(check_queue_type) },
 ];
 
 const QUEUE_TYPE: &str = "x-queue-type";
 
 const fn unsupported(name: &'static str) -> QueueArgument {
-    QueueArgument {
-        name,
-        support: Support::Unsupported,
-    }
+    QueueArgument { name, support: Support::Unsupported }
 }
 
 /// Checks the arguments of a queue that is about to be made. Unknown ones are kept and have no
@@ -72,9 +60,9 @@ pub(super) fn check_queue_arguments(
         };
         let result = match support {
             Support::Accepted(check) => check(value),
-            Support::Unsupported => Err(Invalid::NotImplemented(format!(
-                "queue argument '{name}' is not supported"
-            ))),
+            Support::Unsupported => {
+                Err(Invalid::NotImplemented(format!("queue argument '{name}' is not supported")))
+            }
         };
         return match result {
             Ok(()) => continue,
@@ -115,11 +103,7 @@ pub(super) fn check_equivalent(
             (None, None) => continue,
             (Some(received), Some(current)) if same_value(received, current) => continue,
             (Some(received), Some(current)) => {
-                format!(
-                    "received '{}' but current is '{}'",
-                    text_of(received),
-                    text_of(current)
-                )
+                format!("received '{}' but current is '{}'", text_of(received), text_of(current))
             }
             (Some(received), None) => {
                 format!("received {} but current is none", described(received))
@@ -166,11 +150,7 @@ fn integer(value: &AMQPValue) -> Option<i64> {
 }
 
 fn described(value: &AMQPValue) -> String {
-    format!(
-        "the value '{}' of type '{}'",
-        text_of(value),
-        type_name(value)
-    )
+    format!("the value '{}' of type '{}'", text_of(value), type_name(value))
 }
 
 fn text_of(value: &AMQPValue) -> String {
@@ -229,9 +209,9 @@ fn check_queue_type(value: &AMQPValue) -> Result<(), Invalid> {
     match value {
         AMQPValue::LongString(kind) => match kind.as_bytes() {
             b"classic" => Ok(()),
-            b"quorum" | b"stream" => Err(Invalid::NotImplemented(format!(
-                "queue type '{kind}' is not supported"
-            ))),
+            b"quorum" | b"stream" => {
+                Err(Invalid::NotImplemented(format!("queue type '{kind}' is not supported")))
+            }
             _ => Err(unsupported_value("type", value)),
         },
         other => Err(unsupported_value("type", other)),

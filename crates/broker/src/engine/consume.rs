@@ -35,15 +35,8 @@ impl Engine {
         consume: BasicConsume,
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
-        let BasicConsume {
-            queue,
-            consumer_tag,
-            no_ack,
-            exclusive,
-            nowait,
-            arguments,
-            ..
-        } = consume;
+        let BasicConsume { queue, consumer_tag, no_ack, exclusive, nowait, arguments, .. } =
+            consume;
         let channel = &self.channels[caller.channel];
         if channel.consumers.contains_key(consumer_tag.as_str()) {
             let text = format!("attempt to reuse consumer tag '{consumer_tag}'");
@@ -79,9 +72,7 @@ impl Engine {
             window: Window::new(prefetch_count),
             set_aside: None,
         });
-        self.channels[caller.channel]
-            .consumers
-            .insert(tag.clone(), consumer_id);
+        self.channels[caller.channel].consumers.insert(tag.clone(), consumer_id);
         let queue = &mut self.queues[queue_id];
         queue.consumers.insert(number, consumer_id);
         queue.ring.join(consumer_id);
@@ -94,10 +85,7 @@ impl Engine {
         self.touch(queue_id);
         if !nowait {
             let consumer_tag = ShortString::from(&*tag);
-            let reply = Reply::Consuming {
-                consumer: consumer_id,
-                consumer_tag,
-            };
+            let reply = Reply::Consuming { consumer: consumer_id, consumer_tag };
             self.reply(caller, Gate::AtOnce, reply, effects);
         }
         Ok(())
@@ -111,10 +99,7 @@ impl Engine {
         nowait: bool,
         effects: &mut Effects,
     ) {
-        let consumer = self.channels[caller.channel]
-            .consumers
-            .get(consumer_tag)
-            .copied();
+        let consumer = self.channels[caller.channel].consumers.get(consumer_tag).copied();
         if let Some(consumer) = consumer {
             self.remove_consumer(consumer, effects);
         }
@@ -131,21 +116,17 @@ impl Engine {
         };
         if let Some(channel) = self.channels.get_mut(consumer.channel) {
             channel.consumers.remove(&consumer.tag);
-            effects.record_event(
-                Some(channel.connection_number),
-                Some(channel.number),
-                || EventKind::ConsumerRemoved {
+            effects.record_event(Some(channel.connection_number), Some(channel.number), || {
+                EventKind::ConsumerRemoved {
                     queue: self.queues[consumer.queue].name.clone(),
                     consumer_tag: consumer.tag.clone(),
-                },
-            );
+                }
+            });
         }
         let queue = &mut self.queues[consumer.queue];
         queue.consumers.remove(&consumer.number);
         let consumers = &self.consumers;
-        queue
-            .ring
-            .leave(queue.consumers.len(), |id| !consumers.contains_key(id));
+        queue.ring.leave(queue.consumers.len(), |id| !consumers.contains_key(id));
         if queue.auto_delete && queue.consumers.is_empty() {
             self.delete_queue(consumer.queue, effects);
         }
@@ -179,29 +160,12 @@ impl Engine {
             record_removal(queue, &message, effects);
         } else {
             queue.unacked += 1;
-            let held = Held {
-                message: message.clone(),
-                queue: queue_id,
-                consumer: None,
-            };
+            let held = Held { message: message.clone(), queue: queue_id, consumer: None };
             channel.unacked.insert(delivery_tag, held);
         }
         let message_count = queue.message_count();
-        let delivery = Delivery {
-            delivery_tag,
-            redelivered,
-            message,
-            queue: queue.name.clone(),
-        };
-        self.reply(
-            caller,
-            Gate::AtOnce,
-            Reply::Got {
-                delivery,
-                message_count,
-            },
-            effects,
-        );
+        let delivery = Delivery { delivery_tag, redelivered, message, queue: queue.name.clone() };
+        self.reply(caller, Gate::AtOnce, Reply::Got { delivery, message_count }, effects);
         Ok(())
     }
 
@@ -224,10 +188,7 @@ impl Engine {
         } else {
             channel.consumer_prefetch = prefetch_count;
         }
-        caller.record(effects, || EventKind::QosSet {
-            prefetch_count,
-            global,
-        });
+        caller.record(effects, || EventKind::QosSet { prefetch_count, global });
         self.reply(caller, Gate::AtOnce, Reply::QosSet, effects);
         Ok(())
     }

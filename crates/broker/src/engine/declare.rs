@@ -25,10 +25,7 @@ impl Engine {
     ) -> Result<(), Refusal> {
         let queue_id = if declare.passive {
             let name = without_line_breaks(declare.queue.as_str());
-            let queue_id = self
-                .queue_index
-                .get(&name)
-                .ok_or_else(|| self.no_queue(&name))?;
+            let queue_id = self.queue_index.get(&name).ok_or_else(|| self.no_queue(&name))?;
             self.check_access(caller, queue_id)?;
             queue_id
         } else {
@@ -37,11 +34,7 @@ impl Engine {
         let queue = &self.queues[queue_id];
         self.channels[caller.channel].last_queue = Some(queue.name.clone());
         if !declare.nowait {
-            let gate = if queue.durable {
-                Gate::OnceDurable
-            } else {
-                Gate::AtOnce
-            };
+            let gate = if queue.durable { Gate::OnceDurable } else { Gate::AtOnce };
             let reply = Reply::Declared {
                 queue: ShortString::from(&*queue.name),
                 message_count: queue.message_count(),
@@ -93,14 +86,9 @@ impl Engine {
         });
         self.queue_index.insert(name.clone(), queue_id);
         if declare.exclusive {
-            self.connections[caller.connection]
-                .exclusive_queues
-                .insert(number, queue_id);
+            self.connections[caller.connection].exclusive_queues.insert(number, queue_id);
         }
-        caller.record(effects, || EventKind::QueueDeclared {
-            queue: name.clone(),
-            durable,
-        });
+        caller.record(effects, || EventKind::QueueDeclared { queue: name.clone(), durable });
         if durable {
             effects.records.push(Record::QueueDeclared {
                 queue: name,
@@ -153,21 +141,13 @@ impl Engine {
         let queue = &mut self.queues[queue_id];
         let count = queue.message_count();
         let purged = std::mem::take(&mut queue.ready);
-        let recorded = purged
-            .iter()
-            .filter(|(message, _)| is_recorded(queue, message));
+        let recorded = purged.iter().filter(|(message, _)| is_recorded(queue, message));
         let messages: Vec<_> = recorded.map(|(message, _)| message.id).collect();
         if !messages.is_empty() {
-            effects.records.push(Record::Purged {
-                queue: queue.name.clone(),
-                messages,
-            });
+            effects.records.push(Record::Purged { queue: queue.name.clone(), messages });
         }
         let messages = purged.len();
-        caller.record(effects, || EventKind::QueuePurged {
-            queue: queue.name.clone(),
-            messages,
-        });
+        caller.record(effects, || EventKind::QueuePurged { queue: queue.name.clone(), messages });
         if !nowait {
             self.reply(caller, Gate::AtOnce, Reply::Purged(count), effects);
         }
@@ -222,9 +202,7 @@ impl Engine {
             return;
         };
         self.queue_index.remove(&queue.name);
-        let owner = queue
-            .owner
-            .and_then(|owner| self.connections.get_mut(owner));
+        let owner = queue.owner.and_then(|owner| self.connections.get_mut(owner));
         if let Some(owner) = owner {
             owner.exclusive_queues.remove(&queue.number);
         }
@@ -242,35 +220,26 @@ impl Engine {
             };
             channel.consumers.remove(&consumer.tag);
             let (connection, number) = (channel.connection_number, channel.number);
-            effects.record_event(Some(connection), Some(number), || {
-                EventKind::ConsumerRemoved {
-                    queue: queue.name.clone(),
-                    consumer_tag: consumer.tag.clone(),
-                }
+            effects.record_event(Some(connection), Some(number), || EventKind::ConsumerRemoved {
+                queue: queue.name.clone(),
+                consumer_tag: consumer.tag.clone(),
             });
             effects.outputs.push(Output {
                 connection: channel.connection,
                 channel: Some(consumer.channel),
                 gate: Gate::AtOnce,
-                notice: Notice::ConsumerCancelled {
-                    consumer: consumer_id,
-                },
+                notice: Notice::ConsumerCancelled { consumer: consumer_id },
             });
         }
         if queue.durable {
-            effects
-                .records
-                .push(Record::QueueDeleted { queue: queue.name });
+            effects.records.push(Record::QueueDeleted { queue: queue.name });
         }
     }
 
     /// The queue that a method means by `name`, if the caller may use it.
     pub(super) fn resolve_queue(&self, caller: Caller, name: &str) -> Result<QueueId, Refusal> {
         let name = self.named_queue(caller, name)?;
-        let queue_id = self
-            .queue_index
-            .get(&name)
-            .ok_or_else(|| self.no_queue(&name))?;
+        let queue_id = self.queue_index.get(&name).ok_or_else(|| self.no_queue(&name))?;
         self.check_access(caller, queue_id)?;
         Ok(queue_id)
     }
@@ -313,7 +282,5 @@ impl Engine {
 
 /// RabbitMQ takes line breaks out of the names that it declares (S87).
 fn without_line_breaks(name: &str) -> String {
-    name.chars()
-        .filter(|character| !matches!(character, '\r' | '\n'))
-        .collect()
+    name.chars().filter(|character| !matches!(character, '\r' | '\n')).collect()
 }

@@ -91,10 +91,8 @@ impl Engine {
         let channel = &mut self.channels[consumer.channel];
         let delivery_tag = channel.next_tag();
         let no_ack = consumer.no_ack;
-        effects.record_event(
-            Some(channel.connection_number),
-            Some(channel.number),
-            || EventKind::Delivered {
+        effects.record_event(Some(channel.connection_number), Some(channel.number), || {
+            EventKind::Delivered {
                 message: message.id,
                 body: message.preview(),
                 queue: queue.name.clone(),
@@ -102,8 +100,8 @@ impl Engine {
                 delivery_tag,
                 redelivered,
                 no_ack,
-            },
-        );
+            }
+        });
         if no_ack {
             record_removal(queue, &message, effects);
         } else {
@@ -111,27 +109,15 @@ impl Engine {
             consumer.window.take_one();
             channel.window.take_one();
             let message = Arc::clone(&message);
-            let held = Held {
-                message,
-                queue: queue_id,
-                consumer: Some(consumer_id),
-            };
+            let held = Held { message, queue: queue_id, consumer: Some(consumer_id) };
             channel.unacked.insert(delivery_tag, held);
         }
-        let delivery = Delivery {
-            delivery_tag,
-            redelivered,
-            message,
-            queue: queue.name.clone(),
-        };
+        let delivery = Delivery { delivery_tag, redelivered, message, queue: queue.name.clone() };
         effects.outputs.push(Output {
             connection: channel.connection,
             channel: Some(consumer.channel),
             gate: Gate::AtOnce,
-            notice: Notice::Deliver {
-                consumer: consumer_id,
-                delivery,
-            },
+            notice: Notice::Deliver { consumer: consumer_id, delivery },
         });
     }
 
@@ -163,9 +149,6 @@ impl Engine {
 /// Records that a message has left its queue for good, if that is a durable fact.
 pub(super) fn record_removal(queue: &Queue, message: &Message, effects: &mut Effects) {
     if is_recorded(queue, message) {
-        effects.records.push(Record::Removed {
-            queue: queue.name.clone(),
-            message: message.id,
-        });
+        effects.records.push(Record::Removed { queue: queue.name.clone(), message: message.id });
     }
 }

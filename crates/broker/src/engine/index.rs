@@ -34,8 +34,6 @@ impl<T: Copy> Index<T> {
 
 impl<T> Default for Index<T> {
     fn default() -> Self {
-        Self {
-            entries: HashMap::default(),
-        }
+        Self { entries: HashMap::default() }
     }
 }

@@ -11,27 +11,12 @@ type Check = fn(&Engine) -> Result<(), String>;
 
 const CHECKS: [(&str, Check); 7] = [
     ("a step leaves nothing half done", nothing_is_pending),
-    (
-        "ready messages stand in the order of publishing",
-        ready_is_sorted,
-    ),
+    ("ready messages stand in the order of publishing", ready_is_sorted),
     ("a message is in exactly one place of a queue", one_place),
-    (
-        "what windows and queues count is what channels hold",
-        counts_agree,
-    ),
-    (
-        "no consumer holds more than its window allows",
-        windows_are_kept,
-    ),
-    (
-        "a consumer is in one list, or set aside",
-        consumers_are_listed_once,
-    ),
-    (
-        "no message waits while a consumer has room",
-        work_is_conserved,
-    ),
+    ("what windows and queues count is what channels hold", counts_agree),
+    ("no consumer holds more than its window allows", windows_are_kept),
+    ("a consumer is in one list, or set aside", consumers_are_listed_once),
+    ("no message waits while a consumer has room", work_is_conserved),
 ];
 
 impl Engine {
@@ -49,25 +34,15 @@ impl Engine {
 }
 
 fn nothing_is_pending(engine: &Engine) -> Result<(), String> {
-    let pending = (
-        engine.touched.len(),
-        engine.roomy.len(),
-        engine.confirms.len(),
-    );
-    ensure(pending == (0, 0, 0), || {
-        format!("touched, roomy, confirms: {pending:?}")
-    })?;
-    ensure(engine.queue_index.len() == engine.queues.len(), || {
-        "queue index".into()
-    })
+    let pending = (engine.touched.len(), engine.roomy.len(), engine.confirms.len());
+    ensure(pending == (0, 0, 0), || format!("touched, roomy, confirms: {pending:?}"))?;
+    ensure(engine.queue_index.len() == engine.queues.len(), || "queue index".into())
 }
 
 fn ready_is_sorted(engine: &Engine) -> Result<(), String> {
     for queue in engine.queues.values() {
         let ids: Vec<_> = queue.ready.iter().map(|(message, _)| message.id).collect();
-        ensure(ids.is_sorted_by(|a, b| a < b), || {
-            format!("queue {}: {ids:?}", queue.name)
-        })?;
+        ensure(ids.is_sorted_by(|a, b| a < b), || format!("queue {}: {ids:?}", queue.name))?;
     }
     Ok(())
 }
@@ -76,9 +51,7 @@ fn one_place(engine: &Engine) -> Result<(), String> {
     let mut seen = BTreeSet::new();
     for (id, queue) in &engine.queues {
         for (message, _) in queue.ready.iter() {
-            ensure(seen.insert((id, message.id)), || {
-                format!("{} in {}", message.id, queue.name)
-            })?;
+            ensure(seen.insert((id, message.id)), || format!("{} in {}", message.id, queue.name))?;
         }
     }
     for channel in engine.channels.values() {
@@ -104,21 +77,15 @@ fn counts_agree(engine: &Engine) -> Result<(), String> {
             }
         }
         let counted = channel.window.held();
-        ensure(counted == of_channel, || {
-            format!("channel holds {of_channel}, counts {counted}")
-        })?;
+        ensure(counted == of_channel, || format!("channel holds {of_channel}, counts {counted}"))?;
     }
     for (id, queue) in &engine.queues {
         let held = of_queue.get(&id).copied().unwrap_or(0);
-        ensure(held == queue.unacked, || {
-            format!("queue {}: {held} held", queue.name)
-        })?;
+        ensure(held == queue.unacked, || format!("queue {}: {held} held", queue.name))?;
     }
     for (id, consumer) in &engine.consumers {
         let held = of_consumer.get(&id).copied().unwrap_or(0);
-        ensure(held == consumer.window.held(), || {
-            format!("consumer {}: {held}", consumer.tag)
-        })?;
+        ensure(held == consumer.window.held(), || format!("consumer {}: {held}", consumer.tag))?;
     }
     Ok(())
 }
@@ -127,9 +94,7 @@ fn windows_are_kept(engine: &Engine) -> Result<(), String> {
     for consumer in engine.consumers.values() {
         let (held, limit) = (consumer.window.held(), usize::from(consumer.window.limit()));
         let kept = consumer.no_ack || limit == 0 || held <= limit;
-        ensure(kept, || {
-            format!("consumer {} holds {held} of {limit}", consumer.tag)
-        })?;
+        ensure(kept, || format!("consumer {} holds {held} of {limit}", consumer.tag))?;
     }
     Ok(())
 }
@@ -137,38 +102,26 @@ fn windows_are_kept(engine: &Engine) -> Result<(), String> {
 fn consumers_are_listed_once(engine: &Engine) -> Result<(), String> {
     for queue in engine.queues.values() {
         let lists = queue.ring.turns().chain(queue.ring.parked());
-        let mut listed: Vec<_> = lists
-            .filter(|id| engine.consumers.contains_key(*id))
-            .collect();
+        let mut listed: Vec<_> = lists.filter(|id| engine.consumers.contains_key(*id)).collect();
         let members = queue.consumers.values().copied();
-        let aside = members
-            .clone()
-            .filter(|id| engine.consumers[*id].set_aside.is_some());
+        let aside = members.clone().filter(|id| engine.consumers[*id].set_aside.is_some());
         listed.extend(aside);
         listed.sort();
         let mut members: Vec<_> = members.collect();
         members.sort();
-        ensure(listed == members, || {
-            format!("queue {}: {listed:?}", queue.name)
-        })?;
+        ensure(listed == members, || format!("queue {}: {listed:?}", queue.name))?;
     }
     Ok(())
 }
 
 fn work_is_conserved(engine: &Engine) -> Result<(), String> {
-    for queue in engine
-        .queues
-        .values()
-        .filter(|queue| !queue.ready.is_empty())
-    {
+    for queue in engine.queues.values().filter(|queue| !queue.ready.is_empty()) {
         for id in queue.consumers.values() {
             let consumer = &engine.consumers[*id];
             let channel = &engine.channels[consumer.channel];
             let full = !consumer.window.has_room() || !channel.window.has_room();
             let waits = !consumer.no_ack && full;
-            ensure(waits, || {
-                format!("queue {}: consumer {} has room", queue.name, consumer.tag)
-            })?;
+            ensure(waits, || format!("queue {}: consumer {} has room", queue.name, consumer.tag))?;
         }
     }
     Ok(())

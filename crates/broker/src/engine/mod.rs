@@ -158,20 +158,12 @@ impl Engine {
                 self.end_connection(connection, None, effects)
             }
             Command::Shutdown { reason } => self.shutdown(&reason, effects),
-            Command::OpenChannel {
-                connection,
-                number,
-                call,
-            } => {
+            Command::OpenChannel { connection, number, call } => {
                 if let Err(refusal) = self.open_channel(connection, number, call, effects) {
                     self.end_connection(connection, Some(refusal), effects);
                 }
             }
-            Command::Channel {
-                channel,
-                call,
-                method,
-            } => {
+            Command::Channel { channel, call, method } => {
                 self.channel_method(channel, call, method, effects);
             }
         }
@@ -217,49 +209,32 @@ impl Engine {
     ) -> Result<(), Refusal> {
         match method {
             Method::BasicPublish(publish) => self.publish(caller, publish, effects),
-            Method::BasicAck {
-                delivery_tag,
-                multiple,
-            } => self.ack(caller, delivery_tag, multiple, effects),
-            Method::BasicNack {
-                delivery_tag,
-                multiple,
-                requeue,
-            } => self.nack(caller, delivery_tag, multiple, requeue, effects),
-            Method::BasicReject {
-                delivery_tag,
-                requeue,
-            } => self.nack(caller, delivery_tag, false, requeue, effects),
+            Method::BasicAck { delivery_tag, multiple } => {
+                self.ack(caller, delivery_tag, multiple, effects)
+            }
+            Method::BasicNack { delivery_tag, multiple, requeue } => {
+                self.nack(caller, delivery_tag, multiple, requeue, effects)
+            }
+            Method::BasicReject { delivery_tag, requeue } => {
+                self.nack(caller, delivery_tag, false, requeue, effects)
+            }
             Method::BasicRecover { requeue } => self.recover(caller, requeue, true, effects),
             Method::BasicRecoverAsync { requeue } => self.recover(caller, requeue, false, effects),
             Method::BasicGet { queue, no_ack } => self.get(caller, queue.as_str(), no_ack, effects),
             Method::BasicConsume(consume) => self.consume(caller, consume, effects),
-            Method::BasicCancel {
-                consumer_tag,
-                nowait,
-            } => {
+            Method::BasicCancel { consumer_tag, nowait } => {
                 self.cancel(caller, consumer_tag.as_str(), nowait, effects);
                 Ok(())
             }
-            Method::BasicQos {
-                prefetch_size,
-                prefetch_count,
-                global,
-            } => self.qos(caller, prefetch_size, prefetch_count, global, effects),
+            Method::BasicQos { prefetch_size, prefetch_count, global } => {
+                self.qos(caller, prefetch_size, prefetch_count, global, effects)
+            }
             Method::QueueDeclare(declare) => self.declare(caller, declare, effects),
             Method::QueuePurge { queue, nowait } => {
                 self.purge(caller, queue.as_str(), nowait, effects)
             }
-            Method::QueueDelete {
-                queue,
-                if_unused,
-                if_empty,
-                nowait,
-            } => {
-                let conditions = declare::DeleteConditions {
-                    if_unused,
-                    if_empty,
-                };
+            Method::QueueDelete { queue, if_unused, if_empty, nowait } => {
+                let conditions = declare::DeleteConditions { if_unused, if_empty };
                 self.delete(caller, queue.as_str(), conditions, nowait, effects)
             }
             Method::ConfirmSelect { nowait } => {
@@ -280,10 +255,7 @@ impl Engine {
             connection: caller.connection,
             channel: Some(caller.channel),
             gate,
-            notice: Notice::Reply {
-                call: caller.call,
-                reply,
-            },
+            notice: Notice::Reply { call: caller.call, reply },
         });
     }
 
@@ -301,11 +273,7 @@ impl Engine {
 impl Caller {
     /// Adds an event of this caller, if events are wanted.
     fn record(self, effects: &mut Effects, event: impl FnOnce() -> crate::protocol::EventKind) {
-        effects.record_event(
-            Some(self.connection_number),
-            Some(self.channel_number),
-            event,
-        );
+        effects.record_event(Some(self.connection_number), Some(self.channel_number), event);
     }
 }
 

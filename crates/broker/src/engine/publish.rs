@@ -15,14 +15,8 @@ impl Engine {
         publish: BasicPublish,
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
-        let BasicPublish {
-            exchange,
-            routing_key,
-            mandatory,
-            immediate,
-            properties,
-            body,
-        } = publish;
+        let BasicPublish { exchange, routing_key, mandatory, immediate, properties, body } =
+            publish;
         if immediate {
             return Err(Refusal::new(ReplyCode::NotImplemented, "immediate=true"));
         }
@@ -33,12 +27,7 @@ impl Engine {
 
         self.messages_published += 1;
         let id = MessageId(self.messages_published);
-        let message = Arc::new(Message {
-            id,
-            address: route.address,
-            properties,
-            body,
-        });
+        let message = Arc::new(Message { id, address: route.address, properties, body });
         let queue = route.queue.and_then(|queue| self.queues.get_mut(queue));
         caller.record(effects, || EventKind::Published {
             message: id,
@@ -58,10 +47,9 @@ impl Engine {
                 if is_recorded(queue, &message) {
                     gate = Gate::OnceDurable;
                     let queues = vec![queue.name.clone()];
-                    effects.records.push(Record::Enqueued {
-                        message: Arc::clone(&message),
-                        queues,
-                    });
+                    effects
+                        .records
+                        .push(Record::Enqueued { message: Arc::clone(&message), queues });
                 }
                 if let Some(queue_id) = route.queue {
                     channel.last_route = Some((Arc::clone(&message.address), queue_id));
@@ -77,6 +65,7 @@ impl Engine {
                     channel: Some(caller.channel),
                     gate: Gate::AtOnce,
                     notice: Notice::Return {
+                        call: caller.call,
                         publish_seq,
                         reply_code,
                         reply_text,
@@ -92,10 +81,7 @@ impl Engine {
                 connection: caller.connection,
                 channel: Some(caller.channel),
                 gate,
-                notice: Notice::Confirm {
-                    publish_seq,
-                    verdict: Verdict::Ack,
-                },
+                notice: Notice::Confirm { call: caller.call, publish_seq, verdict: Verdict::Ack },
             });
         }
         Ok(())

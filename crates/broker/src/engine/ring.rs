@@ -164,16 +164,13 @@ impl Ring {
                 Turn::One(consumer) => (Some(*consumer), None),
                 Turn::Together(_, party) => (None, Some(party)),
             };
-            one.into_iter()
-                .chain(party.into_iter().flat_map(|party| party.values().copied()))
+            one.into_iter().chain(party.into_iter().flat_map(|party| party.values().copied()))
         })
     }
 
     /// Those parked for a channel, in order, including any that have left.
     pub(super) fn parked(&self) -> impl Iterator<Item = ConsumerId> {
-        self.parked
-            .values()
-            .flat_map(|party| party.values().copied())
+        self.parked.values().flat_map(|party| party.values().copied())
     }
 
     fn next_ticket(&mut self) -> Ticket {

@@ -30,23 +30,14 @@ impl Engine {
             // The handle of a queue that was deleted names nothing, even if its name is back.
             && self.queues.contains_key(*queue)
         {
-            return Ok(Route {
-                address: Arc::clone(address),
-                queue: Some(*queue),
-            });
+            return Ok(Route { address: Arc::clone(address), queue: Some(*queue) });
         }
         if !exchange.is_empty() {
             let vhost = &self.options.vhost;
             let text = format!("no exchange '{exchange}' in vhost '{vhost}'");
             return Err(Refusal::new(ReplyCode::NotFound, text));
         }
-        let address = Address {
-            exchange: exchange.into(),
-            routing_key: routing_key.into(),
-        };
-        Ok(Route {
-            address: Arc::new(address),
-            queue: self.queue_index.get(routing_key),
-        })
+        let address = Address { exchange: exchange.into(), routing_key: routing_key.into() };
+        Ok(Route { address: Arc::new(address), queue: self.queue_index.get(routing_key) })
     }
 }

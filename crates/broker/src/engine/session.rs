@@ -19,9 +19,7 @@ impl Engine {
             channels: Default::default(),
             exclusive_queues: Default::default(),
         });
-        effects.record_event(Some(self.connections_opened), None, || {
-            EventKind::ConnectionOpened
-        });
+        effects.record_event(Some(self.connections_opened), None, || EventKind::ConnectionOpened);
         effects.outputs.push(Output {
             connection,
             channel: None,
@@ -63,12 +61,7 @@ impl Engine {
             call,
         };
         caller.record(effects, || EventKind::ChannelOpened);
-        self.reply(
-            caller,
-            Gate::AtOnce,
-            Reply::ChannelOpened(channel_id),
-            effects,
-        );
+        self.reply(caller, Gate::AtOnce, Reply::ChannelOpened(channel_id), effects);
         Ok(())
     }
 
@@ -133,9 +126,7 @@ impl Engine {
             self.delete_queue(queue, effects);
         }
         let text = reason.as_ref().map(|refusal| refusal.text.clone());
-        effects.record_event(Some(connection_number), None, || {
-            EventKind::ConnectionClosed(text)
-        });
+        effects.record_event(Some(connection_number), None, || EventKind::ConnectionClosed(text));
         effects.outputs.push(say(None));
     }
 

@@ -78,9 +78,8 @@ impl Unacked {
             Some(next) => self.stragglers.split_off(&next),
             None => BTreeMap::new(),
         };
-        let mut taken: Vec<_> = std::mem::replace(&mut self.stragglers, later)
-            .into_iter()
-            .collect();
+        let mut taken: Vec<_> =
+            std::mem::replace(&mut self.stragglers, later).into_iter().collect();
         while self.first <= tag {
             let Some(slot) = self.recent.pop_front() else {
                 break;
@@ -104,10 +103,7 @@ impl Unacked {
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &Held)> {
         let recent = (self.first..).zip(&self.recent);
         let recent = recent.filter_map(|(tag, slot)| slot.as_ref().map(|held| (tag, held)));
-        self.stragglers
-            .iter()
-            .map(|(tag, held)| (*tag, held))
-            .chain(recent)
+        self.stragglers.iter().map(|(tag, held)| (*tag, held)).chain(recent)
     }
 
     /// The slot that `tag` has in `recent`, which may not reach that far; `None` if it lies before.
@@ -150,21 +146,14 @@ mod tests {
     use crate::protocol::{Address, MessageId, Properties};
 
     fn held(id: u64) -> Held {
-        let address = Address {
-            exchange: "".into(),
-            routing_key: "q".into(),
-        };
+        let address = Address { exchange: "".into(), routing_key: "q".into() };
         let message = Message {
             id: MessageId(id),
             address: Arc::new(address),
             properties: Properties::default(),
             body: Bytes::new(),
         };
-        Held {
-            message: Arc::new(message),
-            queue: QueueId::default(),
-            consumer: None,
-        }
+        Held { message: Arc::new(message), queue: QueueId::default(), consumer: None }
     }
 
     fn count(unacked: &Unacked) -> usize {
@@ -183,11 +172,7 @@ mod tests {
         for tag in 2..100_000 {
             unacked.insert(tag, held(tag));
             assert!(unacked.remove(tag).is_some());
-            assert!(
-                size(&unacked) <= 2 * WINDOW_MIN,
-                "{} slots for one message",
-                size(&unacked)
-            );
+            assert!(size(&unacked) <= 2 * WINDOW_MIN, "{} slots for one message", size(&unacked));
         }
         assert_eq!(unacked.iter().map(|(tag, _)| tag).collect::<Vec<_>>(), [1]);
         assert!(unacked.remove(1).is_some());
@@ -214,9 +199,7 @@ mod tests {
         let mut next = 0;
         for _ in 0..50_000 {
             // A linear congruential generator is enough to mix the cases.
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let draw = state >> 33;
             match draw % 8 {
                 0..=3 => {

@@ -116,21 +116,15 @@ impl Engine {
         let mut queues: Vec<_> = self.queues.values().collect();
         queues.sort_by_key(|queue| queue.number);
         let view = |queue: &&super::Queue| {
-            let messages_ready = queue
-                .ready
-                .iter()
-                .map(|(message, redelivered)| MessageView {
-                    id: message.id,
-                    body: message.preview(),
-                    redelivered,
-                });
+            let messages_ready = queue.ready.iter().map(|(message, redelivered)| MessageView {
+                id: message.id,
+                body: message.preview(),
+                redelivered,
+            });
             let turns = queue.ring.turns().filter_map(|id| self.consumers.get(id));
             let active = turns.filter(|consumer| consumer.set_aside.is_none());
             let parked = queue.ring.parked().filter_map(|id| self.consumers.get(id));
-            let aside = queue
-                .consumers
-                .values()
-                .filter_map(|id| self.consumers.get(*id));
+            let aside = queue.consumers.values().filter_map(|id| self.consumers.get(*id));
             let aside = aside.filter(|consumer| consumer.set_aside.is_some());
             let active = active.map(|consumer| self.consumer_view(consumer, &queue.name, true));
             let passive = parked.chain(aside);

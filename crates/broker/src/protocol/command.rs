@@ -36,7 +36,7 @@ pub enum Command {
     Channel {
         /// The channel.
         channel: ChannelId,
-        /// Carried back by the reply, if the method has one.
+        /// Carried back by whatever answers the method: a reply, a confirm, a return.
         call: CallId,
         /// What is asked.
         method: Method,

@@ -32,12 +32,7 @@ impl Effects {
         event: impl FnOnce() -> EventKind,
     ) {
         if self.recording {
-            self.events.push(Event {
-                at: self.now.instant,
-                connection,
-                channel,
-                kind: event(),
-            });
+            self.events.push(Event { at: self.now.instant, connection, channel, kind: event() });
         }
     }
 }
@@ -85,6 +80,8 @@ pub enum Notice {
     },
     /// `basic.return`: a mandatory message that no queue took (S101).
     Return {
+        /// The number that the publish came with.
+        call: CallId,
         /// The number that will confirm it, if the channel confirms.
         publish_seq: Option<u64>,
         /// 312.
@@ -97,6 +94,8 @@ pub enum Notice {
     /// A publisher confirm. Leveret confirms one by one and in order, which is one of the outcomes
     /// that RabbitMQ leaves open (S106).
     Confirm {
+        /// The number that the publish came with.
+        call: CallId,
         /// The channel's running number of the publish, from 1.
         publish_seq: u64,
         /// Whether the broker took responsibility.

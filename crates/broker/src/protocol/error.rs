@@ -73,11 +73,7 @@ impl Refusal {
             text.truncate(end);
             text.push_str("...");
         }
-        Self {
-            code,
-            text,
-            method_id: (0, 0),
-        }
+        Self { code, text, method_id: (0, 0) }
     }
 
     /// The same refusal, blamed on the method with these class and method ids.

@@ -177,9 +177,7 @@ impl Message {
         // Four bytes are the longest character, so no more of the body is worth looking at.
         let bytes = &self.body[..self.body.len().min((CHARS + 1) * 4)];
         let text = String::from_utf8_lossy(bytes);
-        let clean = text
-            .chars()
-            .map(|c| if c.is_control() { '\u{fffd}' } else { c });
+        let clean = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c });
         let mut preview: String = clean.clone().take(CHARS).collect();
         if clean.count() > CHARS {
             preview.push('…');
@@ -206,11 +204,7 @@ impl fmt::Display for EventKind {
                     if *durable { " (durable)" } else { "" }
                 )
             }
-            Self::QueueDeleted {
-                queue,
-                messages,
-                unacknowledged,
-            } => {
+            Self::QueueDeleted { queue, messages, unacknowledged } => {
                 write!(
                     f,
                     "queue deleted        {queue} with {messages} ready, {unacknowledged} unacked"
@@ -219,23 +213,11 @@ impl fmt::Display for EventKind {
             Self::QueuePurged { queue, messages } => {
                 write!(f, "queue purged         {queue} of {messages} ready")
             }
-            Self::QosSet {
-                prefetch_count,
-                global,
-            } => {
-                let whose = if *global {
-                    "the channel"
-                } else {
-                    "each later consumer"
-                };
+            Self::QosSet { prefetch_count, global } => {
+                let whose = if *global { "the channel" } else { "each later consumer" };
                 write!(f, "prefetch set         {prefetch_count} for {whose}")
             }
-            Self::ConsumerAdded {
-                queue,
-                consumer_tag,
-                prefetch_count,
-                no_ack,
-            } => {
+            Self::ConsumerAdded { queue, consumer_tag, prefetch_count, no_ack } => {
                 write!(f, "consumer added       {consumer_tag} on {queue}")?;
                 match (no_ack, prefetch_count) {
                     (true, _) => f.write_str(", automatic ack"),
@@ -243,19 +225,10 @@ impl fmt::Display for EventKind {
                     (false, n) => write!(f, ", prefetch {n}"),
                 }
             }
-            Self::ConsumerRemoved {
-                queue,
-                consumer_tag,
-            } => {
+            Self::ConsumerRemoved { queue, consumer_tag } => {
                 write!(f, "consumer removed     {consumer_tag} from {queue}")
             }
-            Self::Published {
-                message,
-                body,
-                exchange,
-                routing_key,
-                queues,
-            } => {
+            Self::Published { message, body, exchange, routing_key, queues } => {
                 write!(
                     f,
                     "published            {message} {body:?} to {exchange:?} key {routing_key:?}"
@@ -290,28 +263,13 @@ impl fmt::Display for EventKind {
                     "{word}            {message} {body:?} from {queue}{whom}, tag {delivery_tag}{again}{gone}"
                 )
             }
-            Self::Acked {
-                message,
-                queue,
-                delivery_tag,
-            } => {
-                write!(
-                    f,
-                    "acked                {message} of {queue}, tag {delivery_tag}"
-                )
+            Self::Acked { message, queue, delivery_tag } => {
+                write!(f, "acked                {message} of {queue}, tag {delivery_tag}")
             }
-            Self::Requeued {
-                message,
-                queue,
-                cause,
-            } => {
+            Self::Requeued { message, queue, cause } => {
                 write!(f, "requeued             {message} into {queue}: {cause}")
             }
-            Self::Dropped {
-                message,
-                queue,
-                cause,
-            } => {
+            Self::Dropped { message, queue, cause } => {
                 write!(f, "dropped              {message} of {queue}: {cause}")
             }
         }

@@ -35,10 +35,7 @@ impl Clock {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this file owns the clocks")]
     pub fn system() -> Self {
-        Self(Source::System {
-            began: std::time::Instant::now(),
-            wall_ms_began: wall_ms(),
-        })
+        Self(Source::System { began: std::time::Instant::now(), wall_ms_began: wall_ms() })
     }
 
     /// A clock that stands still until it is moved.
@@ -64,27 +61,16 @@ impl Clock {
     #[expect(clippy::disallowed_methods, reason = "this file owns the clocks")]
     pub(super) fn now(&self) -> Now {
         match &self.0 {
-            Source::System {
-                began,
-                wall_ms_began,
-            } => since(
-                *wall_ms_began,
-                std::time::Instant::now().saturating_duration_since(*began),
-            ),
+            Source::System { began, wall_ms_began } => {
+                since(*wall_ms_began, std::time::Instant::now().saturating_duration_since(*began))
+            }
             Source::Manual(clock) => since(0, clock.elapsed()),
             #[cfg(feature = "tokio")]
-            Source::Tokio {
-                began,
-                wall_ms_began,
-                runtime,
-            } => {
+            Source::Tokio { began, wall_ms_began, runtime } => {
                 // On a thread of no runtime, tokio's clock would be the system's even if the
                 // runtime's own is paused.
                 let outside = tokio::runtime::Handle::try_current().is_err();
-                let _guard = runtime
-                    .as_ref()
-                    .filter(|_| outside)
-                    .map(|runtime| runtime.enter());
+                let _guard = runtime.as_ref().filter(|_| outside).map(|runtime| runtime.enter());
                 let elapsed = tokio::time::Instant::now().saturating_duration_since(*began);
                 since(*wall_ms_began, elapsed)
             }
@@ -133,16 +119,11 @@ impl ManualClock {
 
 fn since(wall_ms_began: u64, elapsed: Duration) -> Now {
     let nanoseconds = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
-    Now {
-        instant: Instant(nanoseconds),
-        wall_ms: wall_ms_began + nanoseconds / 1_000_000,
-    }
+    Now { instant: Instant(nanoseconds), wall_ms: wall_ms_began + nanoseconds / 1_000_000 }
 }
 
 #[expect(clippy::disallowed_methods, reason = "this file owns the clocks")]
 fn wall_ms() -> u64 {
-    let since_epoch = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
 }

@@ -24,10 +24,7 @@ impl Core {
     pub fn new(options: EngineOptions, record_history: bool) -> Self {
         Self {
             engine: Engine::new(options),
-            effects: Effects {
-                recording: record_history,
-                ..Effects::default()
-            },
+            effects: Effects { recording: record_history, ..Effects::default() },
             history: record_history.then(History::default),
             now: Now::default(),
         }

@@ -97,12 +97,7 @@ impl Broker {
     /// A broker whose queues live as long as it does.
     #[must_use]
     pub fn new(options: BrokerOptions) -> Self {
-        let BrokerOptions {
-            engine,
-            clock,
-            record_history,
-            mut users,
-        } = options;
+        let BrokerOptions { engine, clock, record_history, mut users } = options;
         users.push(("guest".into(), "guest".to_owned()));
         let shared = Arc::new(Shared {
             clock: clock.unwrap_or_default(),
@@ -115,9 +110,7 @@ impl Broker {
                 health: Health::Running,
             }),
         });
-        let listener = Arc::new(Listener {
-            authority: registry::unused_authority(),
-        });
+        let listener = Arc::new(Listener { authority: registry::unused_authority() });
         registry::listen(&listener.authority, Arc::downgrade(&shared));
         Self { shared, listener }
     }
@@ -132,12 +125,7 @@ impl Broker {
     /// `320 CONNECTION_FORCED` (S178), and no new one is accepted. What it held is gone.
     pub fn shutdown(&self) {
         registry::stop_listening(&self.listener.authority);
-        let _ = self.shared.step(
-            Command::Shutdown {
-                reason: "shutdown".into(),
-            },
-            None,
-        );
+        let _ = self.shared.step(Command::Shutdown { reason: "shutdown".into() }, None);
         let mut state = self.shared.state.lock();
         if state.health == Health::Running {
             state.health = Health::Stopped;
@@ -178,13 +166,7 @@ impl Broker {
     /// [`with_history`](BrokerOptions::with_history).
     #[must_use]
     pub fn history(&self) -> History {
-        self.shared
-            .state
-            .lock()
-            .core
-            .history()
-            .cloned()
-            .unwrap_or_default()
+        self.shared.state.lock().core.history().cloned().unwrap_or_default()
     }
 
     /// Checks what must always hold in the engine; for tests.
@@ -205,9 +187,7 @@ impl Broker {
     /// A port to this broker.
     #[must_use]
     pub fn port(&self) -> Port {
-        Port {
-            shared: Arc::clone(&self.shared),
-        }
+        Port { shared: Arc::clone(&self.shared) }
     }
 }
 
@@ -232,11 +212,7 @@ impl Port {
         login: Login<'_>,
         mailbox: Arc<dyn Mailbox>,
     ) -> Result<ConnectionId, Refusal> {
-        let Login {
-            user,
-            password,
-            vhost,
-        } = login;
+        let Login { user, password, vhost } = login;
         let mut known = self.shared.users.iter();
         if !known.any(|(name, secret)| &**name == user && secret == password) {
             let text = "Login was refused using authentication mechanism PLAIN. For details see \
@@ -250,10 +226,7 @@ impl Port {
         let command = Command::OpenConnection { user: user.into() };
         match self.shared.step(command, Some(mailbox)) {
             Ok(Some(connection)) => Ok(connection),
-            Ok(None) => Err(Refusal::new(
-                ReplyCode::InternalError,
-                "the connection did not open",
-            )),
+            Ok(None) => Err(Refusal::new(ReplyCode::InternalError, "the connection did not open")),
             Err(error) => Err(Refusal::new(ReplyCode::InternalError, error)),
         }
     }
@@ -271,11 +244,7 @@ impl Port {
         call: CallId,
         mailbox: Arc<dyn Mailbox>,
     ) -> Result<(), BrokerError> {
-        let command = Command::OpenChannel {
-            connection,
-            number,
-            call,
-        };
+        let command = Command::OpenChannel { connection, number, call };
         self.shared.step(command, Some(mailbox)).map(drop)
     }
 
@@ -291,16 +260,7 @@ impl Port {
         call: CallId,
         method: Method,
     ) -> Result<(), BrokerError> {
-        self.shared
-            .step(
-                Command::Channel {
-                    channel,
-                    call,
-                    method,
-                },
-                None,
-            )
-            .map(drop)
+        self.shared.step(Command::Channel { channel, call, method }, None).map(drop)
     }
 
     /// Closes a connection, or loses it.
@@ -309,9 +269,7 @@ impl Port {
     ///
     /// The broker was shut down or is broken; the connection is as good as closed.
     pub fn disconnect(&self, connection: ConnectionId) -> Result<(), BrokerError> {
-        self.shared
-            .step(Command::CloseConnection { connection }, None)
-            .map(drop)
+        self.shared.step(Command::CloseConnection { connection }, None).map(drop)
     }
 }
 
@@ -328,12 +286,7 @@ impl Shared {
         let mut opened = None;
         {
             let mut state = self.state.lock();
-            let State {
-                core,
-                connections,
-                channels,
-                health,
-            } = &mut *state;
+            let State { core, connections, channels, health } = &mut *state;
             match health {
                 Health::Running => *health = Health::Stepping,
                 Health::Stepping => return Err(BrokerError::Broken),
@@ -341,29 +294,14 @@ impl Shared {
             }
             let mut newcomer = newcomer;
             for output in core.step(self.clock.now(), command) {
-                let Output {
-                    connection,
-                    channel,
-                    notice,
-                    ..
-                } = output;
+                let Output { connection, channel, notice, .. } = output;
                 match (&notice, channel) {
                     (Notice::Connected, _) => {
                         opened = Some(connection);
-                        newcomer
-                            .take()
-                            .map(|mailbox| connections.insert(connection, mailbox));
+                        newcomer.take().map(|mailbox| connections.insert(connection, mailbox));
                     }
-                    (
-                        Notice::Reply {
-                            reply: Reply::ChannelOpened(channel),
-                            ..
-                        },
-                        _,
-                    ) => {
-                        newcomer
-                            .take()
-                            .map(|mailbox| channels.insert(*channel, mailbox));
+                    (Notice::Reply { reply: Reply::ChannelOpened(channel), .. }, _) => {
+                        newcomer.take().map(|mailbox| channels.insert(*channel, mailbox));
                     }
                     _ => {}
                 }
@@ -397,10 +335,8 @@ impl Shared {
 fn is_last(notice: &Notice) -> bool {
     matches!(
         notice,
-        Notice::Reply {
-            reply: Reply::ChannelClosed,
-            ..
-        } | Notice::ChannelClosed(_)
+        Notice::Reply { reply: Reply::ChannelClosed, .. }
+            | Notice::ChannelClosed(_)
             | Notice::ConnectionClosed(_)
             | Notice::ConnectionEnded
     )
@@ -414,16 +350,12 @@ impl Drop for Listener {
 
 impl fmt::Debug for Broker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Broker")
-            .field("uri", &self.uri())
-            .finish_non_exhaustive()
+        f.debug_struct("Broker").field("uri", &self.uri()).finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Port")
-            .field("vhost", &self.shared.vhost)
-            .finish_non_exhaustive()
+        f.debug_struct("Port").field("vhost", &self.shared.vhost).finish_non_exhaustive()
     }
 }

@@ -38,14 +38,7 @@ impl History {
     /// ```
     #[must_use]
     pub fn filter(&self, keep: impl Fn(&Event) -> bool) -> Self {
-        Self {
-            events: self
-                .events
-                .iter()
-                .filter(|event| keep(event))
-                .cloned()
-                .collect(),
-        }
+        Self { events: self.events.iter().filter(|event| keep(event)).cloned().collect() }
     }
 
     pub(super) fn extend(&mut self, events: impl Iterator<Item = Event>) {
@@ -56,20 +49,10 @@ impl History {
 impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, " time (s)  conn.ch  event")?;
-        for Event {
-            at,
-            connection,
-            channel,
-            kind,
-        } in &self.events
-        {
+        for Event { at, connection, channel, kind } in &self.events {
             let seconds = at.elapsed().as_secs_f64();
-            let connection = connection
-                .map(|number| number.to_string())
-                .unwrap_or_default();
-            let channel = channel
-                .map(|number| format!(".{number}"))
-                .unwrap_or_default();
+            let connection = connection.map(|number| number.to_string()).unwrap_or_default();
+            let channel = channel.map(|number| format!(".{number}")).unwrap_or_default();
             writeln!(f, "{seconds:9.3}  {connection:>4}{channel:<3}  {kind}")?;
         }
         Ok(())

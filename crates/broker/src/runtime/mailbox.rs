@@ -48,11 +48,6 @@ impl Deferred {
 impl fmt::Debug for Deferred {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { wakers, garbage } = self;
-        write!(
-            f,
-            "Deferred {{ wakers: {}, garbage: {} }}",
-            wakers.len(),
-            garbage.len()
-        )
+        write!(f, "Deferred {{ wakers: {}, garbage: {} }}", wakers.len(), garbage.len())
     }
 }

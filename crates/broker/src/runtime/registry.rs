@@ -7,10 +7,7 @@ use parking_lot::Mutex;
 
 use super::handle::Shared;
 
-static LISTENING: Mutex<Table> = Mutex::new(Table {
-    next: 1,
-    brokers: BTreeMap::new(),
-});
+static LISTENING: Mutex<Table> = Mutex::new(Table { next: 1, brokers: BTreeMap::new() });
 
 struct Table {
     next: u64,
@@ -27,10 +24,7 @@ pub(super) fn unused_authority() -> String {
 
 /// Makes a broker reachable at `authority`.
 pub(super) fn listen(authority: &str, broker: Weak<Shared>) {
-    LISTENING
-        .lock()
-        .brokers
-        .insert(authority.to_owned(), broker);
+    LISTENING.lock().brokers.insert(authority.to_owned(), broker);
 }
 
 /// Makes `authority` unreachable.
