@@ -42,6 +42,7 @@ pub(super) struct Shared {
     state: Mutex<State>,
     clock: Clock,
     vhost: Name,
+    channel_max: u16,
     users: Vec<(Name, String)>,
 }
 
@@ -102,6 +103,7 @@ impl Broker {
         let shared = Arc::new(Shared {
             clock: clock.unwrap_or_default(),
             vhost: engine.vhost.clone(),
+            channel_max: engine.channel_max,
             users,
             state: Mutex::new(State {
                 core: Core::new(engine, record_history),
@@ -261,6 +263,12 @@ impl Port {
         method: Method,
     ) -> Result<(), BrokerError> {
         self.shared.step(Command::Channel { channel, call, method }, None).map(drop)
+    }
+
+    /// How many channels a connection may have open.
+    #[must_use]
+    pub fn channel_max(&self) -> u16 {
+        self.shared.channel_max
     }
 
     /// Closes a connection, or loses it.

@@ -10,7 +10,7 @@ mod registry;
 
 pub use clock::{Clock, ManualClock};
 pub use core::Core;
-pub use handle::{Broker, BrokerError, Login};
+pub use handle::{Broker, BrokerError, Login, Port};
 pub use history::History;
 pub use mailbox::{Deferred, Mailbox};
 pub use options::BrokerOptions;

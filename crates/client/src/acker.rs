@@ -1,0 +1,146 @@
+//! Settling a delivery, once.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::Result;
+use crate::channel_core::ChannelCore;
+use crate::options::{BasicAckOptions, BasicNackOptions, BasicRejectOptions};
+use crate::status::ChannelState;
+use crate::translate::Method;
+use crate::types::{ChannelId, DeliveryTag};
+
+/// Settles one delivery. Clones share the one use: the first call gives `Ok(true)`, every later one
+/// `Ok(false)`, as does any call after the channel closed.
+///
+/// `Ok(true)` means that the broker was told. A tag that the broker does not know closes the channel.
+#[derive(Clone)]
+pub struct Acker {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// The channel that the delivery came on; `None` for a mock.
+    core: Option<Arc<ChannelCore>>,
+    delivery_tag: DeliveryTag,
+    used: AtomicBool,
+}
+
+impl Acker {
+    pub(crate) fn new(core: Arc<ChannelCore>, delivery_tag: DeliveryTag) -> Self {
+        Self::make(Some(core), delivery_tag, false)
+    }
+
+    pub(crate) fn mock(delivery_tag: DeliveryTag) -> Self {
+        Self::make(None, delivery_tag, false)
+    }
+
+    pub(crate) fn used_up() -> Self {
+        Self::make(None, 0, true)
+    }
+
+    /// Acknowledges the delivery.
+    ///
+    /// # Errors
+    ///
+    /// The broker was shut down or is broken.
+    ///
+    /// # Cancel safety
+    ///
+    /// It is done at the poll that completes it; dropped before that, the acker can be used again.
+    pub async fn ack(&self, options: BasicAckOptions) -> Result<bool> {
+        let delivery_tag = self.shared.delivery_tag;
+        let method = Method::BasicAck { delivery_tag, multiple: options.multiple };
+        self.settle("basic.ack", method).await
+    }
+
+    /// Rejects the delivery, putting it back to its place or dropping it.
+    ///
+    /// # Errors
+    ///
+    /// The broker was shut down or is broken.
+    ///
+    /// # Cancel safety
+    ///
+    /// It is done at the poll that completes it; dropped before that, the acker can be used again.
+    pub async fn nack(&self, options: BasicNackOptions) -> Result<bool> {
+        let delivery_tag = self.shared.delivery_tag;
+        let BasicNackOptions { multiple, requeue } = options;
+        self.settle("basic.nack", Method::BasicNack { delivery_tag, multiple, requeue }).await
+    }
+
+    /// Rejects the delivery, putting it back to its place or dropping it.
+    ///
+    /// # Errors
+    ///
+    /// The broker was shut down or is broken.
+    ///
+    /// # Cancel safety
+    ///
+    /// It is done at the poll that completes it; dropped before that, the acker can be used again.
+    pub async fn reject(&self, options: BasicRejectOptions) -> Result<bool> {
+        let delivery_tag = self.shared.delivery_tag;
+        let method = Method::BasicReject { delivery_tag, requeue: options.requeue };
+        self.settle("basic.reject", method).await
+    }
+
+    /// Whether the channel closed before it was used.
+    #[must_use]
+    pub fn poisoned(&self) -> bool {
+        let core = self.shared.core.as_ref();
+        !self.used() && core.is_some_and(|core| core.state() != ChannelState::Connected)
+    }
+
+    /// Whether a call would still do something.
+    #[must_use]
+    pub fn usable(&self) -> bool {
+        !self.used() && !self.poisoned()
+    }
+
+    fn make(core: Option<Arc<ChannelCore>>, delivery_tag: DeliveryTag, used: bool) -> Self {
+        Self { shared: Arc::new(Shared { core, delivery_tag, used: AtomicBool::new(used) }) }
+    }
+
+    fn used(&self) -> bool {
+        self.shared.used.load(Ordering::Acquire)
+    }
+
+    fn channel_id(&self) -> ChannelId {
+        self.shared.core.as_ref().map_or(0, |core| core.number)
+    }
+
+    async fn settle(&self, context: &'static str, method: Method) -> Result<bool> {
+        if let Some(core) = &self.shared.core {
+            core.take_turn().await;
+        }
+        if self.poisoned() || self.shared.used.swap(true, Ordering::AcqRel) {
+            return Ok(false);
+        }
+        let Some(core) = &self.shared.core else { return Ok(true) };
+        match core.send(context, core.next_call(), method) {
+            Ok(()) => Ok(true),
+            // The channel closed since it was looked at.
+            Err(_) if core.state() != ChannelState::Connected => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Ackers are equal if they settle the same tag of channels with the same number, as in lapin.
+impl PartialEq for Acker {
+    fn eq(&self, other: &Self) -> bool {
+        self.channel_id() == other.channel_id()
+            && self.shared.delivery_tag == other.shared.delivery_tag
+    }
+}
+
+impl fmt::Debug for Acker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Acker")
+            .field("channel_id", &self.channel_id())
+            .field("delivery_tag", &self.shared.delivery_tag)
+            .field("used", &self.used())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,293 @@
+//! The same calls without async: callbacks and [`Channel::wait`], as RabbitMQ's tutorials for PHP
+//! and Python have them.
+//!
+//! ```
+//! use leveret_client::blocking::Connection;
+//! use leveret_client::options::*;
+//! use leveret_client::types::FieldTable;
+//! use leveret_client::{BasicProperties, Broker, ConnectionProperties};
+//!
+//! # fn main() -> leveret_client::Result<()> {
+//! let broker = Broker::in_memory();
+//! let connection = Connection::connect(&broker.uri(), ConnectionProperties::default())?;
+//! let channel = connection.channel()?;
+//! channel.queue_declare("q".into(), QueueDeclareOptions::default(), FieldTable::default())?;
+//! channel.basic_publish("".into(), "q".into(), BasicPublishOptions::default(), b"task", BasicProperties::default())?;
+//! channel.basic_consume("q".into(), "".into(), BasicConsumeOptions::default(), FieldTable::default(), |channel, delivery| {
+//!     println!("received {}", String::from_utf8_lossy(&delivery.data));
+//!     channel.basic_ack(delivery.delivery_tag, BasicAckOptions::default())?;
+//!     channel.close(200, "done".into())
+//! })?;
+//! while channel.is_consuming() {
+//!     channel.wait()?;
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! Each call is the async one of the same name, run to its end on this thread; its errors are the
+//! same. Calls never block for long, but for [`Channel::wait`], which blocks until a message arrives.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
+use parking_lot::Mutex;
+
+use crate::consumer::Consumer;
+use crate::error::Result;
+use crate::message::{BasicGetMessage, BasicReturnMessage, Delivery};
+use crate::options::{
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicNackOptions,
+    BasicPublishOptions, BasicQosOptions, BasicRecoverOptions, BasicRejectOptions,
+    ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
+};
+use crate::translate::ConsumerId;
+use crate::types::{ChannelId, FieldTable, MessageCount, ReplyCode, ShortString};
+use crate::{BasicProperties, Confirmation, ConnectionProperties, Queue};
+
+/// A connection to a broker of this process; closes itself when it and its channels are dropped.
+#[derive(Debug)]
+pub struct Connection {
+    inner: crate::Connection,
+}
+
+impl Connection {
+    /// Connects, as [`Connection::connect`](crate::Connection::connect).
+    pub fn connect(uri: &str, options: ConnectionProperties) -> Result<Self> {
+        block_on(crate::Connection::connect(uri, options)).map(|inner| Self { inner })
+    }
+
+    /// Opens a channel, as [`Connection::create_channel`](crate::Connection::create_channel).
+    pub fn channel(&self) -> Result<Channel> {
+        let inner = block_on(self.inner.create_channel())?;
+        Ok(Channel { inner, subscriptions: Mutex::default() })
+    }
+
+    /// Closes the connection, as [`Connection::close`](crate::Connection::close).
+    pub fn close(&self, reply_code: ReplyCode, reply_text: ShortString) -> Result<()> {
+        block_on(self.inner.close(reply_code, reply_text))
+    }
+}
+
+/// A channel whose consumers are callbacks. It closes itself when it is dropped.
+pub struct Channel {
+    inner: crate::Channel,
+    subscriptions: Mutex<Vec<Subscription>>,
+}
+
+/// What is called for each delivery.
+type Callback = Box<dyn FnMut(&Channel, Delivery) -> Result<()> + Send>;
+
+struct Subscription {
+    consumer: Consumer,
+    /// Absent while it is being called.
+    callback: Option<Callback>,
+}
+
+impl Channel {
+    /// Declares a queue, as [`Channel::queue_declare`](crate::Channel::queue_declare).
+    pub fn queue_declare(
+        &self,
+        queue: ShortString,
+        options: QueueDeclareOptions,
+        arguments: FieldTable,
+    ) -> Result<Queue> {
+        block_on(self.inner.queue_declare(queue, options, arguments))
+    }
+
+    /// Purges a queue, as [`Channel::queue_purge`](crate::Channel::queue_purge).
+    pub fn queue_purge(
+        &self,
+        queue: ShortString,
+        options: QueuePurgeOptions,
+    ) -> Result<MessageCount> {
+        block_on(self.inner.queue_purge(queue, options))
+    }
+
+    /// Deletes a queue, as [`Channel::queue_delete`](crate::Channel::queue_delete).
+    pub fn queue_delete(
+        &self,
+        queue: ShortString,
+        options: QueueDeleteOptions,
+    ) -> Result<MessageCount> {
+        block_on(self.inner.queue_delete(queue, options))
+    }
+
+    /// Publishes, as [`Channel::basic_publish`](crate::Channel::basic_publish), and waits for the
+    /// confirm if the channel is in confirm mode.
+    pub fn basic_publish(
+        &self,
+        exchange: ShortString,
+        routing_key: ShortString,
+        options: BasicPublishOptions,
+        payload: &[u8],
+        properties: BasicProperties,
+    ) -> Result<Confirmation> {
+        let publish = self.inner.basic_publish(exchange, routing_key, options, payload, properties);
+        block_on(async { publish.await?.await })
+    }
+
+    /// Subscribes to a queue: `callback` is called by [`wait`](Self::wait) for each delivery. Gives
+    /// the consumer's tag.
+    pub fn basic_consume(
+        &self,
+        queue: ShortString,
+        consumer_tag: ShortString,
+        options: BasicConsumeOptions,
+        arguments: FieldTable,
+        callback: impl FnMut(&Self, Delivery) -> Result<()> + Send + 'static,
+    ) -> Result<ShortString> {
+        let consumer = block_on(self.inner.basic_consume(queue, consumer_tag, options, arguments))?;
+        let tag = consumer.tag();
+        let callback: Callback = Box::new(callback);
+        self.subscriptions.lock().push(Subscription { consumer, callback: Some(callback) });
+        Ok(tag)
+    }
+
+    /// Ends a consumer, as [`Channel::basic_cancel`](crate::Channel::basic_cancel). Its callback is
+    /// still called for what has arrived.
+    pub fn basic_cancel(
+        &self,
+        consumer_tag: ShortString,
+        options: BasicCancelOptions,
+    ) -> Result<()> {
+        block_on(self.inner.basic_cancel(consumer_tag, options))
+    }
+
+    /// Whether a consumer is left whose callback [`wait`](Self::wait) may call.
+    #[must_use]
+    pub fn is_consuming(&self) -> bool {
+        !self.subscriptions.lock().is_empty()
+    }
+
+    /// Waits for the next delivery and calls its consumer's callback, or notes that a consumer has
+    /// ended. Deliveries come in the order of the channel. Without consumers it returns at once.
+    ///
+    /// # Errors
+    ///
+    /// The callback's, or the error with which the broker closed the channel.
+    pub fn wait(&self) -> Result<()> {
+        let keys: Vec<_> = {
+            let subscriptions = self.subscriptions.lock();
+            subscriptions.iter().map(|subscription| subscription.consumer.key()).collect()
+        };
+        let next = block_on(poll_fn(|cx| self.inner.core().poll_any_delivery(&keys, cx)));
+        match next {
+            None => Ok(()),
+            Some((id, Some(Ok(delivery)))) => self.call_back(id, delivery),
+            Some((_, Some(Err(error)))) => {
+                self.subscriptions.lock().clear();
+                Err(error)
+            }
+            Some((id, None)) => {
+                let mut subscriptions = self.subscriptions.lock();
+                let place = subscriptions.iter().position(|one| one.consumer.key().0 == id);
+                let _ended = place.map(|place| subscriptions.remove(place));
+                drop(subscriptions);
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes one message, as [`Channel::basic_get`](crate::Channel::basic_get).
+    pub fn basic_get(
+        &self,
+        queue: ShortString,
+        options: BasicGetOptions,
+    ) -> Result<Option<BasicGetMessage>> {
+        block_on(self.inner.basic_get(queue, options))
+    }
+
+    /// Sets a prefetch window, as [`Channel::basic_qos`](crate::Channel::basic_qos).
+    pub fn basic_qos(&self, prefetch_count: u16, options: BasicQosOptions) -> Result<()> {
+        block_on(self.inner.basic_qos(prefetch_count, options))
+    }
+
+    /// Acknowledges, as [`Channel::basic_ack`](crate::Channel::basic_ack).
+    pub fn basic_ack(&self, delivery_tag: u64, options: BasicAckOptions) -> Result<()> {
+        block_on(self.inner.basic_ack(delivery_tag, options))
+    }
+
+    /// Rejects one or several, as [`Channel::basic_nack`](crate::Channel::basic_nack).
+    pub fn basic_nack(&self, delivery_tag: u64, options: BasicNackOptions) -> Result<()> {
+        block_on(self.inner.basic_nack(delivery_tag, options))
+    }
+
+    /// Rejects, as [`Channel::basic_reject`](crate::Channel::basic_reject).
+    pub fn basic_reject(&self, delivery_tag: u64, options: BasicRejectOptions) -> Result<()> {
+        block_on(self.inner.basic_reject(delivery_tag, options))
+    }
+
+    /// Returns everything held, as [`Channel::basic_recover`](crate::Channel::basic_recover).
+    pub fn basic_recover(&self, options: BasicRecoverOptions) -> Result<()> {
+        block_on(self.inner.basic_recover(options))
+    }
+
+    /// Enters confirm mode, as [`Channel::confirm_select`](crate::Channel::confirm_select).
+    pub fn confirm_select(&self, options: ConfirmSelectOptions) -> Result<()> {
+        block_on(self.inner.confirm_select(options))
+    }
+
+    /// Waits for confirms, as [`Channel::wait_for_confirms`](crate::Channel::wait_for_confirms).
+    pub fn wait_for_confirms(&self) -> Result<Vec<BasicReturnMessage>> {
+        block_on(self.inner.wait_for_confirms())
+    }
+
+    /// Closes the channel, as [`Channel::close`](crate::Channel::close).
+    pub fn close(&self, reply_code: ReplyCode, reply_text: ShortString) -> Result<()> {
+        block_on(self.inner.close(reply_code, reply_text))
+    }
+
+    /// Its number on the connection.
+    #[must_use]
+    pub fn id(&self) -> ChannelId {
+        self.inner.id()
+    }
+
+    /// Calls a callback without holding the list, so that it may subscribe and cancel.
+    fn call_back(&self, id: ConsumerId, delivery: Delivery) -> Result<()> {
+        let take = |subscriptions: &mut Vec<Subscription>| {
+            let found = subscriptions.iter_mut().find(|one| one.consumer.key().0 == id);
+            found.and_then(|subscription| subscription.callback.take())
+        };
+        let Some(mut callback) = take(&mut self.subscriptions.lock()) else { return Ok(()) };
+        let result = callback(self, delivery);
+        let mut subscriptions = self.subscriptions.lock();
+        if let Some(found) = subscriptions.iter_mut().find(|one| one.consumer.key().0 == id) {
+            found.callback = Some(callback);
+        }
+        result
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+/// Wakes a thread that waits in [`block_on`].
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Runs a future to its end on this thread.
+fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut cx = Context::from_waker(&waker);
+    loop {
+        match future.as_mut().poll(&mut cx) {
+            Poll::Ready(output) => return output,
+            // A wake that came before this makes it return at once; others make a needless poll.
+            Poll::Pending => thread::park(),
+        }
+    }
+}

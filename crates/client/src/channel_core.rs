@@ -1,0 +1,393 @@
+//! The heart of a channel: what its handles share, and where the broker's notices arrive.
+//!
+//! Nothing here runs in the background. A call sends its method and finds the answer in the inbox;
+//! consumers find their deliveries there. The broker fills the inbox under its own lock, so the order
+//! in it is the broker's.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Waker};
+
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+
+use crate::channel::ChannelCloser;
+use crate::confirm::Outcome;
+use crate::connection_core::ConnectionCore;
+use crate::error::{Error, ErrorKind, Result};
+use crate::message::Delivery;
+use crate::status::{ChannelState, ChannelStateCell};
+use crate::translate::{
+    self, CallId, ChannelId, ConsumerId, Deferred, Mailbox, Method, Notice, Parcel, Reply, Returned,
+};
+
+/// What the handles of one channel share. It keeps the broker alive, but not the channel open.
+pub(crate) struct ChannelCore {
+    pub(crate) number: u16,
+    pub(crate) connection: Arc<ConnectionCore>,
+    /// Known from the moment the channel is open.
+    id: OnceLock<ChannelId>,
+    state: ChannelStateCell,
+    confirms: AtomicBool,
+    calls: AtomicU64,
+    turns: AtomicU32,
+    inbox: Mutex<Inbox>,
+}
+
+/// What the broker has said, and nobody has taken yet.
+#[derive(Default)]
+struct Inbox {
+    /// Why the channel ended, if the broker ended it.
+    error: Option<Error>,
+    replies: BTreeMap<CallId, Reply>,
+    /// Who waits for a reply that is not there yet.
+    waiting: BTreeMap<CallId, Waker>,
+    consumers: BTreeMap<ConsumerId, ConsumerInbox>,
+    outcomes: BTreeMap<CallId, Outcome>,
+    /// Returned messages that no confirm carries.
+    returned: Vec<Returned>,
+}
+
+/// What has arrived for one consumer. It stays until the consumer's last handle is dropped.
+#[derive(Default)]
+struct ConsumerInbox {
+    deliveries: VecDeque<Parcel>,
+    ended: bool,
+    /// Handed out once, after the deliveries.
+    error: Option<Error>,
+    /// Who waits for a delivery: one waker for each handle.
+    wakers: SmallVec<[(u64, Waker); 1]>,
+    /// A live consumer keeps its channel open.
+    keeps_open: Option<Arc<ChannelCloser>>,
+}
+
+/// After this many calls in a row a call lets other tasks run, as a socket would have.
+const CALLS_PER_TURN: u32 = 64;
+
+impl ChannelCore {
+    pub(crate) fn new(connection: Arc<ConnectionCore>, number: u16) -> Self {
+        Self {
+            number,
+            connection,
+            id: OnceLock::new(),
+            state: ChannelStateCell::default(),
+            confirms: AtomicBool::new(false),
+            calls: AtomicU64::new(0),
+            turns: AtomicU32::new(0),
+            inbox: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn state(&self) -> ChannelState {
+        self.state.get()
+    }
+
+    pub(crate) fn confirms(&self) -> bool {
+        self.confirms.load(Ordering::Acquire)
+    }
+
+    /// A number that tells this channel's calls apart.
+    pub(crate) fn next_call(&self) -> CallId {
+        CallId(self.calls.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Lets other tasks of the executor run once in a while.
+    pub(crate) async fn take_turn(&self) {
+        if self.turns.fetch_add(1, Ordering::Relaxed) % CALLS_PER_TURN != CALLS_PER_TURN - 1 {
+            return;
+        }
+        let mut yielded = false;
+        poll_fn(|cx| {
+            if std::mem::replace(&mut yielded, true) {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Sends a method whose answer, if any, is `call`'s.
+    pub(crate) fn send(&self, context: &'static str, call: CallId, method: Method) -> Result<()> {
+        let state = self.state();
+        let (ChannelState::Connected, Some(id)) = (state, self.id.get()) else {
+            return Err(ErrorKind::InvalidChannelState(state, context).into());
+        };
+        self.connection.port.send(*id, call, method).map_err(translate::broker_error)
+    }
+
+    /// Sends a method and waits for its answer.
+    pub(crate) async fn call(&self, context: &'static str, method: Method) -> Result<Reply> {
+        self.take_turn().await;
+        let call = self.next_call();
+        self.send(context, call, method)?;
+        let awaited = AwaitedReply { core: self, call };
+        poll_fn(|cx| awaited.poll(cx)).await
+    }
+
+    /// Sends a method that has no answer, or whose answer is not wanted.
+    pub(crate) async fn tell(&self, context: &'static str, method: Method) -> Result<()> {
+        self.take_turn().await;
+        self.send(context, self.next_call(), method)
+    }
+
+    /// Why a call that was under way got no answer.
+    pub(crate) fn failure(&self) -> Error {
+        let error = self.inbox.lock().error.clone();
+        error.unwrap_or_else(|| ErrorKind::InvalidChannel(self.number).into())
+    }
+
+    pub(crate) fn take_outcome(&self, call: CallId) -> Option<Outcome> {
+        self.inbox.lock().outcomes.remove(&call)
+    }
+
+    pub(crate) fn take_returned(&self) -> Vec<Returned> {
+        std::mem::take(&mut self.inbox.lock().returned)
+    }
+
+    /// Keeps a returned message whose confirm was dropped, for `wait_for_confirms`.
+    pub(crate) fn keep_returned(&self, returned: Returned) {
+        self.inbox.lock().returned.push(returned);
+    }
+
+    /// Lets a consumer keep its channel open for as long as it lives.
+    pub(crate) fn keep_open(&self, consumer: ConsumerId, closer: Arc<ChannelCloser>) {
+        // A consumer that has ended already keeps nothing; its closer is dropped after the lock.
+        let _closer = match self.inbox.lock().consumers.get_mut(&consumer) {
+            Some(inbox) if !inbox.ended => inbox.keeps_open.replace(closer),
+            _ => Some(closer),
+        };
+    }
+
+    /// The next delivery of a consumer; `handle` tells its handles apart.
+    pub(crate) fn poll_delivery(
+        self: &Arc<Self>,
+        consumer: ConsumerId,
+        handle: u64,
+        cx: &Context<'_>,
+    ) -> Poll<Option<Result<Delivery>>> {
+        let mut inbox = self.inbox.lock();
+        let Some(consumer) = inbox.consumers.get_mut(&consumer) else { return Poll::Ready(None) };
+        if let Some(parcel) = consumer.deliveries.pop_front() {
+            drop(inbox);
+            return Poll::Ready(Some(Ok(translate::delivery(self, parcel))));
+        }
+        if consumer.ended {
+            return Poll::Ready(consumer.error.take().map(Err));
+        }
+        let waker = cx.waker();
+        // A waker may own its task, and dropping that may call here: never under the lock.
+        let _replaced = match consumer.wakers.iter_mut().find(|(owner, _)| *owner == handle) {
+            Some((_, known)) if known.will_wake(waker) => None,
+            Some((_, known)) => Some(std::mem::replace(known, waker.clone())),
+            None => {
+                consumer.wakers.push((handle, waker.clone()));
+                None
+            }
+        };
+        drop(inbox);
+        Poll::Pending
+    }
+
+    /// The oldest delivery among all consumers of the channel, with its consumer; ends when none of
+    /// them lives any more. For the blocking client, which waits for all of them at once.
+    pub(crate) fn poll_any_delivery(
+        self: &Arc<Self>,
+        consumers: &[(ConsumerId, u64)],
+        cx: &Context<'_>,
+    ) -> Poll<Option<(ConsumerId, Option<Result<Delivery>>)>> {
+        let mut oldest: Option<(u64, ConsumerId, u64)> = None;
+        let mut ended = None;
+        {
+            let inbox = self.inbox.lock();
+            for (id, handle) in consumers {
+                let Some(consumer) = inbox.consumers.get(id) else { continue };
+                match consumer.deliveries.front() {
+                    Some(parcel) if oldest.is_none_or(|(tag, ..)| parcel.delivery_tag < tag) => {
+                        oldest = Some((parcel.delivery_tag, *id, *handle));
+                    }
+                    None if consumer.ended => ended = ended.or(Some((*id, *handle))),
+                    _ => {}
+                }
+            }
+        }
+        if let Some((id, handle)) = oldest.map(|(_, id, handle)| (id, handle)).or(ended) {
+            return self.poll_delivery(id, handle, cx).map(|item| Some((id, item)));
+        }
+        if consumers.is_empty() {
+            return Poll::Ready(None);
+        }
+        for (id, handle) in consumers {
+            if let Poll::Ready(item) = self.poll_delivery(*id, *handle, cx) {
+                return Poll::Ready(Some((*id, item)));
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Forgets the waker of a consumer's handle that is dropped.
+    pub(crate) fn forget_handle(&self, consumer: ConsumerId, handle: u64) {
+        let mut inbox = self.inbox.lock();
+        let Some(consumer) = inbox.consumers.get_mut(&consumer) else { return };
+        let place = consumer.wakers.iter().position(|(owner, _)| *owner == handle);
+        let _waker = place.map(|place| consumer.wakers.swap_remove(place));
+        drop(inbox);
+    }
+
+    /// Forgets a consumer whose last handle is dropped, cancelling it if it lives.
+    pub(crate) fn forget_consumer(&self, consumer: ConsumerId, tag: &str) {
+        let lives = {
+            let inbox = self.inbox.lock();
+            inbox.consumers.get(&consumer).is_some_and(|consumer| !consumer.ended)
+        };
+        if lives {
+            let method = Method::BasicCancel { consumer_tag: tag.into(), nowait: true };
+            // If it fails the channel is gone, and the consumer with it.
+            let _ = self.send("basic.cancel", self.next_call(), method);
+        }
+        let _forgotten = self.inbox.lock().consumers.remove(&consumer);
+    }
+
+    /// Closes the channel if it is open, without waiting and without a reason to give.
+    pub(crate) fn close_quietly(&self) {
+        // If it fails the channel is closed already.
+        let _ = self.send("channel.close", self.next_call(), Method::ChannelClose);
+    }
+
+    fn take_reply(&self, inbox: &mut Inbox, call: CallId, reply: Reply, deferred: &mut Deferred) {
+        match &reply {
+            Reply::ChannelOpened(id) => {
+                // A channel is opened once, so this is the first time.
+                let _ = self.id.set(*id);
+                self.state.set(ChannelState::Connected);
+            }
+            Reply::ChannelClosed => self.end(inbox, ChannelState::Closed, None, deferred),
+            Reply::Confirming => self.confirms.store(true, Ordering::Release),
+            Reply::Consuming { consumer, .. } => {
+                inbox.consumers.insert(*consumer, ConsumerInbox::default());
+            }
+            Reply::Cancelled { consumer: Some(consumer) } => {
+                if let Some(consumer) = inbox.consumers.get_mut(consumer) {
+                    consumer.end(None, deferred);
+                }
+            }
+            _ => {}
+        }
+        inbox.replies.insert(call, reply);
+        if let Some(waker) = inbox.waiting.remove(&call) {
+            deferred.wake(waker);
+        }
+    }
+
+    /// The channel is no more: everybody who waits hears it.
+    fn end(
+        &self,
+        inbox: &mut Inbox,
+        state: ChannelState,
+        error: Option<Error>,
+        deferred: &mut Deferred,
+    ) {
+        self.state.set(state);
+        self.connection.channel_ended(self.number);
+        for consumer in inbox.consumers.values_mut() {
+            consumer.end(error.clone(), deferred);
+        }
+        for waker in std::mem::take(&mut inbox.waiting).into_values() {
+            deferred.wake(waker);
+        }
+        inbox.error = error;
+    }
+}
+
+impl Mailbox for ChannelCore {
+    fn put(&self, notice: Notice, deferred: &mut Deferred) {
+        let mut inbox = self.inbox.lock();
+        match notice {
+            Notice::Deliver { consumer, delivery } => {
+                // A consumer that its program has forgotten keeps what it got unacknowledged.
+                if let Some(consumer) = inbox.consumers.get_mut(&consumer) {
+                    consumer.deliveries.push_back(delivery);
+                    consumer.wake(deferred);
+                }
+            }
+            Notice::Reply { call, reply } => self.take_reply(&mut inbox, call, reply, deferred),
+            Notice::Return { call, publish_seq, reply_code, reply_text, message } => {
+                let returned = Returned { reply_code, reply_text, message };
+                match publish_seq {
+                    Some(_) => inbox.outcomes.entry(call).or_default().returned = Some(returned),
+                    None => inbox.returned.push(returned),
+                }
+            }
+            Notice::Confirm { call, verdict, .. } => {
+                inbox.outcomes.entry(call).or_default().verdict = Some(verdict);
+            }
+            Notice::ConsumerCancelled { consumer } => {
+                if let Some(consumer) = inbox.consumers.get_mut(&consumer) {
+                    consumer.end(None, deferred);
+                }
+            }
+            Notice::ChannelClosed(refusal) => {
+                let error = translate::refusal(refusal);
+                self.end(&mut inbox, ChannelState::Closed, Some(error), deferred);
+            }
+            Notice::ConnectionClosed(refusal) => {
+                let error = translate::refusal(refusal);
+                self.end(&mut inbox, ChannelState::Error, Some(error), deferred);
+            }
+            Notice::ConnectionEnded => self.end(&mut inbox, ChannelState::Closed, None, deferred),
+            Notice::Connected => {}
+        }
+    }
+}
+
+impl ConsumerInbox {
+    fn end(&mut self, error: Option<Error>, deferred: &mut Deferred) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        self.error = error;
+        self.wake(deferred);
+        if let Some(closer) = self.keeps_open.take() {
+            deferred.discard(closer);
+        }
+    }
+
+    fn wake(&mut self, deferred: &mut Deferred) {
+        for (_, waker) in self.wakers.drain(..) {
+            deferred.wake(waker);
+        }
+    }
+}
+
+/// A reply that a call waits for; forgotten with the call.
+struct AwaitedReply<'a> {
+    core: &'a ChannelCore,
+    call: CallId,
+}
+
+impl AwaitedReply<'_> {
+    fn poll(&self, cx: &Context<'_>) -> Poll<Result<Reply>> {
+        let mut inbox = self.core.inbox.lock();
+        if let Some(reply) = inbox.replies.remove(&self.call) {
+            return Poll::Ready(Ok(reply));
+        }
+        if self.core.state() != ChannelState::Connected {
+            drop(inbox);
+            return Poll::Ready(Err(self.core.failure()));
+        }
+        let _replaced = inbox.waiting.insert(self.call, cx.waker().clone());
+        drop(inbox);
+        Poll::Pending
+    }
+}
+
+impl Drop for AwaitedReply<'_> {
+    fn drop(&mut self) {
+        let mut inbox = self.core.inbox.lock();
+        let _waker = inbox.waiting.remove(&self.call);
+        let _reply = inbox.replies.remove(&self.call);
+        drop(inbox);
+    }
+}

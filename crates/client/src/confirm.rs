@@ -1,0 +1,113 @@
+//! Publisher confirms.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::channel_core::ChannelCore;
+use crate::error::{Error, ErrorKind, Result};
+use crate::message::BasicReturnMessage;
+use crate::translate::{self, Returned, Verdict};
+
+/// What became of one publish, as far as the broker has said.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) verdict: Option<Verdict>,
+    pub(crate) returned: Option<Returned>,
+}
+
+/// What a [`PublisherConfirm`] gives.
+#[derive(Debug, PartialEq)]
+pub enum Confirmation {
+    /// The broker took the message, or returned it because it was mandatory and no queue took it.
+    Ack(Option<BasicReturnMessage>),
+    /// The broker could not take the message.
+    Nack(Option<BasicReturnMessage>),
+    /// The channel is not in confirm mode.
+    NotRequested,
+}
+
+impl Confirmation {
+    /// The returned message, if the message was returned.
+    #[must_use]
+    pub fn take_message(self) -> Option<BasicReturnMessage> {
+        match self {
+            Self::Ack(message) | Self::Nack(message) => message,
+            Self::NotRequested => None,
+        }
+    }
+
+    /// Whether the broker took the message.
+    #[must_use]
+    pub fn is_ack(&self) -> bool {
+        matches!(self, Self::Ack(_))
+    }
+
+    /// Whether the broker could not take the message.
+    #[must_use]
+    pub fn is_nack(&self) -> bool {
+        matches!(self, Self::Nack(_))
+    }
+}
+
+/// Gives, when awaited, whether the broker took a message. Not awaiting it is fine.
+///
+/// # Errors
+///
+/// The error that closed the channel, if the publish was never confirmed; `FutureCompleted` if it is
+/// polled again after it was ready.
+pub struct PublisherConfirm {
+    /// The channel, to which a returned message goes back if nobody asks for it here.
+    core: Option<Arc<ChannelCore>>,
+    result: Option<Result<Outcome>>,
+}
+
+impl PublisherConfirm {
+    pub(crate) fn not_requested() -> Self {
+        Self { core: None, result: Some(Ok(Outcome::default())) }
+    }
+
+    pub(crate) fn known(core: Arc<ChannelCore>, outcome: Outcome) -> Self {
+        Self { core: Some(core), result: Some(Ok(outcome)) }
+    }
+
+    pub(crate) fn failed(error: Error) -> Self {
+        Self { core: None, result: Some(Err(error)) }
+    }
+}
+
+impl Future for PublisherConfirm {
+    type Output = Result<Confirmation>;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(result) = self.result.take() else {
+            return Poll::Ready(Err(ErrorKind::FutureCompleted.into()));
+        };
+        Poll::Ready(result.map(|Outcome { verdict, returned }| {
+            let message = returned.map(translate::return_message);
+            match verdict {
+                Some(Verdict::Ack) => Confirmation::Ack(message),
+                Some(Verdict::Nack) => Confirmation::Nack(message),
+                None => Confirmation::NotRequested,
+            }
+        }))
+    }
+}
+
+impl Drop for PublisherConfirm {
+    fn drop(&mut self) {
+        if let (Some(core), Some(Ok(outcome))) = (&self.core, self.result.take())
+            && let Some(returned) = outcome.returned
+        {
+            core.keep_returned(returned);
+        }
+    }
+}
+
+impl fmt::Debug for PublisherConfirm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PublisherConfirm")
+    }
+}

@@ -1,0 +1,154 @@
+//! Connections to in-process brokers.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::channel::{Channel, ChannelCloser};
+use crate::channel_core::ChannelCore;
+use crate::connection_core::ConnectionCore;
+use crate::error::{Error, Result};
+use crate::status::{ChannelState, ConnectionStatus};
+use crate::translate::{self, Mailbox};
+use crate::types::{LongString, ReplyCode, ShortString};
+use crate::uri::Uri;
+
+/// A connection to a broker of this process.
+///
+/// It closes itself when the handle and all its open channels are gone; a channel is open while a
+/// handle or a live consumer of it is there. Everything it held returns to the queues then.
+///
+/// ```
+/// use leveret_client::{Broker, Connection, ConnectionProperties};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret_client::Result<()> {
+/// let broker = Broker::in_memory();
+/// let connection = Connection::connect(&broker.uri(), ConnectionProperties::default()).await?;
+/// let channel = connection.create_channel().await?;
+/// assert_eq!(channel.id(), 1);
+/// connection.close(200, "done".into()).await?;
+/// # Ok(()) }
+/// ```
+pub struct Connection {
+    core: Arc<ConnectionCore>,
+    closer: Arc<ConnectionCloser>,
+}
+
+/// Closes a connection when the last that keeps it open is dropped.
+pub(crate) struct ConnectionCloser {
+    core: Arc<ConnectionCore>,
+}
+
+/// What a client tells a broker about itself. In one process it has no effect; it is there because
+/// programs written for lapin set it.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectionProperties {
+    locale: Option<ShortString>,
+    client_properties: Vec<(ShortString, LongString)>,
+}
+
+impl Connection {
+    /// Connects to the broker that `uri` names: `amqp://user:password@authority/vhost`, as
+    /// [`Broker::uri`](crate::Broker::uri) gives it. No socket is opened.
+    ///
+    /// # Errors
+    ///
+    /// `IOError` (`ConnectionRefused`) if no broker of this process listens there, `IOError` for a
+    /// URI that cannot be read, `ProtocolError` with RabbitMQ's text for a wrong user, password or
+    /// virtual host.
+    ///
+    /// # Cancel safety
+    ///
+    /// It is done at the first poll: dropped before, nothing happened.
+    pub async fn connect(uri: &str, options: ConnectionProperties) -> Result<Self> {
+        drop(options);
+        let uri = Uri::parse(uri).map_err(|text| Error::io(std::io::ErrorKind::Other, text))?;
+        let core = ConnectionCore::connect(uri)?;
+        let closer = Arc::new(ConnectionCloser { core: Arc::clone(&core) });
+        Ok(Self { core, closer })
+    }
+
+    /// Opens a channel. Channels are numbered 1, 2, 3 ….
+    ///
+    /// # Errors
+    ///
+    /// `InvalidConnectionState` if the connection is not open, `ChannelsLimitReached` if it has as
+    /// many channels as the broker allows (2047 by default).
+    ///
+    /// # Cancel safety
+    ///
+    /// It is done at the first poll: dropped before, nothing happened.
+    pub async fn create_channel(&self) -> Result<Channel> {
+        let connection = self.core.open_id()?;
+        let number = self.core.take_channel_number()?;
+        let core = Arc::new(ChannelCore::new(Arc::clone(&self.core), number));
+        let mailbox: Arc<dyn Mailbox> = Arc::clone(&core) as _;
+        let call = core.next_call();
+        let opened = self.core.port.open_channel(connection, number, call, mailbox);
+        if let Err(error) = opened.map_err(translate::broker_error) {
+            self.core.channel_ended(number);
+            return Err(error);
+        }
+        if core.state() != ChannelState::Connected {
+            self.core.channel_ended(number);
+            return Err(core.failure());
+        }
+        let closer = ChannelCloser::new(Arc::clone(&core), Arc::clone(&self.closer));
+        Ok(Channel::new(core, Arc::new(closer)))
+    }
+
+    /// Closes the connection and its channels. The code and the text are for a broker's log, which
+    /// there is none of here.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidConnectionState` if it is not open.
+    ///
+    /// # Cancel safety
+    ///
+    /// It is done at the first poll: dropped before, nothing happened.
+    pub async fn close(&self, reply_code: ReplyCode, reply_text: ShortString) -> Result<()> {
+        let _ = (reply_code, reply_text);
+        self.core.close()
+    }
+
+    /// The connection's state, kept up to date.
+    #[must_use]
+    pub fn status(&self) -> ConnectionStatus {
+        ConnectionStatus { core: Arc::clone(&self.core) }
+    }
+}
+
+impl ConnectionProperties {
+    /// Sets the locale of the broker's texts, which are in English whatever it is.
+    #[must_use]
+    pub fn with_locale(mut self, locale: ShortString) -> Self {
+        self.locale = Some(locale);
+        self
+    }
+
+    /// Adds a property that describes the client.
+    #[must_use]
+    pub fn with_client_property(mut self, key: ShortString, value: LongString) -> Self {
+        self.client_properties.push((key, value));
+        self
+    }
+
+    /// Names the connection.
+    #[must_use]
+    pub fn with_connection_name(self, connection_name: LongString) -> Self {
+        self.with_client_property("connection_name".into(), connection_name)
+    }
+}
+
+impl Drop for ConnectionCloser {
+    fn drop(&mut self) {
+        // If it fails the connection is closed already.
+        let _ = self.core.close();
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("status", &self.status()).finish_non_exhaustive()
+    }
+}

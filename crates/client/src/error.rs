@@ -1,0 +1,158 @@
+//! One error type for everything, with a kind to match on, as lapin has it.
+
+use std::error;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use crate::protocol::{AMQPError, AMQPErrorKind};
+use crate::status::{ChannelState, ConnectionState};
+
+/// What a call gives: a value, or an [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a call failed.
+///
+/// ```
+/// # use leveret_client::{Broker, Connection, ConnectionProperties, ErrorKind};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let unknown = Connection::connect("amqp://nowhere", ConnectionProperties::default()).await;
+/// assert!(matches!(unknown.unwrap_err().kind(), ErrorKind::IOError(_)));
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Error {
+    kind: ErrorKind,
+}
+
+/// The kinds of [`Error`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The connection has as many channels as it may have.
+    ChannelsLimitReached,
+    /// The channel was closed while the call was under way.
+    InvalidChannel(u16),
+    /// The channel is not open; with the method that was called.
+    InvalidChannelState(ChannelState, &'static str),
+    /// The connection is not open.
+    InvalidConnectionState(ConnectionState),
+    /// No broker listens there, the URI is wrong, or the broker is gone.
+    IOError(Arc<io::Error>),
+    /// The broker refused, and closed the channel or the connection.
+    ProtocolError(AMQPError),
+    /// A future was polled after it had given its result.
+    FutureCompleted,
+}
+
+impl Error {
+    /// What kind of error it is.
+    #[must_use]
+    pub fn kind(&self) -> &ErrorKind {
+        &self.kind
+    }
+
+    /// Whether the broker refused.
+    #[must_use]
+    pub fn is_amqp_error(&self) -> bool {
+        matches!(self.kind, ErrorKind::ProtocolError(_))
+    }
+
+    /// Whether the broker refused and closed the channel.
+    #[must_use]
+    pub fn is_amqp_soft_error(&self) -> bool {
+        self.amqp_kind().is_some_and(|kind| matches!(kind, AMQPErrorKind::Soft(_)))
+    }
+
+    /// Whether the broker refused and closed the connection.
+    #[must_use]
+    pub fn is_amqp_hard_error(&self) -> bool {
+        self.amqp_kind().is_some_and(|kind| matches!(kind, AMQPErrorKind::Hard(_)))
+    }
+
+    /// Whether it is an [`ErrorKind::IOError`].
+    #[must_use]
+    pub fn is_io_error(&self) -> bool {
+        matches!(self.kind, ErrorKind::IOError(_))
+    }
+
+    pub(crate) fn io(kind: io::ErrorKind, text: impl Into<String>) -> Self {
+        ErrorKind::IOError(Arc::new(io::Error::new(kind, text.into()))).into()
+    }
+
+    fn amqp_kind(&self) -> Option<&AMQPErrorKind> {
+        match &self.kind {
+            ErrorKind::ProtocolError(error) => Some(error.kind()),
+            _ => None,
+        }
+    }
+}
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self { kind }
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        ErrorKind::IOError(Arc::new(error)).into()
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The second field is lapin's; programs compare and log this text.
+        write!(f, "Error {{ kind: {:?}, notifier: None }}", self.kind)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            ErrorKind::ChannelsLimitReached => {
+                f.write_str("the maximum number of channels for this connection has been reached")
+            }
+            ErrorKind::InvalidChannel(channel) => write!(f, "invalid channel: {channel}"),
+            ErrorKind::InvalidChannelState(state, context) => {
+                write!(f, "invalid channel state: {state:?} ({context})")
+            }
+            ErrorKind::InvalidConnectionState(state) => {
+                write!(f, "invalid connection state: {state:?}")
+            }
+            ErrorKind::IOError(error) => write!(f, "IO error: {error}"),
+            ErrorKind::ProtocolError(error) => write!(f, "protocol error: {error}"),
+            ErrorKind::FutureCompleted => f.write_str("future polled after completion"),
+        }
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match &self.kind {
+            ErrorKind::IOError(error) => Some(&**error),
+            ErrorKind::ProtocolError(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Errors are equal if their kinds are; I/O errors never are.
+impl PartialEq for Error {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.kind, &other.kind) {
+            (ErrorKind::ChannelsLimitReached, ErrorKind::ChannelsLimitReached)
+            | (ErrorKind::FutureCompleted, ErrorKind::FutureCompleted) => true,
+            (ErrorKind::InvalidChannel(one), ErrorKind::InvalidChannel(two)) => one == two,
+            (
+                ErrorKind::InvalidChannelState(one, context_one),
+                ErrorKind::InvalidChannelState(two, context_two),
+            ) => one == two && context_one == context_two,
+            (ErrorKind::InvalidConnectionState(one), ErrorKind::InvalidConnectionState(two)) => {
+                one == two
+            }
+            (ErrorKind::ProtocolError(one), ErrorKind::ProtocolError(two)) => one == two,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! lapin's API on an in-process broker: a program written for RabbitMQ runs without RabbitMQ.
+//!
+//! ```
+//! use futures_util::StreamExt;
+//! use leveret_client::options::*;
+//! use leveret_client::types::FieldTable;
+//! use leveret_client::{BasicProperties, Broker, Connection, ConnectionProperties, Result};
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<()> {
+//!     let broker = Broker::in_memory();
+//!     let connection = Connection::connect(&broker.uri(), ConnectionProperties::default()).await?;
+//!     let channel = connection.create_channel().await?;
+//!     let options = QueueDeclareOptions { durable: true, ..Default::default() };
+//!     channel.queue_declare("task_queue".into(), options, FieldTable::default()).await?;
+//!
+//!     let properties = BasicProperties::default().with_delivery_mode(2);
+//!     let options = BasicPublishOptions::default();
+//!     channel.basic_publish("".into(), "task_queue".into(), options, b"a task", properties).await?;
+//!
+//!     let options = BasicConsumeOptions::default();
+//!     let mut consumer = channel
+//!         .basic_consume("task_queue".into(), "worker".into(), options, FieldTable::default())
+//!         .await?;
+//!     if let Some(delivery) = consumer.next().await {
+//!         delivery?.ack(BasicAckOptions::default()).await?;
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Names, arguments, types and results are those of lapin 4. A [`Broker`] is made in microseconds and
+//! shares nothing with others; what it holds can be looked at ([`Broker::queues`],
+//! [`Broker::channels`], [`Broker::history`]).
+//!
+//! No task, thread or timer runs in the background. Every call is done when it returns: a message is
+//! in its queue, and in its consumer's stream, when `basic_publish(…).await` is over. It runs on any
+//! executor, and without one through [`blocking`].
+//!
+//! # Differences from lapin
+//!
+//! - A [`Consumer`] that has ended goes on giving `None`; lapin's stays pending for ever.
+//! - With `nowait`, a refusal of `basic_consume` is reported at once; `queue_purge` and
+//!   `confirm_select` return, where lapin waits for an answer that never comes.
+//! - Closing by drop is over when the drop is.
+
+mod acker;
+pub mod blocking;
+mod channel;
+mod channel_core;
+mod confirm;
+mod connection;
+mod connection_core;
+mod consumer;
+mod error;
+pub mod message;
+pub mod options;
+pub mod protocol;
+mod queue;
+mod status;
+mod translate;
+mod uri;
+
+pub use acker::Acker;
+pub use channel::Channel;
+pub use confirm::{Confirmation, PublisherConfirm};
+pub use connection::{Connection, ConnectionProperties};
+pub use consumer::Consumer;
+pub use error::{Error, ErrorKind, Result};
+pub use queue::Queue;
+pub use status::{ChannelState, ChannelStatus, ConnectionState, ConnectionStatus};
+pub use translate::{
+    Broker, BrokerOptions, Cause, ChannelView, Clock, ConnectionView, ConsumerView, EngineView,
+    EventKind, History, HistoryEvent, ManualClock, MessageId, MessageView,
+    Properties as BasicProperties, QueueView, types,
+};

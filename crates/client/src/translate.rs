@@ -1,0 +1,143 @@
+//! Between lapin's words and the broker's: the only file that names the broker crate.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use leveret_broker::protocol::{BasicConsume, BasicPublish, QueueDeclare, Refusal};
+use leveret_broker::runtime::BrokerError;
+
+pub(crate) use leveret_broker::protocol::{
+    CallId, ChannelId, ConnectionId, ConsumerId, Delivery as Parcel, Message, Method, Notice,
+    Reply, Verdict,
+};
+pub(crate) use leveret_broker::runtime::{Deferred, Login, Mailbox, Port};
+
+pub use leveret_broker::engine::{
+    ChannelView, ConnectionView, ConsumerView, EngineView, MessageView, QueueView,
+};
+pub use leveret_broker::protocol::types;
+pub use leveret_broker::protocol::{
+    Cause, Event as HistoryEvent, EventKind, MessageId, Properties,
+};
+pub use leveret_broker::{Broker, BrokerOptions, Clock, History, ManualClock};
+
+use crate::channel_core::ChannelCore;
+use crate::error::{Error, ErrorKind};
+use crate::message::{BasicReturnMessage, Delivery};
+use crate::options::{BasicConsumeOptions, BasicPublishOptions, QueueDeclareOptions};
+use crate::protocol::AMQPError;
+use crate::types::{FieldTable, ShortString};
+use crate::{Acker, BasicProperties};
+
+/// A returned message, as the broker hands it over.
+#[derive(Debug)]
+pub(crate) struct Returned {
+    pub(crate) reply_code: u16,
+    pub(crate) reply_text: &'static str,
+    pub(crate) message: Arc<Message>,
+}
+
+/// The port to the broker that listens on `host`.
+pub(crate) fn find_broker(host: &str) -> Option<Port> {
+    Broker::find(host)
+}
+
+pub(crate) fn queue_declare(
+    queue: ShortString,
+    options: QueueDeclareOptions,
+    arguments: FieldTable,
+) -> Method {
+    let QueueDeclareOptions { passive, durable, exclusive, auto_delete, nowait } = options;
+    Method::QueueDeclare(QueueDeclare {
+        queue,
+        passive,
+        durable,
+        exclusive,
+        auto_delete,
+        nowait,
+        arguments,
+    })
+}
+
+/// `nowait` is not passed on: the consumer's handle needs the answer, which costs nothing here.
+pub(crate) fn basic_consume(
+    queue: ShortString,
+    consumer_tag: ShortString,
+    options: BasicConsumeOptions,
+    arguments: FieldTable,
+) -> Method {
+    let BasicConsumeOptions { no_local, no_ack, exclusive, nowait: _ } = options;
+    Method::BasicConsume(BasicConsume {
+        queue,
+        consumer_tag,
+        no_local,
+        no_ack,
+        exclusive,
+        nowait: false,
+        arguments,
+    })
+}
+
+pub(crate) fn basic_publish(
+    exchange: ShortString,
+    routing_key: ShortString,
+    options: BasicPublishOptions,
+    payload: &[u8],
+    properties: BasicProperties,
+) -> Method {
+    let BasicPublishOptions { mandatory, immediate } = options;
+    Method::BasicPublish(BasicPublish {
+        exchange,
+        routing_key,
+        mandatory,
+        immediate,
+        properties,
+        body: Bytes::copy_from_slice(payload),
+    })
+}
+
+/// A delivery as its program sees it; the body is copied only if the broker still needs its own.
+pub(crate) fn delivery(core: &Arc<ChannelCore>, parcel: Parcel) -> Delivery {
+    let Parcel { delivery_tag, redelivered, message, queue: _ } = parcel;
+    let acker = Acker::new(Arc::clone(core), delivery_tag);
+    unpack(message, delivery_tag, redelivered, acker)
+}
+
+pub(crate) fn return_message(returned: Returned) -> BasicReturnMessage {
+    let Returned { reply_code, reply_text, message } = returned;
+    let delivery = unpack(message, 0, false, Acker::used_up());
+    BasicReturnMessage { delivery, reply_code, reply_text: ShortString::from(reply_text) }
+}
+
+fn unpack(message: Arc<Message>, delivery_tag: u64, redelivered: bool, acker: Acker) -> Delivery {
+    let (address, properties, body) = match Arc::try_unwrap(message) {
+        Ok(message) => (message.address, message.properties, message.body),
+        Err(shared) => (shared.address.clone(), shared.properties.clone(), shared.body.clone()),
+    };
+    Delivery {
+        delivery_tag,
+        exchange: ShortString::from(&*address.exchange),
+        routing_key: ShortString::from(&*address.routing_key),
+        redelivered,
+        properties,
+        data: Vec::from(body),
+        acker,
+    }
+}
+
+/// What the broker said when it closed a channel or a connection.
+pub(crate) fn refusal(refusal: Refusal) -> Error {
+    let Refusal { code, text, .. } = refusal;
+    // The broker cuts its texts to what a short string holds.
+    let message = ShortString::try_new(text).unwrap_or_default();
+    match AMQPError::from_id(code.code(), message) {
+        Some(error) => ErrorKind::ProtocolError(error).into(),
+        None => Error::io(io::ErrorKind::Other, format!("unknown reply code {}", code.code())),
+    }
+}
+
+/// The broker is gone, or broken.
+pub(crate) fn broker_error(error: BrokerError) -> Error {
+    Error::io(io::ErrorKind::NotConnected, error.to_string())
+}

@@ -1,0 +1,3 @@
+//! The tour: the tutorial's parts, narrated.
+
+fn main() {}

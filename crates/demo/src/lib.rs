@@ -1,0 +1,1 @@
+//! The work-queue tutorial on an embedded broker.
