@@ -99,7 +99,7 @@ pub(crate) fn basic_publish(
 
 /// A delivery as its program sees it; the body is copied only if the broker still needs its own.
 pub(crate) fn delivery(core: &Arc<ChannelCore>, parcel: Parcel) -> Delivery {
-    let Parcel { delivery_tag, redelivered, message, queue: _ } = parcel;
+    let Parcel { delivery_tag, redelivered, message } = parcel;
     let acker = Acker::new(Arc::clone(core), delivery_tag);
     unpack(message, delivery_tag, redelivered, acker)
 }
@@ -111,9 +111,9 @@ pub(crate) fn return_message(returned: Returned) -> BasicReturnMessage {
 }
 
 fn unpack(message: Arc<Message>, delivery_tag: u64, redelivered: bool, acker: Acker) -> Delivery {
-    let (address, properties, body) = match Arc::try_unwrap(message) {
-        Ok(message) => (message.address, message.properties, message.body),
-        Err(shared) => (shared.address.clone(), shared.properties.clone(), shared.body.clone()),
+    let (address, properties, data) = match Arc::try_unwrap(message) {
+        Ok(message) => (message.address, message.properties, Vec::from(message.body)),
+        Err(shared) => (shared.address.clone(), shared.properties.clone(), shared.body.to_vec()),
     };
     Delivery {
         delivery_tag,
@@ -121,7 +121,7 @@ fn unpack(message: Arc<Message>, delivery_tag: u64, redelivered: bool, acker: Ac
         routing_key: ShortString::from(&*address.routing_key),
         redelivered,
         properties,
-        data: Vec::from(body),
+        data,
         acker,
     }
 }

@@ -32,11 +32,11 @@ impl Engine {
     pub(super) fn consume(
         &mut self,
         caller: Caller,
-        consume: BasicConsume,
+        consume: &BasicConsume,
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
-        let BasicConsume { queue, consumer_tag, no_ack, exclusive, nowait, arguments, .. } =
-            consume;
+        let BasicConsume { queue, consumer_tag, arguments, .. } = consume;
+        let BasicConsume { no_ack, exclusive, nowait, .. } = *consume;
         let channel = &self.channels[caller.channel];
         if channel.consumers.contains_key(consumer_tag.as_str()) {
             let text = format!("attempt to reuse consumer tag '{consumer_tag}'");
@@ -44,7 +44,7 @@ impl Engine {
         }
         let prefetch_count = channel.consumer_prefetch;
         let queue_id = self.resolve_queue(caller, queue.as_str())?;
-        check_consumer_arguments(&arguments)?;
+        check_consumer_arguments(arguments)?;
         let queue = &self.queues[queue_id];
         // An exclusive consumer is the only one, so the first one tells.
         let first = queue.consumers.values().next();
@@ -164,7 +164,7 @@ impl Engine {
             channel.unacked.insert(delivery_tag, held);
         }
         let message_count = queue.message_count();
-        let delivery = Delivery { delivery_tag, redelivered, message, queue: queue.name.clone() };
+        let delivery = Delivery { delivery_tag, redelivered, message };
         self.reply(caller, Gate::AtOnce, Reply::Got { delivery, message_count }, effects);
         Ok(())
     }

@@ -20,7 +20,7 @@ impl Engine {
     pub(super) fn declare(
         &mut self,
         caller: Caller,
-        declare: QueueDeclare,
+        declare: &QueueDeclare,
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
         let queue_id = if declare.passive {
@@ -29,7 +29,7 @@ impl Engine {
             self.check_access(caller, queue_id)?;
             queue_id
         } else {
-            self.declare_actively(caller, &declare, effects)?
+            self.declare_actively(caller, declare, effects)?
         };
         let queue = &self.queues[queue_id];
         self.channels[caller.channel].last_queue = Some(queue.name.clone());

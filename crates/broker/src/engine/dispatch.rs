@@ -20,9 +20,12 @@ impl Engine {
                 let number = |id: &QueueId| queues.get(*id).map(|queue| queue.number);
                 self.touched.sort_unstable_by_key(number);
             }
-            for queue_id in std::mem::take(&mut self.touched) {
+            // Dispatching touches no queue, so the list can be taken and its room used again.
+            let mut touched = std::mem::take(&mut self.touched);
+            for queue_id in touched.drain(..) {
                 self.dispatch(queue_id, effects);
             }
+            self.touched = touched;
             if !self.serve_waiting() {
                 return;
             }
@@ -112,7 +115,7 @@ impl Engine {
             let held = Held { message, queue: queue_id, consumer: Some(consumer_id) };
             channel.unacked.insert(delivery_tag, held);
         }
-        let delivery = Delivery { delivery_tag, redelivered, message, queue: queue.name.clone() };
+        let delivery = Delivery { delivery_tag, redelivered, message };
         effects.outputs.push(Output {
             connection: channel.connection,
             channel: Some(consumer.channel),

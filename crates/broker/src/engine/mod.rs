@@ -150,21 +150,23 @@ impl Engine {
     /// Takes one command at the time `now`, and adds its effects to `effects`.
     ///
     /// A refused command changes nothing but what AMQP says: its channel or connection is closed.
-    pub fn handle(&mut self, now: Now, command: Command, effects: &mut Effects) {
+    pub fn handle(&mut self, now: Now, mut command: Command, effects: &mut Effects) {
         effects.now = now;
-        match command {
-            Command::OpenConnection { user } => self.open_connection(user, effects),
+        // A command is large and every message is one: what it brings is taken where it is needed,
+        // rather than moved from function to function.
+        match &mut command {
+            Command::OpenConnection { user } => self.open_connection(user.clone(), effects),
             Command::CloseConnection { connection } => {
-                self.end_connection(connection, None, effects)
+                self.end_connection(*connection, None, effects);
             }
-            Command::Shutdown { reason } => self.shutdown(&reason, effects),
+            Command::Shutdown { reason } => self.shutdown(reason, effects),
             Command::OpenChannel { connection, number, call } => {
-                if let Err(refusal) = self.open_channel(connection, number, call, effects) {
-                    self.end_connection(connection, Some(refusal), effects);
+                if let Err(refusal) = self.open_channel(*connection, *number, *call, effects) {
+                    self.end_connection(*connection, Some(refusal), effects);
                 }
             }
             Command::Channel { channel, call, method } => {
-                self.channel_method(channel, call, method, effects);
+                self.channel_method(*channel, *call, method, effects);
             }
         }
         self.pump(effects);
@@ -181,13 +183,11 @@ impl Engine {
         &mut self,
         channel_id: ChannelId,
         call: CallId,
-        method: Method,
+        method: &mut Method,
         effects: &mut Effects,
     ) {
         // A method on a channel that the broker has closed is ignored (S171).
-        let Some(channel) = self.channels.get(channel_id) else {
-            return;
-        };
+        let Some(channel) = self.channels.get(channel_id) else { return };
         let caller = Caller {
             connection: channel.connection,
             connection_number: channel.connection_number,
@@ -195,58 +195,56 @@ impl Engine {
             channel_number: channel.number,
             call,
         };
-        let method_id = method.id();
         if let Err(refusal) = self.change(caller, method, effects) {
-            self.refuse(caller, refusal.of_method(method_id), effects);
+            self.refuse(caller, refusal.of_method(method.id()), effects);
         }
     }
 
     fn change(
         &mut self,
         caller: Caller,
-        method: Method,
+        method: &mut Method,
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
         match method {
-            Method::BasicPublish(publish) => self.publish(caller, publish, effects),
+            Method::BasicPublish(publish) => self.publish(caller, publish, effects)?,
             Method::BasicAck { delivery_tag, multiple } => {
-                self.ack(caller, delivery_tag, multiple, effects)
+                self.ack(caller, *delivery_tag, *multiple, effects)?;
             }
             Method::BasicNack { delivery_tag, multiple, requeue } => {
-                self.nack(caller, delivery_tag, multiple, requeue, effects)
+                self.nack(caller, *delivery_tag, *multiple, *requeue, effects)?;
             }
             Method::BasicReject { delivery_tag, requeue } => {
-                self.nack(caller, delivery_tag, false, requeue, effects)
+                self.nack(caller, *delivery_tag, false, *requeue, effects)?;
             }
-            Method::BasicRecover { requeue } => self.recover(caller, requeue, true, effects),
-            Method::BasicRecoverAsync { requeue } => self.recover(caller, requeue, false, effects),
-            Method::BasicGet { queue, no_ack } => self.get(caller, queue.as_str(), no_ack, effects),
-            Method::BasicConsume(consume) => self.consume(caller, consume, effects),
+            Method::BasicRecover { requeue } => self.recover(caller, *requeue, true, effects)?,
+            Method::BasicRecoverAsync { requeue } => {
+                self.recover(caller, *requeue, false, effects)?;
+            }
+            Method::BasicGet { queue, no_ack } => {
+                self.get(caller, queue.as_str(), *no_ack, effects)?;
+            }
+            Method::BasicConsume(consume) => self.consume(caller, consume, effects)?,
             Method::BasicCancel { consumer_tag, nowait } => {
-                self.cancel(caller, consumer_tag.as_str(), nowait, effects);
-                Ok(())
+                self.cancel(caller, consumer_tag.as_str(), *nowait, effects);
             }
             Method::BasicQos { prefetch_size, prefetch_count, global } => {
-                self.qos(caller, prefetch_size, prefetch_count, global, effects)
+                self.qos(caller, *prefetch_size, *prefetch_count, *global, effects)?;
             }
-            Method::QueueDeclare(declare) => self.declare(caller, declare, effects),
+            Method::QueueDeclare(declare) => self.declare(caller, declare, effects)?,
             Method::QueuePurge { queue, nowait } => {
-                self.purge(caller, queue.as_str(), nowait, effects)
+                self.purge(caller, queue.as_str(), *nowait, effects)?;
             }
             Method::QueueDelete { queue, if_unused, if_empty, nowait } => {
+                let (if_unused, if_empty) = (*if_unused, *if_empty);
                 let conditions = declare::DeleteConditions { if_unused, if_empty };
-                self.delete(caller, queue.as_str(), conditions, nowait, effects)
+                self.delete(caller, queue.as_str(), conditions, *nowait, effects)?;
             }
-            Method::ConfirmSelect { nowait } => {
-                self.confirm_select(caller, nowait, effects);
-                Ok(())
-            }
-            Method::ChannelFlow { active } => self.flow(caller, active, effects),
-            Method::ChannelClose => {
-                self.close_channel(caller, effects);
-                Ok(())
-            }
+            Method::ConfirmSelect { nowait } => self.confirm_select(caller, *nowait, effects),
+            Method::ChannelFlow { active } => self.flow(caller, *active, effects)?,
+            Method::ChannelClose => self.close_channel(caller, effects),
         }
+        Ok(())
     }
 
     /// Answers the method at hand.

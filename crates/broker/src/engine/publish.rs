@@ -12,22 +12,25 @@ impl Engine {
     pub(super) fn publish(
         &mut self,
         caller: Caller,
-        publish: BasicPublish,
+        publish: &mut BasicPublish,
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
-        let BasicPublish { exchange, routing_key, mandatory, immediate, properties, body } =
-            publish;
-        if immediate {
+        if publish.immediate {
             return Err(Refusal::new(ReplyCode::NotImplemented, "immediate=true"));
         }
-        self.check_size(body.len() as u64)?;
-        let channel = &self.channels[caller.channel];
-        let route = self.route(channel, exchange.as_str(), routing_key.as_str())?;
-        self.check_properties(caller, &properties)?;
+        self.check_size(publish.body.len() as u64)?;
+        let (exchange, routing_key) = (publish.exchange.as_str(), publish.routing_key.as_str());
+        let route = self.route(caller.channel, exchange, routing_key)?;
+        self.check_properties(caller, &publish.properties)?;
 
         self.messages_published += 1;
         let id = MessageId(self.messages_published);
-        let message = Arc::new(Message { id, address: route.address, properties, body });
+        let message = Arc::new(Message {
+            id,
+            address: route.address,
+            properties: std::mem::take(&mut publish.properties),
+            body: std::mem::take(&mut publish.body),
+        });
         let queue = route.queue.and_then(|queue| self.queues.get_mut(queue));
         caller.record(effects, || EventKind::Published {
             message: id,
@@ -51,13 +54,12 @@ impl Engine {
                         .records
                         .push(Record::Enqueued { message: Arc::clone(&message), queues });
                 }
+                queue.ready.push(message);
                 if let Some(queue_id) = route.queue {
-                    channel.last_route = Some((Arc::clone(&message.address), queue_id));
-                    queue.ready.push(message);
                     self.touch(queue_id);
                 }
             }
-            None if mandatory => {
+            None if publish.mandatory => {
                 caller.record(effects, || EventKind::Returned { message: id });
                 let (reply_code, reply_text) = (312, "NO_ROUTE");
                 effects.outputs.push(Output {

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::Engine;
-use super::channel::Channel;
-use crate::protocol::{Address, QueueId, Refusal, ReplyCode};
+use crate::protocol::{Address, ChannelId, QueueId, Refusal, ReplyCode};
 
 /// The outcome of routing.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,15 +14,16 @@ pub(super) struct Route {
 }
 
 impl Engine {
-    /// Routes from `channel` to `exchange` with `routing_key`.
+    /// Routes from a channel to `exchange` with `routing_key`.
     ///
     /// The default exchange, the only one, has every queue under its own name (S153).
     pub(super) fn route(
-        &self,
-        channel: &Channel,
+        &mut self,
+        channel_id: ChannelId,
         exchange: &str,
         routing_key: &str,
     ) -> Result<Route, Refusal> {
+        let channel = &mut self.channels[channel_id];
         if let Some((address, queue)) = &channel.last_route
             && &*address.routing_key == routing_key
             && &*address.exchange == exchange
@@ -38,6 +38,9 @@ impl Engine {
             return Err(Refusal::new(ReplyCode::NotFound, text));
         }
         let address = Address { exchange: exchange.into(), routing_key: routing_key.into() };
-        Ok(Route { address: Arc::new(address), queue: self.queue_index.get(routing_key) })
+        let address = Arc::new(address);
+        let queue = self.queue_index.get(routing_key);
+        channel.last_route = queue.map(|queue| (Arc::clone(&address), queue));
+        Ok(Route { address, queue })
     }
 }

@@ -45,7 +45,7 @@ impl Unacked {
         if skipped > WINDOW_MIN as u64 {
             self.retire_recent();
             self.first = tag;
-        } else {
+        } else if skipped > 0 {
             self.recent.extend((0..skipped).map(|_| None));
         }
         self.recent.push_back(Some(held));

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use super::types::ShortString;
 use super::{
-    CallId, ChannelId, ConnectionId, ConsumerId, Event, EventKind, Message, Name, Now, Record,
-    Refusal,
+    CallId, ChannelId, ConnectionId, ConsumerId, Event, EventKind, Message, Now, Record, Refusal,
 };
 
 /// The effects of one step, in order. The caller owns it, empties it, and may use it again.
@@ -184,6 +183,4 @@ pub struct Delivery {
     pub redelivered: bool,
     /// The message.
     pub message: Arc<Message>,
-    /// The queue it comes from.
-    pub queue: Name,
 }

@@ -45,6 +45,19 @@ impl Core {
         self.effects.outputs.drain(..)
     }
 
+    /// Whether the next step depends on the time. While nothing does, its reader may be spared:
+    /// a clock costs as much as a queue operation.
+    #[must_use]
+    pub fn needs_time(&self) -> bool {
+        self.history.is_some() || self.engine.next_deadline().is_some()
+    }
+
+    /// The time of the last step that depended on it.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        self.now
+    }
+
     /// The engine, to look at.
     #[must_use]
     pub fn engine(&self) -> &Engine {

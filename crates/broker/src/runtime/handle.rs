@@ -301,7 +301,8 @@ impl Shared {
                 Health::Stopped => return Err(BrokerError::Stopped),
             }
             let mut newcomer = newcomer;
-            for output in core.step(self.clock.now(), command) {
+            let now = if core.needs_time() { self.clock.now() } else { core.now() };
+            for output in core.step(now, command) {
                 let Output { connection, channel, notice, .. } = output;
                 match (&notice, channel) {
                     (Notice::Connected, _) => {
