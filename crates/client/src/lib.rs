@@ -74,3 +74,8 @@ pub use translate::{
     EventKind, History, HistoryEvent, ManualClock, MessageId, MessageView,
     Properties as BasicProperties, QueueView, types,
 };
+
+/// The README's code runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
