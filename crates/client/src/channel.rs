@@ -1,9 +1,4 @@
 //! Channels: the methods of AMQP, with lapin's names, arguments and results.
-//!
-//! Unless a method says otherwise: it fails with `InvalidChannelState` if the channel is not open,
-//! and with `ProtocolError` and RabbitMQ's text if the broker refuses, which closes the channel (or,
-//! for hard errors, the connection). It is cancel safe: it is done at the poll that completes it, and
-//! dropped before that it has not happened.
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,6 +25,18 @@ use crate::{BasicProperties, Error};
 ///
 /// It closes itself when its last handle and its last live consumer are gone; what it held
 /// unacknowledged then returns to its old places in the queues.
+///
+/// # Errors
+///
+/// Every method fails with `InvalidChannelState` if the channel is not open, and with `ProtocolError`
+/// and RabbitMQ's text if the broker refuses, which closes the channel or, for hard errors, the
+/// connection. What a method says of errors comes on top of that.
+///
+/// # Cancel safety
+///
+/// Every method is done at the poll that completes it: dropped before that, it has not happened.
+///
+/// # Examples
 ///
 /// ```
 /// use leveret_client::options::*;
@@ -157,10 +164,9 @@ impl Channel {
     ) -> Result<PublisherConfirm> {
         self.core.take_turn().await;
         let method = translate::basic_publish(exchange, routing_key, options, payload, properties);
-        let confirms = self.core.confirms();
         let call = self.core.next_call();
         self.core.send("basic.publish", call, method)?;
-        if !confirms && !self.core.confirms() {
+        if !self.core.confirms() {
             return Ok(PublisherConfirm::not_requested());
         }
         if let Some(outcome) = self.core.take_outcome(call) {

@@ -71,6 +71,13 @@ impl Channel {
         self.last_tag
     }
 
+    /// The number of the next publish, in confirm mode: 1, 2, 3 … (S105).
+    pub(super) fn next_publish_seq(&mut self) -> Option<u64> {
+        let last = self.last_publish.as_mut()?;
+        *last += 1;
+        Some(*last)
+    }
+
     /// The ids of its consumers.
     pub(super) fn consumer_ids(&self) -> BTreeSet<ConsumerId> {
         self.consumers.values().copied().collect()

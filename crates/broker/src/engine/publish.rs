@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{Caller, Engine, is_recorded};
 use crate::protocol::{
-    BasicPublish, Effects, EventKind, Gate, Message, MessageId, Notice, Output, Properties, Record,
-    Refusal, Reply, ReplyCode, Verdict, limits,
+    BasicPublish, Effects, EventKind, Gate, Message, MessageId, Notice, Output, Properties,
+    QueueId, Record, Refusal, Reply, ReplyCode, Verdict, limits,
 };
 
 impl Engine {
@@ -31,62 +31,48 @@ impl Engine {
             properties: std::mem::take(&mut publish.properties),
             body: std::mem::take(&mut publish.body),
         });
-        let queue = route.queue.and_then(|queue| self.queues.get_mut(queue));
         caller.record(effects, || EventKind::Published {
             message: id,
             body: message.preview(),
             exchange: message.address.exchange.clone(),
             routing_key: message.address.routing_key.clone(),
-            queues: queue.iter().map(|queue| queue.name.clone()).collect(),
+            queues: route.queue.iter().map(|queue| self.queues[*queue].name.clone()).collect(),
         });
-        let channel = &mut self.channels[caller.channel];
-        let publish_seq = channel.last_publish.as_mut().map(|last| {
-            *last += 1;
-            *last
-        });
+        let publish_seq = self.channels[caller.channel].next_publish_seq();
         let mut gate = Gate::AtOnce;
-        match queue {
-            Some(queue) => {
-                if is_recorded(queue, &message) {
-                    gate = Gate::OnceDurable;
-                    let queues = vec![queue.name.clone()];
-                    effects
-                        .records
-                        .push(Record::Enqueued { message: Arc::clone(&message), queues });
-                }
-                queue.ready.push(message);
-                if let Some(queue_id) = route.queue {
-                    self.touch(queue_id);
-                }
-            }
-            None if publish.mandatory => {
-                caller.record(effects, || EventKind::Returned { message: id });
-                let (reply_code, reply_text) = (312, "NO_ROUTE");
-                effects.outputs.push(Output {
-                    connection: caller.connection,
-                    channel: Some(caller.channel),
-                    gate: Gate::AtOnce,
-                    notice: Notice::Return {
-                        call: caller.call,
-                        publish_seq,
-                        reply_code,
-                        reply_text,
-                        message,
-                    },
-                });
-            }
+        match route.queue {
+            Some(queue) => gate = self.enqueue(queue, message, effects),
+            None if publish.mandatory => return_message(caller, publish_seq, message, effects),
             None => {}
         }
         if let Some(publish_seq) = publish_seq {
-            caller.record(effects, || EventKind::Confirmed { publish_seq });
-            self.confirms.push(Output {
-                connection: caller.connection,
-                channel: Some(caller.channel),
-                gate,
-                notice: Notice::Confirm { call: caller.call, publish_seq, verdict: Verdict::Ack },
-            });
+            self.confirm(caller, publish_seq, gate, effects);
         }
         Ok(())
+    }
+
+    /// Puts a message into a queue; gives what its confirm has to wait for.
+    fn enqueue(&mut self, queue_id: QueueId, message: Arc<Message>, effects: &mut Effects) -> Gate {
+        let queue = &mut self.queues[queue_id];
+        let mut gate = Gate::AtOnce;
+        if is_recorded(queue, &message) {
+            gate = Gate::OnceDurable;
+            let queues = vec![queue.name.clone()];
+            effects.records.push(Record::Enqueued { message: Arc::clone(&message), queues });
+        }
+        queue.ready.push(message);
+        self.touch(queue_id);
+        gate
+    }
+
+    fn confirm(&mut self, caller: Caller, publish_seq: u64, gate: Gate, effects: &mut Effects) {
+        caller.record(effects, || EventKind::Confirmed { publish_seq });
+        self.confirms.push(Output {
+            connection: caller.connection,
+            channel: Some(caller.channel),
+            gate,
+            notice: Notice::Confirm { call: caller.call, publish_seq, verdict: Verdict::Ack },
+        });
     }
 
     pub(super) fn confirm_select(&mut self, caller: Caller, nowait: bool, effects: &mut Effects) {
@@ -129,4 +115,26 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// Returns a mandatory message that no queue took (S101).
+fn return_message(
+    caller: Caller,
+    publish_seq: Option<u64>,
+    message: Arc<Message>,
+    effects: &mut Effects,
+) {
+    caller.record(effects, || EventKind::Returned { message: message.id });
+    effects.outputs.push(Output {
+        connection: caller.connection,
+        channel: Some(caller.channel),
+        gate: Gate::AtOnce,
+        notice: Notice::Return {
+            call: caller.call,
+            publish_seq,
+            reply_code: 312,
+            reply_text: "NO_ROUTE",
+            message,
+        },
+    });
 }

@@ -188,90 +188,83 @@ impl Message {
 
 impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ConnectionOpened => f.write_str("connection open"),
-            Self::ConnectionClosed(None) => f.write_str("connection closed"),
-            Self::ConnectionClosed(Some(why)) => {
-                write!(f, "connection closed by the broker: {why}")
-            }
-            Self::ChannelOpened => f.write_str("channel open"),
-            Self::ChannelClosed(None) => f.write_str("channel closed"),
-            Self::ChannelClosed(Some(why)) => write!(f, "channel closed by the broker: {why}"),
+        let (what, detail) = match self {
+            Self::ConnectionOpened => ("connection open", String::new()),
+            Self::ConnectionClosed(why) => ("connection closed", by_the_broker(why.as_deref())),
+            Self::ChannelOpened => ("channel open", String::new()),
+            Self::ChannelClosed(why) => ("channel closed", by_the_broker(why.as_deref())),
             Self::QueueDeclared { queue, durable } => {
-                write!(
-                    f,
-                    "queue declared       {queue}{}",
-                    if *durable { " (durable)" } else { "" }
-                )
+                ("queue declared", format!("{queue}{}", if *durable { " (durable)" } else { "" }))
             }
-            Self::QueueDeleted { queue, messages, unacknowledged } => {
-                write!(
-                    f,
-                    "queue deleted        {queue} with {messages} ready, {unacknowledged} unacked"
-                )
-            }
+            Self::QueueDeleted { queue, messages, unacknowledged } => (
+                "queue deleted",
+                format!("{queue} with {messages} ready, {unacknowledged} unacked"),
+            ),
             Self::QueuePurged { queue, messages } => {
-                write!(f, "queue purged         {queue} of {messages} ready")
+                ("queue purged", format!("{queue} of {messages} ready"))
             }
             Self::QosSet { prefetch_count, global } => {
                 let whose = if *global { "the channel" } else { "each later consumer" };
-                write!(f, "prefetch set         {prefetch_count} for {whose}")
+                ("prefetch set", format!("{prefetch_count} for {whose}"))
             }
             Self::ConsumerAdded { queue, consumer_tag, prefetch_count, no_ack } => {
-                write!(f, "consumer added       {consumer_tag} on {queue}")?;
-                match (no_ack, prefetch_count) {
-                    (true, _) => f.write_str(", automatic ack"),
-                    (false, 0) => f.write_str(", no prefetch limit"),
-                    (false, n) => write!(f, ", prefetch {n}"),
-                }
+                let limit = match (no_ack, prefetch_count) {
+                    (true, _) => "automatic ack".to_owned(),
+                    (false, 0) => "no prefetch limit".to_owned(),
+                    (false, limit) => format!("prefetch {limit}"),
+                };
+                ("consumer added", format!("{consumer_tag} on {queue}, {limit}"))
             }
             Self::ConsumerRemoved { queue, consumer_tag } => {
-                write!(f, "consumer removed     {consumer_tag} from {queue}")
+                ("consumer removed", format!("{consumer_tag} from {queue}"))
             }
             Self::Published { message, body, exchange, routing_key, queues } => {
-                write!(
-                    f,
-                    "published            {message} {body:?} to {exchange:?} key {routing_key:?}"
-                )?;
-                match queues.as_slice() {
-                    [] => f.write_str(", unroutable"),
-                    [one] if exchange.is_empty() && one == routing_key => Ok(()),
-                    many => write!(f, ", into {}", many.join(", ")),
-                }
-            }
-            Self::Returned { message } => write!(f, "returned             {message}"),
-            Self::Confirmed { publish_seq } => {
-                write!(f, "confirmed            publish {publish_seq}")
-            }
-            Self::Delivered {
-                message,
-                body,
-                queue,
-                consumer_tag,
-                delivery_tag,
-                redelivered,
-                no_ack,
-            } => {
-                let (word, whom) = match consumer_tag {
-                    Some(tag) => ("delivered", format!(" to {tag}")),
-                    None => ("got      ", String::new()),
+                let place = match queues.as_slice() {
+                    [] => ", unroutable".to_owned(),
+                    [one] if exchange.is_empty() && one == routing_key => String::new(),
+                    many => format!(", into {}", many.join(", ")),
                 };
-                let again = if *redelivered { ", redelivered" } else { "" };
-                let gone = if *no_ack { ", automatic ack" } else { "" };
-                write!(
-                    f,
-                    "{word}            {message} {body:?} from {queue}{whom}, tag {delivery_tag}{again}{gone}"
-                )
+                let address = format!("{exchange:?} key {routing_key:?}");
+                ("published", format!("{message} {body:?} to {address}{place}"))
+            }
+            Self::Returned { message } => ("returned", message.to_string()),
+            Self::Confirmed { publish_seq } => ("confirmed", format!("publish {publish_seq}")),
+            Self::Delivered { message, body, queue, consumer_tag, delivery_tag, .. } => {
+                let (what, whom) = match consumer_tag {
+                    Some(tag) => ("delivered", format!(" to {tag}")),
+                    None => ("got", String::new()),
+                };
+                let notes = self.delivery_notes();
+                (what, format!("{message} {body:?} from {queue}{whom}, tag {delivery_tag}{notes}"))
             }
             Self::Acked { message, queue, delivery_tag } => {
-                write!(f, "acked                {message} of {queue}, tag {delivery_tag}")
+                ("acked", format!("{message} of {queue}, tag {delivery_tag}"))
             }
             Self::Requeued { message, queue, cause } => {
-                write!(f, "requeued             {message} into {queue}: {cause}")
+                ("requeued", format!("{message} into {queue}: {cause}"))
             }
             Self::Dropped { message, queue, cause } => {
-                write!(f, "dropped              {message} of {queue}: {cause}")
+                ("dropped", format!("{message} of {queue}: {cause}"))
             }
+        };
+        if detail.is_empty() { f.write_str(what) } else { write!(f, "{what:<21}{detail}") }
+    }
+}
+
+impl EventKind {
+    /// What is special about a delivery, as the end of its line.
+    fn delivery_notes(&self) -> &'static str {
+        match self {
+            Self::Delivered { redelivered: true, no_ack: true, .. } => {
+                ", redelivered, automatic ack"
+            }
+            Self::Delivered { redelivered: true, .. } => ", redelivered",
+            Self::Delivered { no_ack: true, .. } => ", automatic ack",
+            _ => "",
         }
     }
+}
+
+fn by_the_broker(why: Option<&str>) -> String {
+    why.map(|why| format!("by the broker: {why}")).unwrap_or_default()
 }

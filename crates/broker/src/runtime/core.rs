@@ -18,6 +18,9 @@ pub struct Core {
     now: Now,
 }
 
+/// How many outputs the room is kept for from step to step.
+const OUTPUTS_KEPT: usize = 1024;
+
 impl Core {
     /// A broker with no queues and no clients; with `record_history` it remembers what happens.
     #[must_use]
@@ -37,6 +40,8 @@ impl Core {
         if now.instant > self.now.instant {
             self.now = now;
         }
+        // One step may hand out a whole backlog; the room for that is not kept for ever.
+        self.effects.outputs.shrink_to(OUTPUTS_KEPT);
         self.engine.handle(self.now, command, &mut self.effects);
         self.effects.records.clear();
         if let Some(history) = &mut self.history {
