@@ -1,0 +1,1 @@
+//! The tour: the tutorial's ideas, narrated.
