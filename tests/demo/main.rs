@@ -2,6 +2,7 @@
 
 mod kills;
 mod observed;
+mod tour;
 mod transcript;
 mod tutorial;
 mod volume;

@@ -19,9 +19,15 @@ pub(crate) use shown;
 /// what Rust adds to make it run.
 pub(crate) fn readable(call: &str, values: &[(&str, String)]) -> String {
     let mut text = call.split_whitespace().collect::<Vec<_>>().join(" ");
-    for (from, to) in
-        [(" .", "."), ("( ", "("), (" )", ")"), (",)", ")"), (".into()", ""), (".await", "")]
-    {
+    for (from, to) in [
+        (" .", "."),
+        ("( ", "("),
+        (" )", ")"),
+        (",)", ")"),
+        (".into()", ""),
+        (".await", ""),
+        (",..", ", .."),
+    ] {
         text = text.replace(from, to);
     }
     for (name, value) in values {
@@ -49,6 +55,13 @@ fn replace_word(text: &str, word: &str, value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::readable;
+
+    #[test]
+    fn the_rest_of_a_struct_stays_apart() {
+        let call = "call(Options { no_ack: automatic, ..Default::default() })";
+        let shown = readable(call, &[("automatic", "true".to_owned())]);
+        assert_eq!(shown, "call(Options { no_ack: true, ..Default::default() })");
+    }
 
     #[test]
     fn a_call_is_shown_on_one_line_with_values() {

@@ -23,7 +23,7 @@ pub(super) async fn publisher(board: &Board<'_>) -> Result<()> {
     let (connection, channel) = open(board, who).await?;
     for (number, task) in board.plan.tasks.iter().enumerate() {
         board.until(task.sent_at).await;
-        let body = &task.body;
+        let body = task.body.as_bytes();
         let options = BasicPublishOptions::default();
         // The id is for the report, which must tell tasks of the same text apart.
         let persistent = BasicProperties::default()
@@ -32,9 +32,7 @@ pub(super) async fn publisher(board: &Board<'_>) -> Result<()> {
         shown!(
             board,
             who,
-            channel
-                .basic_publish("".into(), QUEUE.into(), options, body.as_bytes(), persistent)
-                .await?,
+            channel.basic_publish("".into(), QUEUE.into(), options, body, persistent).await?,
             QUEUE
         );
         board.note(who, What::Sent(number));
@@ -115,18 +113,31 @@ impl<'a, 'b> Desk<'a, 'b> {
         let (connection, channel) = open(board, who).await?;
         let prefetch = plan.prefetch;
         if prefetch > 0 {
-            let each = BasicQosOptions::default();
-            shown!(board, who, channel.basic_qos(prefetch, each).await?, prefetch);
+            shown!(
+                board,
+                who,
+                channel.basic_qos(prefetch, BasicQosOptions::default()).await?,
+                prefetch
+            );
         }
-        let tag = who.to_string();
-        let no_ack = plan.acks == Acks::Automatic;
-        let options = BasicConsumeOptions { no_ack, ..BasicConsumeOptions::default() };
+        let name = who.to_string();
+        let tag = name.as_str();
+        let automatic = plan.acks == Acks::Automatic;
         let arguments = FieldTable::default();
         let consumer = shown!(
             board,
             who,
-            channel.basic_consume(QUEUE.into(), tag.as_str().into(), options, arguments).await?,
-            QUEUE
+            channel
+                .basic_consume(
+                    QUEUE.into(),
+                    tag.into(),
+                    BasicConsumeOptions { no_ack: automatic, ..Default::default() },
+                    arguments,
+                )
+                .await?,
+            QUEUE,
+            tag,
+            automatic
         );
         board.note(who, What::Waiting);
         let current = None;
@@ -151,8 +162,7 @@ impl<'a, 'b> Desk<'a, 'b> {
             }
             board.note(who, What::Done(task));
             if board.plan.workers[self.number].acks == Acks::ByHand {
-                let options = BasicAckOptions::default();
-                shown!(board, who, delivery.ack(options).await?);
+                shown!(board, who, delivery.ack(BasicAckOptions::default()).await?);
                 board.note(who, What::Acked(task));
             }
             self.current = None;
