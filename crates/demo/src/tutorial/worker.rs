@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use leveret_client::ConnectionProperties;
-use leveret_client::blocking::Connection;
+use leveret_client::blocking::{Channel, Connection};
+use leveret_client::message::Delivery;
 use leveret_client::options::{
     BasicAckOptions, BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions,
 };
@@ -29,8 +30,7 @@ pub fn worker(broker: &str, mut output: impl Write + Send + 'static) -> Result<(
 
     writeln!(output, " [*] Waiting for messages. To exit press CTRL+C")?;
 
-    let callback = move |channel: &leveret_client::blocking::Channel,
-                         msg: leveret_client::message::Delivery| {
+    let callback = move |channel: &Channel, msg: Delivery| {
         writeln!(output, " [x] Received {}", String::from_utf8_lossy(&msg.data))?;
         let dots = msg.data.iter().filter(|&&byte| byte == b'.').count();
         pause(Duration::from_secs(dots as u64));

@@ -63,7 +63,8 @@ pub(super) async fn worker(board: &Board<'_>, number: usize) -> Result<()> {
     if plan.acks == Acks::Automatic {
         held.iter().for_each(|&task| board.settle(task));
     }
-    // What the broker sees of a killed process: its connection is gone, and not one call was made.
+    // To a broker a killed process is a connection that ends, with all that was on it at once.
+    desk.connection.close(200, "killed".into()).await?;
     drop(desk);
     board.note(Who::Worker(number), What::Killed { held });
     Ok(())
@@ -95,15 +96,16 @@ async fn open(board: &Board<'_>, who: Who) -> Result<(Connection, Channel)> {
     Ok((connection, channel))
 }
 
-/// What a worker has while it lives. Dropping it is all that is left of a killed process.
+/// What a worker has while it lives.
 struct Desk<'a, 'b> {
     board: &'a Board<'b>,
     number: usize,
     consumer: Consumer,
     /// What it is at.
     current: Option<usize>,
+    connection: Connection,
+    /// Open for as long as it is here.
     _channel: Channel,
-    _connection: Connection,
 }
 
 impl<'a, 'b> Desk<'a, 'b> {
@@ -141,7 +143,7 @@ impl<'a, 'b> Desk<'a, 'b> {
         );
         board.note(who, What::Waiting);
         let current = None;
-        Ok(Self { board, number, consumer, current, _channel: channel, _connection: connection })
+        Ok(Self { board, number, consumer, current, connection, _channel: channel })
     }
 
     /// Works for as long as messages come.

@@ -119,6 +119,16 @@ fn no_tasks_are_an_error() {
 }
 
 #[test]
+fn a_task_that_no_broker_would_take_is_refused_first() {
+    let input = format!("small\n{}\n", "x".repeat(16 * 1024 * 1024 + 1));
+    let ran = run_with_input(WORK_QUEUE, &["--quiet"], &input);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("task 2 has 16777217 bytes"), "{}", ran.stderr);
+    let largest = run_with_input(WORK_QUEUE, &["--quiet"], &input[..input.len() - 2]);
+    assert_eq!(largest.code, Some(0), "{}", largest.stderr);
+}
+
+#[test]
 fn a_reader_that_goes_is_no_error() {
     let tasks: Vec<String> = (0..20_000).map(|number| number.to_string()).collect();
     let args: Vec<&str> = tasks.iter().map(String::as_str).collect();

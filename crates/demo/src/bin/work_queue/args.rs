@@ -53,10 +53,13 @@ struct Args {
 const EXAMPLES: &str = "\
 Examples:
   work_queue \"First message.\" \"Second message..\" \"Third message...\"
-  work_queue --prefetch 0 odd1... even2 odd3... even4    unfair: one gets all the heavy ones
-  work_queue --kill w1@1.5 first... second third         its task goes to the other worker
-  work_queue --no-ack --kill w1@1.5 first... second      its task is lost
+  work_queue --prefetch 0 odd1... even2 odd3... even4   one gets all heavy tasks
+  work_queue --kill w1@1.5 first... second third        its task goes to w2
+  work_queue --no-ack --kill w1@1.5 first... second     its task is lost
   seq 10000 | work_queue --quiet";
+
+/// The largest message that a broker takes by default.
+const LARGEST: usize = 16 * 1024 * 1024;
 
 /// What was asked for.
 #[derive(Debug)]
@@ -98,6 +101,12 @@ pub(crate) fn parse() -> Job {
     let tasks = tasks(&args);
     if tasks.is_empty() {
         refuse(ErrorKind::MissingRequiredArgument, "no tasks: the list is empty");
+    }
+    if let Some(place) = tasks.iter().position(|task| task.len() > LARGEST) {
+        let (number, bytes) = (place + 1, tasks[place].len());
+        let message =
+            format!("task {number} has {bytes} bytes; the broker takes {LARGEST} at most");
+        refuse(ErrorKind::InvalidValue, message);
     }
     let mut plan = Plan::new(tasks, args.workers.into()).prefetch(args.prefetch);
     if args.no_ack {
