@@ -1,1 +1,18 @@
-//! The work-queue tutorial on an embedded broker.
+//! The work-queue tutorial on an embedded broker, in three forms.
+//!
+//! - [`tutorial`]: the tutorial's two programs, call by call, to lay beside the originals.
+//! - [`work_queue`]: publisher and workers side by side on virtual time; a [`work_queue::Plan`] goes
+//!   in, a [`work_queue::Report`] comes out.
+//! - [`tour`]: the tutorial's ideas as narrated scenes, each of them a plan that is really run.
+//!
+//! All of it uses the public client on a real broker. Nothing printed is made up: a narrator only
+//! says what it has seen.
+
+mod calls;
+pub mod output;
+mod pause;
+pub mod tour;
+pub mod tutorial;
+pub mod work_queue;
+
+pub use pause::pause;

@@ -1,0 +1,99 @@
+//! `work_queue`: publisher and workers side by side, printing what the tutorial's programs print.
+//!
+//! ```sh
+//! cargo run --bin work_queue -- --workers 2 "First message." "Second message.." "Third message..."
+//! ```
+
+mod args;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use leveret_demo::output::{exit_code, printable, stdout};
+use leveret_demo::work_queue::{Event, Plan, Report, What, Who, run, summary};
+
+use args::Job;
+
+fn main() -> ExitCode {
+    let job = args::parse();
+    exit_code(play(&job))
+}
+
+fn play(job: &Job) -> Result<ExitCode> {
+    let mut output = stdout();
+    let names = job.plan.workers.len().to_string().len() + 1;
+    let report = run(&job.plan, &mut |event, _broker| {
+        if job.quiet {
+            return Ok(());
+        }
+        let Some(line) = line_of(event, &job.plan) else { return Ok(()) };
+        let seconds = event.at.as_secs_f64();
+        writeln!(output, "{seconds:8.2}  {:<width$} | {line}", event.who, width = names.max(4))?;
+        // In real time a reader wants each line when it happens, also through a pipe.
+        if job.plan.real_time { output.flush() } else { Ok(()) }
+    })?;
+    if !job.quiet {
+        writeln!(output)?;
+    }
+    if job.plan.history {
+        writeln!(output, "{}", report.history)?;
+    }
+    write!(output, "{}{}", summary(&report), epilogue(&report))?;
+    output.flush()?;
+    Ok(if report.done() < job.plan.tasks.len() && report.all_killed() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// The line for an event: the program's own, or what a bystander would say.
+fn line_of(event: &Event, plan: &Plan) -> Option<String> {
+    let again = matches!(event.what, What::Received { redelivered: true, .. });
+    if let Some(line) = event.line(&plan.tasks) {
+        let mark = if again { "   (redelivered)" } else { "" };
+        return Some(printable(&line) + mark);
+    }
+    let What::Killed { held } = &event.what else { return None };
+    let held = match held.as_slice() {
+        [] => "idle".to_owned(),
+        [one] => format!("holding {}", printable(&plan.tasks[*one].body)),
+        [one, more @ ..] => {
+            format!("holding {} and {} more", printable(&plan.tasks[*one].body), more.len())
+        }
+    };
+    Some(format!(" --- killed, {held}"))
+}
+
+/// What a reader of the summary may wonder about.
+fn epilogue(report: &Report) -> String {
+    let mut text = String::new();
+    let total = report.plan.tasks.len();
+    let lost = report.lost();
+    if let Some(first) = lost.first() {
+        let first = printable(&report.plan.tasks[*first].body);
+        text += &format!("  lost with --no-ack: {first}");
+        text += &if lost.len() > 1 {
+            format!(" and {} more\n", lost.len() - 1)
+        } else {
+            "\n".to_owned()
+        };
+    }
+    if report.done() < total && report.all_killed() {
+        text += &format!(
+            "  every worker was killed: {} of {total} tasks done, {} lost, {} left in the queue\n",
+            report.done(),
+            lost.len(),
+            report.left(),
+        );
+    }
+    for (number, tally) in report.tallies().iter().enumerate() {
+        let killed_at = report.plan.workers[number].killed_at;
+        if let Some(at) = killed_at.filter(|_| tally.killed.is_none()) {
+            let who = Who::Worker(number);
+            text += &format!("  {who} outlived the work: no kill at {} s\n", at.as_secs_f64());
+        }
+    }
+    text
+}

@@ -1,0 +1,213 @@
+//! The board that everybody writes on: what happened, and whether the run is over.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use anyhow::Result;
+use leveret_client::{Broker, History};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use super::plan::{Plan, Task};
+use super::report::Report;
+use crate::calls;
+
+/// What is called for each event, as it happens. It may look at the broker.
+pub type Watch<'a> = dyn FnMut(&Event, &Broker) -> io::Result<()> + 'a;
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// When, since the beginning of the run.
+    pub at: Duration,
+    /// Who did it.
+    pub who: Who,
+    /// What it was.
+    pub what: What,
+}
+
+/// Who does things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// `new_task`.
+    Publisher,
+    /// A `worker`, counted from 0. It is shown counted from 1.
+    Worker(usize),
+    /// Whoever looks at the queue from outside.
+    Onlooker,
+}
+
+/// What happens. Tasks are counted from 0 in the order of the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A call is about to be made; noted once for each call in the program's text.
+    Call(String),
+    /// A task was published.
+    Sent(usize),
+    /// A worker has subscribed.
+    Waiting,
+    /// A worker begins with a task.
+    Received {
+        /// The task.
+        task: usize,
+        /// Whether the broker says that it was handed out before.
+        redelivered: bool,
+    },
+    /// A worker is done with a task.
+    Done(usize),
+    /// The broker was told so.
+    Acked(usize),
+    /// A worker was killed; it held these tasks.
+    Killed {
+        /// The task that it was at, and those that waited in its own memory.
+        held: Vec<usize>,
+    },
+    /// A look at the queue.
+    Queue {
+        /// Messages that wait in the queue.
+        ready: usize,
+        /// Messages that workers hold.
+        unacked: usize,
+        /// Workers that subscribe.
+        consumers: usize,
+    },
+}
+
+impl Event {
+    /// What the tutorial's program prints at this event, if it prints anything.
+    #[must_use]
+    pub fn line(&self, tasks: &[Task]) -> Option<String> {
+        match &self.what {
+            What::Sent(task) => Some(format!(" [x] Sent {}", tasks[*task].body)),
+            What::Waiting => Some(" [*] Waiting for messages. To exit press CTRL+C".to_owned()),
+            What::Received { task, .. } => Some(format!(" [x] Received {}", tasks[*task].body)),
+            What::Done(_) => Some(" [x] Done".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Publisher => f.pad("send"),
+            Self::Worker(number) => f.pad(&format!("w{}", number + 1)),
+            Self::Onlooker => f.pad("look"),
+        }
+    }
+}
+
+/// The board of one run.
+pub(super) struct Board<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) broker: &'a Broker,
+    began: Instant,
+    progress: Notify,
+    notes: RefCell<Notes<'a>>,
+}
+
+struct Notes<'a> {
+    watch: &'a mut Watch<'a>,
+    events: Vec<Event>,
+    failure: Option<io::Error>,
+    /// Texts of calls that have been shown; the publisher's are its own.
+    shown: BTreeSet<(bool, &'static str)>,
+    /// Of each task, whether it needs no more work: it is done, or lost.
+    settled: Vec<bool>,
+    unsettled: usize,
+    onlooker_gone: bool,
+}
+
+impl<'a> Board<'a> {
+    pub(super) fn new(plan: &'a Plan, broker: &'a Broker, watch: &'a mut Watch<'_>) -> Self {
+        let notes = Notes {
+            watch,
+            events: Vec::new(),
+            failure: None,
+            shown: BTreeSet::new(),
+            settled: vec![false; plan.tasks.len()],
+            unsettled: plan.tasks.len(),
+            onlooker_gone: false,
+        };
+        Self {
+            plan,
+            broker,
+            began: Instant::now(),
+            progress: Notify::new(),
+            notes: RefCell::new(notes),
+        }
+    }
+
+    /// Notes what happened.
+    pub(super) fn note(&self, who: Who, what: What) {
+        let event = Event { at: self.began.elapsed(), who, what };
+        let notes = &mut *self.notes.borrow_mut();
+        if notes.failure.is_none()
+            && let Err(failure) = (notes.watch)(&event, self.broker)
+        {
+            notes.failure = Some(failure);
+            self.progress.notify_one();
+        }
+        notes.events.push(event);
+    }
+
+    /// Notes a call that is about to be made, if it is the first of its kind.
+    pub(crate) fn call(
+        &self,
+        who: Who,
+        text: &'static str,
+        values: impl FnOnce() -> Vec<(&'static str, String)>,
+    ) {
+        if self.notes.borrow_mut().shown.insert((who == Who::Publisher, text)) {
+            self.note(who, What::Call(calls::readable(text, &values())));
+        }
+    }
+
+    /// Notes that a task needs no more work.
+    pub(super) fn settle(&self, task: usize) {
+        let notes = &mut *self.notes.borrow_mut();
+        if !std::mem::replace(&mut notes.settled[task], true) {
+            notes.unsettled -= 1;
+            self.progress.notify_one();
+        }
+    }
+
+    /// Notes that nobody waits for a later moment any more.
+    pub(super) fn onlooker_goes(&self) {
+        self.notes.borrow_mut().onlooker_gone = true;
+        self.progress.notify_one();
+    }
+
+    /// Waits until this time of the run; not at all if it is past.
+    pub(super) async fn until(&self, at: Duration) {
+        if self.began.elapsed() < at {
+            sleep_until(self.began + at).await;
+        }
+    }
+
+    /// Waits until there is nothing more to do, or `watch` has failed.
+    pub(super) async fn over(&self) -> Result<()> {
+        loop {
+            {
+                let notes = &mut *self.notes.borrow_mut();
+                if let Some(failure) = notes.failure.take() {
+                    return Err(failure.into());
+                }
+                let all_settled = notes.unsettled == 0 || self.plan.forgets();
+                if all_settled && notes.onlooker_gone {
+                    return Ok(());
+                }
+            }
+            self.progress.notified().await;
+        }
+    }
+
+    pub(super) fn report(self, history: History) -> Report {
+        let ended_at = self.began.elapsed();
+        let events = self.notes.into_inner().events;
+        Report { plan: self.plan.clone(), events, history, ended_at }
+    }
+}

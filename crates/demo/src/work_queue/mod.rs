@@ -1,0 +1,91 @@
+//! A work queue at work: a publisher and workers on one broker, on virtual time.
+//!
+//! A [`Plan`] says who does what and when. [`run`] plays it with the real client on a real broker and
+//! gives a [`Report`] of what happened. A dot in a task is a second of work; seconds pass at once
+//! unless the plan asks for real time.
+//!
+//! ```
+//! use leveret_demo::work_queue::{Plan, run};
+//!
+//! let plan = Plan::new(["First message.", "Second message.."], 2);
+//! let report = run(&plan, &mut |_event, _broker| Ok(()))?;
+//! assert_eq!(report.done(), 2);
+//! assert_eq!(report.tally(1).busy.as_secs(), 2);
+//! # Ok::<(), anyhow::Error>(())
+//! ```
+
+mod board;
+mod people;
+mod plan;
+mod report;
+mod summary;
+
+use std::pin::Pin;
+
+use anyhow::{Context, Result};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use leveret_client::{Broker, BrokerOptions};
+use tokio::runtime;
+
+pub use board::{Event, Watch, What, Who};
+pub use plan::{Acks, Plan, Task, WorkerPlan, length_of};
+pub use report::{Report, Tally};
+pub use summary::summary;
+
+use board::Board;
+
+/// The queue of the tutorial.
+pub const QUEUE: &str = "task_queue";
+
+/// Plays a plan. `watch` is called for each thing as it happens, and may look at the broker; an error
+/// of its own ends the run.
+///
+/// # Errors
+///
+/// What `watch` gave, or what the broker refused.
+pub fn run(plan: &Plan, watch: &mut Watch<'_>) -> Result<Report> {
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(!plan.real_time)
+        .build()
+        .context("no runtime")?;
+    runtime.block_on(play(plan, watch))
+}
+
+/// A participant, as something to be run.
+type Person<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
+
+async fn play(plan: &Plan, watch: &mut Watch<'_>) -> Result<Report> {
+    let options = BrokerOptions::default();
+    let broker = Broker::new(if plan.history { options.with_history() } else { options });
+    let board = Board::new(plan, &broker, watch);
+    if plan.backlog {
+        people::publisher(&board).await?;
+    }
+    // Everybody runs on this one thread and is woken in a fixed order: the same plan gives the same
+    // report every time.
+    let mut everybody: FuturesUnordered<Person<'_>> = FuturesUnordered::new();
+    for worker in 0..plan.workers.len() {
+        everybody.push(Box::pin(people::worker(&board, worker)));
+    }
+    if !plan.backlog {
+        everybody.push(Box::pin(people::publisher(&board)));
+    }
+    everybody.push(Box::pin(people::onlooker(&board)));
+    let all_gone = async {
+        while let Some(end) = everybody.next().await {
+            end?;
+        }
+        Ok(())
+    };
+    tokio::select! {
+        biased;
+        end = all_gone => end,
+        end = board.over() => end,
+    }?;
+    // Taken before the workers are sent home, which is no part of the story.
+    let history = broker.history();
+    drop(everybody);
+    Ok(board.report(history))
+}

@@ -1,0 +1,6 @@
+//! The programs as a user runs them: arguments, pipes, exit codes.
+
+mod process;
+mod tour;
+mod tutorial;
+mod work_queue;

@@ -1,0 +1,8 @@
+//! The demos: what they show is what RabbitMQ does.
+
+mod kills;
+mod observed;
+mod tour;
+mod transcript;
+mod tutorial;
+mod volume;
