@@ -47,8 +47,10 @@ impl History {
                 .collect(),
         }
     }
+}
 
-    pub(super) fn extend(&mut self, events: impl Iterator<Item = Event>) {
+impl Extend<Event> for History {
+    fn extend<I: IntoIterator<Item = Event>>(&mut self, events: I) {
         self.events.extend(events);
     }
 }
