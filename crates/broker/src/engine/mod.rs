@@ -25,7 +25,7 @@
 //! | `consume` | consumers, `basic.get`, prefetch settings |
 //! | `settle` | ack, nack, reject, recover |
 //! | `dispatch` | who gets the next message |
-//! | `queue`, `ready`, `ring`, `window`, `unacked`, `channel` | the parts of the state |
+//! | `queue`, `ready`, `ring`, `party`, `window`, `unacked`, `channel` | the parts of the state |
 //! | `view`, `invariants` | reading it |
 
 mod arguments;
@@ -36,6 +36,7 @@ mod dispatch;
 mod index;
 mod invariants;
 mod names;
+mod party;
 mod publish;
 mod queue;
 mod ready;

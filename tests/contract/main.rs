@@ -1,0 +1,5 @@
+//! What the engine says, fact by fact: names of tests begin with the numbers of the facts about RabbitMQ
+//! that they check.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test crate")]
+
+mod windows;
