@@ -1,0 +1,10 @@
+//! Laws that hold for every program, tried on random ones.
+//!
+//! `PROPTEST_CASES` sets how many programs each law is tried on, and `PROPTEST_RNG_SEED` which; a
+//! failure prints the shortest program that fails, as a value that can be pasted into a test.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test crate")]
+
+mod ledger;
+mod oracle;
+mod rotation;
+mod support;
