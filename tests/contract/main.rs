@@ -2,4 +2,5 @@
 //! that they check.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test crate")]
 
+mod leaks;
 mod windows;

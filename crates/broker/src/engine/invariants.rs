@@ -9,7 +9,7 @@ use crate::protocol::{ConsumerId, QueueId};
 
 type Check = fn(&Engine) -> Result<(), String>;
 
-const CHECKS: [(&str, Check); 7] = [
+const CHECKS: [(&str, Check); 8] = [
     ("a step leaves nothing half done", nothing_is_pending),
     (
         "ready messages stand in the order of publishing",
@@ -27,6 +27,10 @@ const CHECKS: [(&str, Check); 7] = [
     (
         "a consumer is in one list, or set aside",
         consumers_are_listed_once,
+    ),
+    (
+        "a channel knows the queues where its consumers are parked, and no others",
+        parked_and_waiting_agree,
     ),
     (
         "no message waits while a consumer has room",
@@ -153,6 +157,22 @@ fn consumers_are_listed_once(engine: &Engine) -> Result<(), String> {
         })?;
     }
     Ok(())
+}
+
+fn parked_and_waiting_agree(engine: &Engine) -> Result<(), String> {
+    let mut parked = Vec::new();
+    for (queue, state) in &engine.queues {
+        parked.extend(state.ring.parked_channels().map(|channel| (channel, queue)));
+    }
+    let mut waiting = Vec::new();
+    for (channel, state) in &engine.channels {
+        waiting.extend(state.waiting.iter().map(|queue| (channel, *queue)));
+    }
+    parked.sort();
+    waiting.sort();
+    ensure(parked == waiting, || {
+        format!("parked {parked:?}, waiting {waiting:?}")
+    })
 }
 
 fn work_is_conserved(engine: &Engine) -> Result<(), String> {

@@ -160,6 +160,16 @@ impl Ring {
         self.parked.values().flat_map(Party::iter)
     }
 
+    /// Drops those parked for `channel`, which is gone and they with it.
+    pub(super) fn forget(&mut self, channel: ChannelId) {
+        self.parked.remove(&channel);
+    }
+
+    /// The channels for which consumers are, or were, parked.
+    pub(super) fn parked_channels(&self) -> impl Iterator<Item = ChannelId> {
+        self.parked.keys().copied()
+    }
+
     /// Sets a party aside now, behind those already parked for the channel. True if nobody was.
     fn park(&mut self, channel: ChannelId, mut party: Party) -> bool {
         party.set_aside_now(&mut self.tickets);
