@@ -4,6 +4,7 @@
 //! failure prints the shortest program that fails, as a value that can be pasted into a test.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test crate")]
 
+mod algebra;
 mod ledger;
 mod oracle;
 mod rotation;
