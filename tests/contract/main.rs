@@ -2,5 +2,7 @@
 //! that they check.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test crate")]
 
+mod dispatch;
 mod leaks;
+mod support;
 mod windows;
