@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test crate")]
 
 mod dispatch;
+mod going;
 mod leaks;
+mod settling;
 mod support;
 mod windows;
