@@ -3,8 +3,12 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test crate")]
 
 mod dispatch;
+mod flatness;
 mod going;
 mod leaks;
+mod publishing;
+mod records;
+mod refusals;
 mod settling;
 mod support;
 mod windows;

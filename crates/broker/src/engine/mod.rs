@@ -108,6 +108,7 @@ pub struct Engine {
     queues_declared: u64,
     consumers_added: u64,
     messages_published: u64,
+    consumers_asked: u64,
     /// Queues to be dispatched before the step is over; empty between steps.
     touched: Vec<QueueId>,
     /// Channels whose own window may have room again; empty between steps.
@@ -142,6 +143,7 @@ impl Engine {
             queues_declared: 0,
             consumers_added: 0,
             messages_published: 0,
+            consumers_asked: 0,
             touched: Vec::new(),
             roomy: Vec::new(),
             confirms: Vec::new(),
