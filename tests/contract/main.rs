@@ -2,6 +2,7 @@
 //! that they check.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test crate")]
 
+mod determinism;
 mod dispatch;
 mod flatness;
 mod going;

@@ -179,7 +179,7 @@ impl Engine {
             }
         }
         self.pump(effects);
-        effects.outputs.append(&mut self.confirms);
+        self.say_confirms(effects);
     }
 
     /// When time alone will next change something: nothing that this engine knows has a deadline.

@@ -87,7 +87,6 @@ impl Engine {
             None => {}
         }
         if let Some(publish_seq) = publish_seq {
-            caller.record(effects, || EventKind::Confirmed { publish_seq });
             self.confirms.push(Output {
                 connection: caller.connection,
                 channel: Some(caller.channel),
@@ -99,6 +98,22 @@ impl Engine {
             });
         }
         Ok(())
+    }
+
+    /// Says the step's confirms, after its deliveries (S107).
+    pub(super) fn say_confirms(&mut self, effects: &mut Effects) {
+        for confirm in self.confirms.drain(..) {
+            if effects.recording
+                && let Notice::Confirm { publish_seq, .. } = confirm.notice
+                && let Some(channel) = confirm.channel.and_then(|id| self.channels.get(id))
+            {
+                let numbers = (Some(channel.connection_number), Some(channel.number));
+                effects.record_event(numbers.0, numbers.1, || EventKind::Confirmed {
+                    publish_seq,
+                });
+            }
+            effects.outputs.push(confirm);
+        }
     }
 
     pub(super) fn confirm_select(&mut self, caller: Caller, nowait: bool, effects: &mut Effects) {
