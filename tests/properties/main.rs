@@ -1,7 +1,7 @@
 //! Laws that hold for every program, tried on random ones.
 //!
-//! `PROPTEST_CASES` sets how many programs each law is tried on, and `PROPTEST_RNG_SEED` which; a
-//! failure prints the shortest program that fails, as a value that can be pasted into a test.
+//! `PROPTEST_CASES` sets how many programs each law is tried on, and `PROPTEST_RNG_SEED` which. A law that
+//! fails prints its seed, and the shortest program it fails for as a value that can be pasted into a test.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test crate")]
 
 mod algebra;

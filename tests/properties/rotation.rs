@@ -1,8 +1,8 @@
 //! Whose turn it is: laws of the rotation, watched from outside.
 //!
 //! A consumer *has room* when neither its own window nor its channel's is full. While it has, no other
-//! consumer gets two messages between two of its own: among k consumers at most k − 1 deliveries pass
-//! it by. And while all have room, the counts of any two differ by one at most.
+//! consumer gets two messages between two of its own. So among k consumers at most k − 1 deliveries pass
+//! one by; and two that have room take turns, so that over any interval their counts differ by one at most.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,26 +20,44 @@ fn who(consumer: &ConsumerView) -> Who {
     (consumer.connection, consumer.channel, tag)
 }
 
-fn channel_of<'a>(view: &'a EngineView, consumer: &ConsumerView) -> &'a ChannelView {
-    let same = |channel: &&ChannelView| {
-        channel.connection == consumer.connection && channel.number == consumer.channel
-    };
-    view.channels.iter().find(same).unwrap()
-}
+/// The deliveries that `basic.get` took, by connection, channel and tag: no window counts them.
+#[derive(Default)]
+struct Got(BTreeSet<(u64, u16, u64)>);
 
-/// How many deliveries a channel's window counts: those of its consumers, and of consumers that left.
-/// What was got counts for no window, so without knowing that, only an upper bound.
-fn at_most_held(view: &EngineView, consumer: &ConsumerView) -> usize {
-    channel_of(view, consumer).unacknowledged.len()
-}
+impl Got {
+    fn learn(&mut self, step: &Step) {
+        for said in &step.said {
+            let channel = (said.connection, said.channel.unwrap_or(0));
+            match said.what {
+                What::GetOk { tag, .. } => {
+                    self.0.insert((channel.0, channel.1, tag));
+                }
+                // A number that is opened again counts anew.
+                What::ChannelOpenOk => self.0.retain(|got| (got.0, got.1) != channel),
+                _ => {}
+            }
+        }
+    }
 
-/// Whether the consumer certainly has room.
-fn has_room(view: &EngineView, consumer: &ConsumerView) -> bool {
-    let own = usize::from(consumer.prefetch_count);
-    let global = usize::from(channel_of(view, consumer).global_prefetch_count);
-    !consumer.ack_required
-        || ((own == 0 || consumer.messages_unacknowledged < own)
-            && (global == 0 || at_most_held(view, consumer) < global))
+    /// What a channel's window counts.
+    fn held(&self, channel: &ChannelView) -> usize {
+        let key = |tag| (channel.connection, channel.number, tag);
+        let held = channel.unacknowledged.iter();
+        held.filter(|(tag, _)| !self.0.contains(&key(*tag))).count()
+    }
+
+    /// Whether neither the consumer's window nor its channel's is full.
+    fn leaves_room(&self, view: &EngineView, consumer: &ConsumerView) -> bool {
+        let same = |channel: &&ChannelView| {
+            (channel.connection, channel.number) == (consumer.connection, consumer.channel)
+        };
+        let channel = view.channels.iter().find(same).unwrap();
+        let own = usize::from(consumer.prefetch_count);
+        let global = usize::from(channel.global_prefetch_count);
+        !consumer.ack_required
+            || ((own == 0 || consumer.messages_unacknowledged < own)
+                && (global == 0 || self.held(channel) < global))
+    }
 }
 
 /// The receivers of a step's deliveries, by queue.
@@ -64,59 +82,35 @@ fn receivers(step: &Step) -> BTreeMap<String, Vec<Who>> {
 
 /// Windows hold, and nobody with room waits beside a message.
 fn windows_hold_and_work_is_conserved(program: &[Op]) -> Result<(), TestCaseError> {
-    run(program, |before, _, after, step| {
+    let mut got = Got::default();
+    run(program, |_, _, after, step| {
+        got.learn(step);
         let view = after.view();
         for queue in &view.queues {
             for consumer in &queue.consumers {
                 let own = usize::from(consumer.prefetch_count);
                 let kept = own == 0 || consumer.messages_unacknowledged <= own;
                 prop_assert!(kept, "{:?}", consumer);
-                let waiting = !queue.messages_ready.is_empty();
-                prop_assert!(
-                    !(waiting && has_room(&view, consumer)),
-                    "{:?} idles",
-                    consumer
-                );
+                let idle = !queue.messages_ready.is_empty() && got.leaves_room(&view, consumer);
+                prop_assert!(!idle, "{:?} idles", consumer);
             }
         }
-        // A channel's window may shrink below what is held, but nothing is delivered into a full one.
-        for channel in before.view().channels {
-            let global = usize::from(channel.global_prefetch_count);
-            let same = |other: &&ChannelView| {
-                (other.connection, other.number) == (channel.connection, channel.number)
-            };
-            let Some(now) = view.channels.iter().find(same) else {
-                continue;
-            };
-            let unlimited = |what: &What| match what {
-                What::Deliver {
-                    consumer, queue, ..
-                } => {
-                    let queue = view.queues.iter().find(|view| *view.name == **queue);
-                    let consumers = queue.map(|queue| queue.consumers.as_slice());
-                    let known = consumers.unwrap_or_default().iter();
-                    known.filter(|known| !known.ack_required).any(|known| {
-                        who(known) == (channel.connection, channel.number, consumer.clone())
-                    })
+        for channel in &view.channels {
+            // A window may shrink below what is held, but nothing is delivered into a full one.
+            let delivered = step.said.iter().any(|said| match said.what {
+                What::Deliver { tag, .. } => {
+                    let held = &channel.unacknowledged;
+                    (said.connection, said.channel) == (channel.connection, Some(channel.number))
+                        && held.iter().any(|(held, _)| *held == tag)
                 }
-                _ => true,
-            };
-            let on_channel = step.said.iter().filter(|said| {
-                (said.connection, said.channel) == (channel.connection, Some(channel.number))
+                _ => false,
             });
-            let counted = on_channel.filter(|said| !unlimited(&said.what)).count();
-            if counted > 0
-                && global > 0
-                && now.global_prefetch_count == channel.global_prefetch_count
-            {
-                let got = channel.unacknowledged.len();
-                prop_assert!(
-                    counted <= global,
-                    "{} delivered, {} held before",
-                    counted,
-                    got
-                );
-            }
+            let (held, global) = (
+                got.held(channel),
+                usize::from(channel.global_prefetch_count),
+            );
+            let kept = !delivered || global == 0 || held <= global;
+            prop_assert!(kept, "{} held, {} allowed", held, global);
         }
         Ok(())
     })?;
@@ -128,18 +122,12 @@ fn windows_hold_and_work_is_conserved(program: &[Op]) -> Result<(), TestCaseErro
 struct Watch {
     /// Who got one since this one did, or since it has room.
     passed_by: BTreeMap<Who, BTreeSet<Who>>,
-    /// Deliveries to each since the last change of who is there and has room.
-    counts: BTreeMap<Who, usize>,
 }
 
 impl Watch {
-    fn see(&mut self, receivers: &[Who], all: &[Who], roomy: &[Who]) -> Result<(), TestCaseError> {
+    fn see(&mut self, receivers: &[Who], roomy: &[Who]) -> Result<(), TestCaseError> {
         // Only those who had room before and have it after had it all the while; the others start anew.
         self.passed_by.retain(|who, _| roomy.contains(who));
-        if self.counts.len() != all.len() || roomy.len() != all.len() {
-            self.counts.clear();
-        }
-        self.counts.retain(|who, _| all.contains(who));
         for receiver in receivers {
             for (who, passed_by) in &mut self.passed_by {
                 if who == receiver {
@@ -149,19 +137,9 @@ impl Watch {
                     prop_assert!(once, "{:?} got two while {:?} had room", receiver, who);
                 }
             }
-            if let Some(count) = self.counts.get_mut(receiver) {
-                *count += 1;
-            }
-            let (most, least) = (self.counts.values().max(), self.counts.values().min());
-            if let (Some(most), Some(least)) = (most, least) {
-                prop_assert!(most - least <= 1, "{:?}", self.counts);
-            }
         }
         for who in roomy {
             self.passed_by.entry(who.clone()).or_default();
-        }
-        if roomy.len() == all.len() && self.counts.is_empty() {
-            self.counts = all.iter().map(|who| (who.clone(), 0)).collect();
         }
         Ok(())
     }
@@ -169,18 +147,20 @@ impl Watch {
 
 fn nobody_is_passed_over(program: &[Op]) -> Result<(), TestCaseError> {
     let mut watches: BTreeMap<String, Watch> = BTreeMap::new();
+    let mut got = Got::default();
     run(program, |_, _, after, step| {
+        got.learn(step);
         let view = after.view();
         let mut receivers = receivers(step);
         watches.retain(|name, _| view.queues.iter().any(|queue| *queue.name == **name));
         for queue in &view.queues {
-            let all: Vec<_> = queue.consumers.iter().map(who).collect();
             let consumers = queue.consumers.iter();
-            let roomy = consumers.filter(|consumer| consumer.active && has_room(&view, consumer));
+            let roomy =
+                consumers.filter(|consumer| consumer.active && got.leaves_room(&view, consumer));
             let roomy: Vec<_> = roomy.map(who).collect();
             let received = receivers.remove(&*queue.name).unwrap_or_default();
             let watch = watches.entry(queue.name.to_string()).or_default();
-            watch.see(&received, &all, &roomy)?;
+            watch.see(&received, &roomy)?;
         }
         Ok(())
     })?;

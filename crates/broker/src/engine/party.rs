@@ -119,3 +119,80 @@ impl Party {
         groups.flat_map(|group| group.members.values().copied())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use slotmap::KeyData;
+
+    use super::*;
+
+    /// The same on a plain list: who, and since when.
+    #[derive(Default)]
+    struct Plain(Vec<(Ticket, ConsumerId)>);
+
+    impl Plain {
+        fn insert(&mut self, ticket: Ticket, consumer: ConsumerId) {
+            let later = self.0.iter().position(|(since, _)| *since > ticket);
+            let place = later.unwrap_or(self.0.len());
+            self.0.insert(place, (ticket, consumer));
+        }
+
+        fn set_aside_now(&mut self, now: Ticket) {
+            for (since, _) in &mut self.0 {
+                *since = now;
+            }
+        }
+    }
+
+    fn consumer(number: u64) -> ConsumerId {
+        ConsumerId::from(KeyData::from_ffi(number))
+    }
+
+    #[test]
+    fn it_keeps_the_order_of_a_plain_list() {
+        let (mut party, mut plain) = (Party::default(), Plain::default());
+        let mut tickets = Tickets::default();
+        let mut on_their_own = Vec::new();
+        let mut state = 1_u64;
+        for number in 1..20_000 {
+            // A linear congruential generator is enough to mix the cases.
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            let draw = (state >> 33) as usize;
+            match draw % 8 {
+                0..=2 => {
+                    let mut later = Party::of(consumer(number), &mut tickets);
+                    later.set_aside_now(&mut tickets);
+                    party.append(later);
+                    plain.insert(Ticket(tickets.last), consumer(number));
+                }
+                3 => on_their_own.push((tickets.next(), consumer(number))),
+                4 if !on_their_own.is_empty() => {
+                    let (ticket, consumer) = on_their_own.remove(draw % on_their_own.len());
+                    party.insert(ticket, consumer);
+                    plain.insert(ticket, consumer);
+                }
+                5 | 6 if !plain.0.is_empty() => {
+                    assert_eq!(party.first(), Some(plain.0.remove(0).1));
+                    party.remove_first();
+                }
+                7 => {
+                    party.set_aside_now(&mut tickets);
+                    plain.set_aside_now(Ticket(tickets.last));
+                }
+                _ => {}
+            }
+            assert_eq!(
+                party.first(),
+                plain.0.first().map(|(_, consumer)| *consumer)
+            );
+        }
+        assert!(plain.0.len() > 100);
+        assert!(
+            party
+                .iter()
+                .eq(plain.0.iter().map(|(_, consumer)| *consumer))
+        );
+    }
+}

@@ -180,6 +180,8 @@ pub enum Op {
 pub enum Mistake {
     /// Settling what is not held.
     UnknownTag,
+    /// Settling everything up to a tag that is not held any more.
+    SettledTag,
     /// Settling with the tag 0, without `multiple`.
     TagZero,
     /// Using a queue that does not exist.
@@ -211,8 +213,9 @@ pub enum Mistake {
 }
 
 /// Every mistake.
-pub(super) const MISTAKES: [Mistake; 15] = [
+pub(super) const MISTAKES: [Mistake; 16] = [
     Mistake::UnknownTag,
+    Mistake::SettledTag,
     Mistake::TagZero,
     Mistake::MissingQueue,
     Mistake::LastQueue,

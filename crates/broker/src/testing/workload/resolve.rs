@@ -292,24 +292,26 @@ impl Scene {
     }
 
     fn mistake(&self, channel: &ChannelView, mistake: Mistake) -> Option<Act> {
-        let first = self.queue(0);
-        let mut publish = self.message(first.clone().unwrap_or_default());
         let method = match mistake {
             Mistake::UnknownTag => Method::BasicNack {
                 delivery_tag: u64::MAX,
                 multiple: true,
                 requeue: true,
             },
+            Mistake::SettledTag => {
+                let held: Vec<_> = channel.unacknowledged.iter().map(|(tag, _)| *tag).collect();
+                let settled = (1..*held.last()?).rfind(|tag| !held.contains(tag))?;
+                Method::BasicAck {
+                    delivery_tag: settled,
+                    multiple: true,
+                }
+            }
             Mistake::TagZero => Method::BasicAck {
                 delivery_tag: 0,
                 multiple: false,
             },
             Mistake::MissingQueue => get("nowhere"),
             Mistake::LastQueue => get(""),
-            Mistake::MissingExchange => {
-                publish.exchange = "nowhere".into();
-                Method::BasicPublish(publish)
-            }
             Mistake::Redeclare => {
                 let queue = self.view.queues.first()?;
                 Method::QueueDeclare(QueueDeclare {
@@ -324,18 +326,10 @@ impl Scene {
                 ..QueueDeclare::default()
             }),
             Mistake::ReusedTag => Method::BasicConsume(BasicConsume {
-                queue: first?,
+                queue: self.queue(0)?,
                 consumer_tag: self.tags(channel).first()?.clone(),
                 ..BasicConsume::default()
             }),
-            Mistake::DeliveryMode => {
-                publish.properties = Properties::default().with_delivery_mode(3);
-                Method::BasicPublish(publish)
-            }
-            Mistake::UserId => {
-                publish.properties = Properties::default().with_user_id("someone".into());
-                Method::BasicPublish(publish)
-            }
             Mistake::OpenTwice => {
                 return Some(Act::Open {
                     connection: channel.connection,
@@ -345,12 +339,28 @@ impl Scene {
             Mistake::PrefetchSize => qos(1, 1, false),
             Mistake::RecoverFalse => Method::BasicRecover { requeue: false },
             Mistake::FlowOff => Method::ChannelFlow { active: false },
-            Mistake::Immediate => {
-                publish.immediate = true;
-                Method::BasicPublish(publish)
-            }
+            Mistake::MissingExchange
+            | Mistake::DeliveryMode
+            | Mistake::UserId
+            | Mistake::Immediate => Method::BasicPublish(self.bad_message(mistake)),
         };
         Some(on(channel, method))
+    }
+
+    /// A message that must be refused.
+    fn bad_message(&self, mistake: Mistake) -> BasicPublish {
+        let mut publish = self.message(self.queue(0).unwrap_or_default());
+        match mistake {
+            Mistake::MissingExchange => publish.exchange = "nowhere".into(),
+            Mistake::DeliveryMode => {
+                publish.properties = Properties::default().with_delivery_mode(3);
+            }
+            Mistake::UserId => {
+                publish.properties = Properties::default().with_user_id("someone".into());
+            }
+            _ => publish.immediate = true,
+        }
+        publish
     }
 }
 
