@@ -2,7 +2,7 @@
 
 use super::arguments::check_consumer_arguments;
 use super::dispatch::record_removal;
-use super::ring::Ticket;
+use super::party::Ticket;
 use super::unacked::Held;
 use super::window::Window;
 use super::{Caller, Engine};

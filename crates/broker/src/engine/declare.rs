@@ -211,6 +211,11 @@ impl Engine {
             messages: queue.ready.len(),
             unacknowledged: queue.unacked,
         });
+        for channel in queue.ring.parked_channels() {
+            if let Some(channel) = self.channels.get_mut(channel) {
+                channel.waiting.retain(|waiting| *waiting != queue_id);
+            }
+        }
         for consumer_id in queue.consumers.into_values() {
             let Some(consumer) = self.consumers.remove(consumer_id) else {
                 continue;

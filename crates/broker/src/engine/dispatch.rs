@@ -45,7 +45,9 @@ impl Engine {
                 return;
             }
             let (consumers, channels) = (&self.consumers, &self.channels);
+            let asked = &mut self.consumers_asked;
             let tried = queue.ring.try_next(|id| {
+                *asked += 1;
                 let Some(consumer) = consumers.get(id) else {
                     return Room::Gone;
                 };

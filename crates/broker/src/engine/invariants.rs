@@ -9,13 +9,17 @@ use crate::protocol::{ConsumerId, QueueId};
 
 type Check = fn(&Engine) -> Result<(), String>;
 
-const CHECKS: [(&str, Check); 7] = [
+const CHECKS: [(&str, Check); 8] = [
     ("a step leaves nothing half done", nothing_is_pending),
     ("ready messages stand in the order of publishing", ready_is_sorted),
     ("a message is in exactly one place of a queue", one_place),
     ("what windows and queues count is what channels hold", counts_agree),
     ("no consumer holds more than its window allows", windows_are_kept),
     ("a consumer is in one list, or set aside", consumers_are_listed_once),
+    (
+        "a channel knows the queues where its consumers are parked, and no others",
+        parked_and_waiting_agree,
+    ),
     ("no message waits while a consumer has room", work_is_conserved),
 ];
 
@@ -112,6 +116,20 @@ fn consumers_are_listed_once(engine: &Engine) -> Result<(), String> {
         ensure(listed == members, || format!("queue {}: {listed:?}", queue.name))?;
     }
     Ok(())
+}
+
+fn parked_and_waiting_agree(engine: &Engine) -> Result<(), String> {
+    let mut parked = Vec::new();
+    for (queue, state) in &engine.queues {
+        parked.extend(state.ring.parked_channels().map(|channel| (channel, queue)));
+    }
+    let mut waiting = Vec::new();
+    for (channel, state) in &engine.channels {
+        waiting.extend(state.waiting.iter().map(|queue| (channel, *queue)));
+    }
+    parked.sort();
+    waiting.sort();
+    ensure(parked == waiting, || format!("parked {parked:?}, waiting {waiting:?}"))
 }
 
 fn work_is_conserved(engine: &Engine) -> Result<(), String> {

@@ -25,7 +25,7 @@
 //! | `consume` | consumers, `basic.get`, prefetch settings |
 //! | `settle` | ack, nack, reject, recover |
 //! | `dispatch` | who gets the next message |
-//! | `queue`, `ready`, `ring`, `window`, `unacked`, `channel` | the parts of the state |
+//! | `queue`, `ready`, `ring`, `party`, `window`, `unacked`, `channel` | the parts of the state |
 //! | `view`, `invariants` | reading it |
 
 mod arguments;
@@ -36,6 +36,7 @@ mod dispatch;
 mod index;
 mod invariants;
 mod names;
+mod party;
 mod publish;
 mod queue;
 mod ready;
@@ -107,6 +108,7 @@ pub struct Engine {
     queues_declared: u64,
     consumers_added: u64,
     messages_published: u64,
+    consumers_asked: u64,
     /// Queues to be dispatched before the step is over; empty between steps.
     touched: Vec<QueueId>,
     /// Channels whose own window may have room again; empty between steps.
@@ -141,6 +143,7 @@ impl Engine {
             queues_declared: 0,
             consumers_added: 0,
             messages_published: 0,
+            consumers_asked: 0,
             touched: Vec::new(),
             roomy: Vec::new(),
             confirms: Vec::new(),
@@ -170,7 +173,7 @@ impl Engine {
             }
         }
         self.pump(effects);
-        effects.outputs.append(&mut self.confirms);
+        self.say_confirms(effects);
     }
 
     /// When time alone will next change something: nothing that this engine knows has a deadline.

@@ -46,7 +46,7 @@ impl Engine {
             None => {}
         }
         if let Some(publish_seq) = publish_seq {
-            self.confirm(caller, publish_seq, gate, effects);
+            self.confirm(caller, publish_seq, gate);
         }
         Ok(())
     }
@@ -65,14 +65,27 @@ impl Engine {
         gate
     }
 
-    fn confirm(&mut self, caller: Caller, publish_seq: u64, gate: Gate, effects: &mut Effects) {
-        caller.record(effects, || EventKind::Confirmed { publish_seq });
+    fn confirm(&mut self, caller: Caller, publish_seq: u64, gate: Gate) {
         self.confirms.push(Output {
             connection: caller.connection,
             channel: Some(caller.channel),
             gate,
             notice: Notice::Confirm { call: caller.call, publish_seq, verdict: Verdict::Ack },
         });
+    }
+
+    /// Says the step's confirms, after its deliveries (S107).
+    pub(super) fn say_confirms(&mut self, effects: &mut Effects) {
+        for confirm in self.confirms.drain(..) {
+            if effects.recording
+                && let Notice::Confirm { publish_seq, .. } = confirm.notice
+                && let Some(channel) = confirm.channel.and_then(|id| self.channels.get(id))
+            {
+                let numbers = (Some(channel.connection_number), Some(channel.number));
+                effects.record_event(numbers.0, numbers.1, || EventKind::Confirmed { publish_seq });
+            }
+            effects.outputs.push(confirm);
+        }
     }
 
     pub(super) fn confirm_select(&mut self, caller: Caller, nowait: bool, effects: &mut Effects) {

@@ -11,20 +11,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::party::{Party, Ticket, Tickets};
 use crate::protocol::{ChannelId, ConsumerId};
-
-/// A place in the order of setting aside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Ticket(i64);
-
-/// Consumers of one channel, in the order in which they were set aside.
-type Party = BTreeMap<Ticket, ConsumerId>;
 
 #[derive(Clone, Debug)]
 enum Turn {
     One(ConsumerId),
     /// Came back together, and have not all had a turn yet.
-    Together(ChannelId, Party),
+    Together(Party),
 }
 
 /// What a consumer whose turn has come can do.
@@ -58,9 +52,7 @@ pub(super) enum Tried {
 pub(super) struct Ring {
     turns: VecDeque<Turn>,
     parked: BTreeMap<ChannelId, Party>,
-    /// The next tickets at either end.
-    last_ticket: i64,
-    first_ticket: i64,
+    tickets: Tickets,
     /// How many consumers have left since the last sweep; some may still stand in the lists.
     departed: usize,
 }
@@ -75,42 +67,38 @@ impl Ring {
     /// `Parked`.
     pub(super) fn try_next(&mut self, mut room: impl FnMut(ConsumerId) -> Room) -> Tried {
         loop {
-            let (consumer, from) = match self.turns.pop_front() {
+            let consumer = match self.turns.front() {
                 None => return Tried::Nobody,
-                Some(Turn::One(consumer)) => (consumer, None),
-                Some(Turn::Together(channel, mut party)) => match party.pop_first() {
-                    None => continue,
-                    Some((ticket, consumer)) => (consumer, Some((channel, ticket, party))),
-                },
+                Some(Turn::One(consumer)) => Some(*consumer),
+                Some(Turn::Together(party)) => party.first(),
             };
-            match (room(consumer), from) {
-                (Room::ChannelFull(channel), Some((_, ticket, mut party))) => {
-                    party.insert(ticket, consumer);
-                    if self.park_party(channel, party) {
-                        return Tried::Parked(channel);
-                    }
+            let Some(consumer) = consumer else {
+                self.turns.pop_front();
+                continue;
+            };
+            let room = room(consumer);
+            if let Room::ChannelFull(channel) = room {
+                // What keeps the first of a party from taking the message keeps all of it.
+                let party = match self.turns.pop_front() {
+                    Some(Turn::Together(party)) => party,
+                    _ => Party::of(consumer, &mut self.tickets),
+                };
+                if self.park(channel, party) {
+                    return Tried::Parked(channel);
                 }
-                (Room::ChannelFull(channel), None) => {
-                    let party = Party::from([(self.next_ticket(), consumer)]);
-                    if self.park_party(channel, party) {
-                        return Tried::Parked(channel);
-                    }
+                continue;
+            }
+            match self.turns.front_mut() {
+                Some(Turn::Together(party)) => party.remove_first(),
+                _ => drop(self.turns.pop_front()),
+            }
+            match room {
+                Room::Free => {
+                    self.join(consumer);
+                    return Tried::Takes(consumer);
                 }
-                (decided, rest) => {
-                    if let Some((channel, _, party)) = rest {
-                        self.turns.push_front(Turn::Together(channel, party));
-                    }
-                    match decided {
-                        Room::Free => {
-                            self.join(consumer);
-                            return Tried::Takes(consumer);
-                        }
-                        Room::ConsumerFull => {
-                            return Tried::SetAside(consumer, self.next_ticket());
-                        }
-                        Room::Gone | Room::ChannelFull(_) => {}
-                    }
-                }
+                Room::ConsumerFull => return Tried::SetAside(consumer, self.tickets.next()),
+                Room::Gone | Room::ChannelFull(_) => {}
             }
         }
     }
@@ -121,9 +109,7 @@ impl Ring {
     /// order of setting aside, whatever the reason was (S37).
     pub(super) fn bring_back(&mut self, consumer: ConsumerId, channel: ChannelId, ticket: Ticket) {
         match self.parked.get_mut(&channel) {
-            Some(party) => {
-                party.insert(ticket, consumer);
-            }
+            Some(party) => party.insert(ticket, consumer),
             None => self.join(consumer),
         }
     }
@@ -131,7 +117,7 @@ impl Ring {
     /// Brings back everyone parked for `channel`, which has room again.
     pub(super) fn bring_back_parked(&mut self, channel: ChannelId) {
         if let Some(party) = self.parked.remove(&channel) {
-            self.turns.push_back(Turn::Together(channel, party));
+            self.turns.push_back(Turn::Together(party));
         }
     }
 
@@ -146,14 +132,14 @@ impl Ring {
         self.departed = 0;
         self.turns.retain_mut(|turn| match turn {
             Turn::One(consumer) => !gone(*consumer),
-            Turn::Together(_, party) => {
-                party.retain(|_, consumer| !gone(*consumer));
-                !party.is_empty()
+            Turn::Together(party) => {
+                party.retain(|consumer| !gone(consumer));
+                party.first().is_some()
             }
         });
         // A party stays parked even when empty: its channel remembers that this queue waits.
         for party in self.parked.values_mut() {
-            party.retain(|_, consumer| !gone(*consumer));
+            party.retain(|consumer| !gone(consumer));
         }
     }
 
@@ -162,41 +148,39 @@ impl Ring {
         self.turns.iter().flat_map(|turn| {
             let (one, party) = match turn {
                 Turn::One(consumer) => (Some(*consumer), None),
-                Turn::Together(_, party) => (None, Some(party)),
+                Turn::Together(party) => (None, Some(party)),
             };
-            one.into_iter().chain(party.into_iter().flat_map(|party| party.values().copied()))
+            one.into_iter().chain(party.into_iter().flat_map(Party::iter))
         })
     }
 
     /// Those parked for a channel, in order, including any that have left.
     pub(super) fn parked(&self) -> impl Iterator<Item = ConsumerId> {
-        self.parked.values().flat_map(|party| party.values().copied())
+        self.parked.values().flat_map(Party::iter)
     }
 
-    fn next_ticket(&mut self) -> Ticket {
-        self.last_ticket += 1;
-        Ticket(self.last_ticket)
+    /// Drops those parked for `channel`, which is gone and they with it.
+    pub(super) fn forget(&mut self, channel: ChannelId) {
+        self.parked.remove(&channel);
     }
 
-    /// Adds `party` behind those already parked for the channel. True if nobody was.
-    fn park_party(&mut self, channel: ChannelId, party: Party) -> bool {
-        let Some(before) = self.parked.get_mut(&channel) else {
-            self.parked.insert(channel, party);
-            return true;
-        };
-        // The smaller side gets new tickets, at whichever end it belongs.
-        if party.len() <= before.len() {
-            for consumer in party.into_values() {
-                self.last_ticket += 1;
-                before.insert(Ticket(self.last_ticket), consumer);
+    /// The channels for which consumers are, or were, parked.
+    pub(super) fn parked_channels(&self) -> impl Iterator<Item = ChannelId> {
+        self.parked.keys().copied()
+    }
+
+    /// Sets a party aside now, behind those already parked for the channel. True if nobody was.
+    fn park(&mut self, channel: ChannelId, mut party: Party) -> bool {
+        party.set_aside_now(&mut self.tickets);
+        match self.parked.get_mut(&channel) {
+            Some(before) => {
+                before.append(party);
+                false
             }
-        } else {
-            let earlier = std::mem::replace(before, party);
-            for consumer in earlier.into_values().rev() {
-                self.first_ticket -= 1;
-                before.insert(Ticket(self.first_ticket), consumer);
+            None => {
+                self.parked.insert(channel, party);
+                true
             }
         }
-        false
     }
 }

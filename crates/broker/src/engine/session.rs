@@ -150,7 +150,12 @@ impl Engine {
         for consumer in consumers {
             self.remove_consumer(consumer, effects);
         }
-        self.channels.remove(caller.channel);
+        let channel = self.channels.remove(caller.channel);
+        for queue in channel.into_iter().flat_map(|channel| channel.waiting) {
+            if let Some(queue) = self.queues.get_mut(queue) {
+                queue.ring.forget(caller.channel);
+            }
+        }
         if let Some(connection) = self.connections.get_mut(caller.connection) {
             connection.channels.remove(&caller.channel_number);
         }

@@ -150,6 +150,13 @@ impl Engine {
         Some((queue.ready.len(), queue.unacked, queue.consumers.len()))
     }
 
+    /// How often a consumer was asked whether it has room, since the beginning: the work of
+    /// dispatching, for tests that it does not grow with the number of those who have none.
+    #[must_use]
+    pub fn consumers_asked(&self) -> u64 {
+        self.consumers_asked
+    }
+
     /// The connections, in the order of connecting.
     #[must_use]
     pub fn connection_views(&self) -> Vec<ConnectionView> {

@@ -40,8 +40,10 @@ impl History {
     pub fn filter(&self, keep: impl Fn(&Event) -> bool) -> Self {
         Self { events: self.events.iter().filter(|event| keep(event)).cloned().collect() }
     }
+}
 
-    pub(super) fn extend(&mut self, events: impl Iterator<Item = Event>) {
+impl Extend<Event> for History {
+    fn extend<I: IntoIterator<Item = Event>>(&mut self, events: I) {
         self.events.extend(events);
     }
 }

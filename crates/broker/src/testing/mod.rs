@@ -1,1 +1,37 @@
 //! The testing kit (feature `testing`): what proves the engine, for this project's tests and others'.
+//!
+//! | part | what it is |
+//! | --- | --- |
+//! | [`Harness`] | owns an engine and its time, speaks to it, and checks every invariant after every step |
+//! | [`Act`], [`Said`] | what goes in and comes out, in plain numbers and names instead of handles |
+//! | [`Oracle`] | the same broker again, on plain vectors and naive loops: obviously right, and slow |
+//! | [`Op`], [`Profile`] | random programs that shrink well, from a seed or as a `proptest` strategy |
+//!
+//! Together they say: whatever program you think of, the engine says what the oracle says.
+//!
+//! ```
+//! use leveret_broker::testing::{Harness, Oracle, Profile, program};
+//!
+//! let (mut harness, mut oracle) = (Harness::new(), Oracle::new());
+//! for op in program(Profile::Everyday, 42, 50) {
+//!     if let Some(act) = op.resolve(&harness) {
+//!         let step = harness.act(&act);
+//!         assert_eq!(step.said, oracle.act(&act, step.made_name()));
+//!     }
+//! }
+//! assert_eq!(oracle.view(), Oracle::comparable(harness.view()));
+//! ```
+
+mod act;
+mod harness;
+mod oracle;
+mod said;
+mod step;
+mod workload;
+
+pub use act::Act;
+pub use harness::Harness;
+pub use oracle::Oracle;
+pub use said::{Closing, Said, What};
+pub use step::Step;
+pub use workload::{Mistake, Op, Profile, ops, prelude, program};

@@ -1,0 +1,103 @@
+//! Consumers and `basic.get`.
+
+use super::{Consumer, From, Held, Oracle, Outcome, refused};
+use crate::protocol::BasicConsume;
+use crate::testing::What;
+
+impl Oracle {
+    pub(super) fn consume(
+        &mut self,
+        from: From,
+        consume: &BasicConsume,
+        made: Option<&str>,
+    ) -> Outcome {
+        let mut tag = consume.consumer_tag.to_string();
+        if self.has_consumer(from, &tag) {
+            return refused(530, format!("attempt to reuse consumer tag '{tag}'"));
+        }
+        let name = self.named(from, consume.queue.as_str())?;
+        let queue = self.find(from, &name)?;
+        let others = queue.consumers();
+        let alone = others.iter().any(|other| other.exclusive);
+        if alone || (consume.exclusive && !others.is_empty()) {
+            return refused(403, format!("queue '{name}' in vhost '/' in exclusive use"));
+        }
+        if tag.is_empty() {
+            tag = made.unwrap_or_default().to_owned();
+            assert!(tag.starts_with("amq.ctag-"), "a consumer cannot be named '{tag}'");
+            assert!(!self.has_consumer(from, &tag), "the tag '{tag}' is taken");
+        }
+        self.subscribed += 1;
+        let consumer = Consumer {
+            number: self.subscribed,
+            tag: tag.clone(),
+            connection: from.connection,
+            channel: from.channel,
+            window: self.channel(from).prefetch,
+            no_ack: consume.no_ack,
+            exclusive: consume.exclusive,
+        };
+        self.find(from, &name)?.active.push(consumer);
+        if !consume.nowait {
+            self.say(from, What::ConsumeOk(tag));
+        }
+        Ok(())
+    }
+
+    pub(super) fn cancel(&mut self, from: From, tag: &str, nowait: bool) {
+        let existed = self.has_consumer(from, tag);
+        let its = |consumer: &Consumer| {
+            consumer.tag == tag
+                && consumer.connection == from.connection
+                && consumer.channel == from.channel
+        };
+        for index in (0..self.queues.len()).rev() {
+            let queue = &mut self.queues[index];
+            let before = queue.consumers().len();
+            queue.active.retain(|consumer| !its(consumer));
+            queue.blocked.retain(|consumer| !its(consumer));
+            if queue.auto_delete && before > 0 && queue.consumers().is_empty() {
+                self.queues.remove(index);
+            }
+        }
+        if !nowait {
+            self.say(from, What::CancelOk(existed));
+        }
+    }
+
+    pub(super) fn get(&mut self, from: From, queue: &str, no_ack: bool) -> Outcome {
+        let name = self.named(from, queue)?;
+        let queue = self.find(from, &name)?;
+        if queue.ready.is_empty() {
+            self.say(from, What::GetEmpty);
+            return Ok(());
+        }
+        let first = queue.ready.remove(0);
+        let (number, left) = (queue.number, queue.ready.len() as u32);
+        let channel = self.channel(from);
+        channel.last_tag += 1;
+        let tag = channel.last_tag;
+        if !no_ack {
+            channel.held.push(Held {
+                tag,
+                message: first.message.clone(),
+                queue: number,
+                consumer: None,
+            });
+        }
+        let what =
+            What::GetOk { tag, redelivered: first.redelivered, body: first.message.body, left };
+        self.say(from, what);
+        Ok(())
+    }
+
+    fn has_consumer(&self, from: From, tag: &str) -> bool {
+        self.queues.iter().any(|queue| {
+            queue.consumers().iter().any(|consumer| {
+                consumer.tag == tag
+                    && consumer.connection == from.connection
+                    && consumer.channel == from.channel
+            })
+        })
+    }
+}

@@ -1,0 +1,163 @@
+//! Queues.
+
+use super::{From, Oracle, Outcome, Queue, Refused, refused};
+use crate::protocol::QueueDeclare;
+use crate::testing::What;
+
+impl Oracle {
+    pub(super) fn declare(
+        &mut self,
+        from: From,
+        declare: &QueueDeclare,
+        made: Option<&str>,
+    ) -> Outcome {
+        let name = declare.queue.as_str();
+        let name = if declare.passive {
+            self.find(from, name)?.name.clone()
+        } else if name.starts_with("amq.") {
+            let text = format!("queue name '{name}' contains reserved prefix 'amq.*'");
+            return refused(403, text);
+        } else if self.queues.iter().any(|queue| queue.name == name) {
+            self.compare(from, declare)?;
+            name.to_owned()
+        } else {
+            self.add_queue(from, declare, made)
+        };
+        self.channel(from).last_queue = Some(name.clone());
+        let queue = self.find(from, &name)?;
+        let what = What::DeclareOk {
+            queue: name,
+            messages: queue.ready.len() as u32,
+            consumers: queue.consumers().len() as u32,
+        };
+        if !declare.nowait {
+            self.say(from, what);
+        }
+        Ok(())
+    }
+
+    fn add_queue(&mut self, from: From, declare: &QueueDeclare, made: Option<&str>) -> String {
+        let mut name = declare.queue.to_string();
+        if name.is_empty() {
+            name = made.unwrap_or_default().to_owned();
+            assert!(name.starts_with("amq.gen-"), "a queue cannot be named '{name}'");
+            let taken = self.queues.iter().any(|queue| queue.name == name);
+            assert!(!taken, "the name '{name}' is taken");
+        }
+        self.declared += 1;
+        self.queues.push(Queue {
+            number: self.declared,
+            name: name.clone(),
+            durable: declare.durable && !declare.exclusive,
+            auto_delete: declare.auto_delete,
+            owner: declare.exclusive.then_some(from.connection),
+            ready: Vec::new(),
+            active: Vec::new(),
+            blocked: Vec::new(),
+        });
+        name
+    }
+
+    /// Whether an existing queue is what the declaration asks for.
+    fn compare(&mut self, from: From, declare: &QueueDeclare) -> Outcome {
+        let name = declare.queue.as_str();
+        let queue = self.find(from, name)?;
+        if queue.owner.is_some() != declare.exclusive {
+            return Err(locked(name));
+        }
+        let durable = declare.durable && !declare.exclusive;
+        let differs = |flag: &str, received: bool, current: bool| {
+            let text = format!(
+                "inequivalent arg '{flag}' for queue '{name}' in vhost '/': received '{received}' \
+                 but current is '{current}'"
+            );
+            refused(406, text)
+        };
+        if durable != queue.durable {
+            return differs("durable", durable, queue.durable);
+        }
+        if declare.auto_delete != queue.auto_delete {
+            return differs("auto_delete", declare.auto_delete, queue.auto_delete);
+        }
+        Ok(())
+    }
+
+    pub(super) fn purge(&mut self, from: From, queue: &str, nowait: bool) -> Outcome {
+        let name = self.named(from, queue)?;
+        let queue = self.find(from, &name)?;
+        let count = queue.ready.len() as u32;
+        queue.ready.clear();
+        if !nowait {
+            self.say(from, What::PurgeOk(count));
+        }
+        Ok(())
+    }
+
+    pub(super) fn delete(
+        &mut self,
+        from: From,
+        queue: &str,
+        if_unused: bool,
+        if_empty: bool,
+        nowait: bool,
+    ) -> Outcome {
+        let name = self.named(from, queue)?;
+        let mut count = 0;
+        let exists = self.queues.iter().any(|queue| queue.name == name);
+        if exists {
+            let queue = self.find(from, &name)?;
+            count = queue.ready.len() as u32;
+            if if_empty && count > 0 {
+                return refused(406, format!("queue '{name}' in vhost '/' not empty"));
+            }
+            if if_unused && !queue.consumers().is_empty() {
+                return refused(406, format!("queue '{name}' in vhost '/' in use"));
+            }
+        }
+        if !nowait {
+            self.say(from, What::DeleteOk(count));
+        }
+        if let Some(index) = self.queues.iter().position(|queue| queue.name == name) {
+            let queue = self.queues.remove(index);
+            for consumer in queue.consumers() {
+                let to = From { connection: consumer.connection, channel: consumer.channel };
+                self.say(to, What::Cancel(consumer.tag.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The name that a method means: an empty one is the queue that the channel declared last (S84).
+    pub(super) fn named(&mut self, from: From, name: &str) -> Result<String, Refused> {
+        if !name.is_empty() {
+            return Ok(name.to_owned());
+        }
+        let last = self.channel(from).last_queue.clone().unwrap_or_default();
+        if self.queues.iter().any(|queue| queue.name == last) {
+            Ok(last)
+        } else {
+            refused(404, "no previously declared queue")
+        }
+    }
+
+    /// An existing queue that the connection may use.
+    pub(super) fn find(&mut self, from: From, name: &str) -> Result<&mut Queue, Refused> {
+        let found = self.queues.iter_mut().find(|queue| queue.name == name);
+        match found {
+            None => refused(404, format!("no queue '{name}' in vhost '/'")),
+            Some(queue) if queue.owner.is_some_and(|owner| owner != from.connection) => {
+                Err(locked(name))
+            }
+            Some(queue) => Ok(queue),
+        }
+    }
+}
+
+fn locked(name: &str) -> Refused {
+    let text = format!(
+        "cannot obtain exclusive access to locked queue '{name}' in vhost '/'. It could be \
+         originally declared on another connection or the exclusive property value does not match \
+         that of the original declaration."
+    );
+    Refused(405, text)
+}

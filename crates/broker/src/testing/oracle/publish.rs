@@ -1,0 +1,71 @@
+//! Publishing.
+
+use super::{From, Message, Oracle, Outcome, Ready, refused};
+use crate::protocol::{BasicPublish, limits};
+use crate::testing::{Said, What};
+
+impl Oracle {
+    pub(super) fn publish(&mut self, from: From, publish: &BasicPublish) -> Outcome {
+        self.check(from, publish)?;
+        self.published += 1;
+        let body = String::from_utf8_lossy(&publish.body).into_owned();
+        let message = Message { id: self.published, body: body.clone() };
+        let channel = self.channel(from);
+        if let Some(last) = &mut channel.confirms {
+            *last += 1;
+        }
+        let publish_seq = channel.confirms;
+        let key = publish.routing_key.as_str();
+        let queue = self.queues.iter_mut().find(|queue| queue.name == key);
+        match queue {
+            Some(queue) => queue.ready.push(Ready { message, redelivered: false }),
+            None if publish.mandatory => {
+                let why = (312, "NO_ROUTE".to_owned());
+                let what = What::Return { publish_seq, body, why };
+                self.say(from, what);
+            }
+            None => {}
+        }
+        if let Some(seq) = publish_seq {
+            self.confirmed.push(Said {
+                connection: from.connection,
+                channel: Some(from.channel),
+                what: What::ConfirmAck(seq),
+            });
+        }
+        Ok(())
+    }
+
+    fn check(&self, from: From, publish: &BasicPublish) -> Outcome {
+        if publish.immediate {
+            return refused(540, "immediate=true");
+        }
+        let (size, max) = (publish.body.len() as u64, limits::MESSAGE_SIZE_MAX);
+        if size > max {
+            return refused(406, format!("message size {size} is larger than max size {max}"));
+        }
+        let exchange = publish.exchange.as_str();
+        if !exchange.is_empty() {
+            return refused(404, format!("no exchange '{exchange}' in vhost '/'"));
+        }
+        let connection = self.connections.iter().find(|c| c.number == from.connection);
+        let user = connection.map_or("", |connection| &connection.user);
+        if let Some(claimed) = publish.properties.user_id()
+            && claimed.as_str() != user
+        {
+            let text =
+                format!("user_id property set to '{claimed}' but authenticated user was '{user}'");
+            return refused(406, text);
+        }
+        if let Some(expiration) = publish.properties.expiration() {
+            let text = format!("the expiration property ('{expiration}') is not supported");
+            return refused(540, text);
+        }
+        match publish.properties.delivery_mode() {
+            None | Some(1 | 2) => Ok(()),
+            Some(mode) => {
+                refused(406, format!("invalid message: {{delivery_mode_unknown,{mode}}}"))
+            }
+        }
+    }
+}

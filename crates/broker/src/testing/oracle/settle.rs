@@ -1,0 +1,72 @@
+//! Settling.
+
+use super::{From, Held, Oracle, Outcome, Ready, refused};
+use crate::testing::What;
+
+impl Oracle {
+    /// Settles one tag or all up to it; 0 with `multiple` is all (S47–S51).
+    pub(super) fn settle(
+        &mut self,
+        from: From,
+        tag: u64,
+        multiple: bool,
+        requeue: bool,
+    ) -> Outcome {
+        let held = &self.channel(from).held;
+        let known = held.iter().any(|held| held.tag == tag);
+        let all = multiple && tag == 0;
+        if !known && !all {
+            return refused(406, format!("unknown delivery tag {tag}"));
+        }
+        let meant = |held: &Held| match (multiple, tag) {
+            (true, 0) => true,
+            (true, _) => held.tag <= tag,
+            (false, _) => held.tag == tag,
+        };
+        let tags: Vec<_> = held.iter().filter(|held| meant(held)).map(|held| held.tag).collect();
+        for tag in tags {
+            self.settle_one(from, tag, requeue);
+        }
+        Ok(())
+    }
+
+    pub(super) fn recover(&mut self, from: From, requeue: bool, answered: bool) -> Outcome {
+        if !requeue {
+            return refused(540, "requeue=false");
+        }
+        if answered {
+            self.say(from, What::RecoverOk);
+        }
+        self.put_back_all(from);
+        Ok(())
+    }
+
+    pub(super) fn put_back_all(&mut self, from: From) {
+        while let Some(first) = self.channel(from).held.first() {
+            let tag = first.tag;
+            self.settle_one(from, tag, true);
+        }
+    }
+
+    fn settle_one(&mut self, from: From, tag: u64, requeue: bool) {
+        let channel = self.channel(from);
+        let Some(index) = channel.held.iter().position(|held| held.tag == tag) else {
+            return;
+        };
+        let Held { message, queue: number, consumer, .. } = channel.held.remove(index);
+        let suspended = channel.suspended_by.contains(&number);
+        let Some(queue) = self.queues.iter_mut().find(|queue| queue.number == number) else {
+            return;
+        };
+        if requeue {
+            let later = queue.ready.iter().position(|ready| ready.message.id > message.id);
+            let place = later.unwrap_or(queue.ready.len());
+            let redelivered = true;
+            queue.ready.insert(place, Ready { message, redelivered });
+        }
+        // Those who have room and are not suspended are not blocked, so at most one comes back here.
+        if consumer.is_some() && !suspended {
+            self.come_back(number, from);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What the oracle looks like from outside.
+
+use super::{Channel, Consumer, Oracle, Queue};
+use crate::engine::{
+    ChannelView, ConnectionView, ConsumerView, EngineView, MessageView, QueueView,
+};
+use crate::protocol::MessageId;
+
+impl Oracle {
+    /// Everything, in the form that [`comparable`](Self::comparable) gives an engine's view.
+    #[must_use]
+    pub fn view(&self) -> EngineView {
+        let connection = |connection: &super::Connection| {
+            let number = connection.number;
+            let its = |channel: &&Channel| channel.connection == number;
+            ConnectionView {
+                number,
+                user: connection.user.as_str().into(),
+                channels: self.channels.iter().filter(its).count(),
+            }
+        };
+        let mut channels: Vec<_> = self.channels.iter().map(|c| self.channel_view(c)).collect();
+        channels.sort_by_key(|channel| (channel.connection, channel.number));
+        Self::comparable(EngineView {
+            queues: self.queues.iter().map(|q| self.queue_view(q)).collect(),
+            connections: self.connections.iter().map(connection).collect(),
+            channels,
+        })
+    }
+
+    /// A view in which the consumers that wait aside, whose order says nothing, stand in a fixed one.
+    #[must_use]
+    pub fn comparable(mut view: EngineView) -> EngineView {
+        for queue in &mut view.queues {
+            let (mut active, mut aside): (Vec<_>, Vec<_>) =
+                queue.consumers.drain(..).partition(|consumer| consumer.active);
+            aside.sort();
+            active.append(&mut aside);
+            queue.consumers = active;
+        }
+        view
+    }
+
+    fn queue_view(&self, queue: &Queue) -> QueueView {
+        let held = self.channels.iter().flat_map(|channel| &channel.held);
+        let ready = queue.ready.iter().map(|ready| MessageView {
+            id: MessageId(ready.message.id),
+            body: ready.message.body.clone(),
+            redelivered: ready.redelivered,
+        });
+        let active = queue.active.iter().map(|consumer| (consumer, true));
+        let blocked = queue.blocked.iter().map(|consumer| (consumer, false));
+        let consumers = active.chain(blocked);
+        QueueView {
+            name: queue.name.as_str().into(),
+            durable: queue.durable,
+            exclusive: queue.owner.is_some(),
+            auto_delete: queue.auto_delete,
+            messages_ready: ready.collect(),
+            messages_unacknowledged: held.filter(|held| held.queue == queue.number).count(),
+            consumers: consumers
+                .map(|(consumer, active)| self.consumer_view(queue, consumer, active))
+                .collect(),
+        }
+    }
+
+    fn consumer_view(&self, queue: &Queue, consumer: &Consumer, active: bool) -> ConsumerView {
+        let held = self.channels.iter().flat_map(|channel| &channel.held);
+        let its = held.filter(|held| held.consumer == Some(consumer.number));
+        ConsumerView {
+            consumer_tag: consumer.tag.as_str().into(),
+            connection: consumer.connection,
+            channel: consumer.channel,
+            queue: queue.name.as_str().into(),
+            ack_required: !consumer.no_ack,
+            exclusive: consumer.exclusive,
+            prefetch_count: consumer.window,
+            messages_unacknowledged: its.count(),
+            active,
+        }
+    }
+
+    fn channel_view(&self, channel: &Channel) -> ChannelView {
+        let consumers = self.queues.iter().flat_map(|queue| queue.consumers());
+        let its = consumers.filter(|consumer| {
+            consumer.connection == channel.connection && consumer.channel == channel.number
+        });
+        let held = channel.held.iter();
+        ChannelView {
+            connection: channel.connection,
+            number: channel.number,
+            prefetch_count: channel.prefetch,
+            global_prefetch_count: channel.limit,
+            confirm: channel.confirms.is_some(),
+            unacknowledged: held.map(|held| (held.tag, MessageId(held.message.id))).collect(),
+            consumer_count: its.count(),
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Random programs that make sense, and shrink well.
+//!
+//! An [`Op`] says what to do with small numbers: to the second channel, with the third of the
+//! messages it holds. What they mean is settled when the op's turn comes, by what there is then,
+//! so a program stays meaningful when ops are taken out of it. Ops do not fail but by their flags; what
+//! must fail is a [`Mistake`], and rare enough that programs live.
+
+mod resolve;
+mod strategy;
+
+pub use strategy::{Profile, ops, program};
+
+use super::Act;
+use crate::protocol::{Method, QueueDeclare};
+
+/// One operation of a random program. Numbers are taken modulo what there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Op {
+    /// A client connects, unless three are connected.
+    Connect,
+    /// A client disconnects.
+    Disconnect {
+        /// Which connection.
+        connection: u8,
+    },
+    /// A client opens a channel, unless its connection has three.
+    Open {
+        /// Which connection.
+        connection: u8,
+    },
+    /// A client closes a channel.
+    Close {
+        /// Which channel.
+        channel: u8,
+    },
+    /// A client declares one of five queues, the last of which the broker names. A queue that exists
+    /// is declared as it is.
+    Declare {
+        /// Which channel.
+        channel: u8,
+        /// Which queue.
+        queue: u8,
+        /// As in AMQP.
+        durable: bool,
+        /// As in AMQP.
+        exclusive: bool,
+        /// As in AMQP.
+        auto_delete: bool,
+        /// As in AMQP, if the queue exists.
+        passive: bool,
+    },
+    /// A client purges a queue.
+    Purge {
+        /// Which channel.
+        channel: u8,
+        /// Which queue.
+        queue: u8,
+    },
+    /// A client deletes a queue.
+    Delete {
+        /// Which channel.
+        channel: u8,
+        /// Which queue.
+        queue: u8,
+        /// As in AMQP.
+        if_unused: bool,
+        /// As in AMQP.
+        if_empty: bool,
+    },
+    /// A client sets a window.
+    Qos {
+        /// Which channel.
+        channel: u8,
+        /// The window; 0 for none.
+        count: u8,
+        /// Whether of the channel as a whole.
+        global: bool,
+    },
+    /// A client subscribes, under a tag that its channel has free.
+    Consume {
+        /// Which channel.
+        channel: u8,
+        /// Which queue.
+        queue: u8,
+        /// Which free tag; the last is one that the broker makes.
+        tag: u8,
+        /// As in AMQP.
+        no_ack: bool,
+        /// As in AMQP.
+        exclusive: bool,
+        /// As in AMQP.
+        nowait: bool,
+    },
+    /// A client cancels a consumer.
+    Cancel {
+        /// Which channel.
+        channel: u8,
+        /// Which of its consumers.
+        tag: u8,
+    },
+    /// A client publishes to a queue.
+    Publish {
+        /// Which channel.
+        channel: u8,
+        /// Which queue; the last is one that does not exist.
+        queue: u8,
+        /// As in AMQP.
+        mandatory: bool,
+        /// Whether the delivery mode is 2.
+        persistent: bool,
+    },
+    /// A client takes a message.
+    Get {
+        /// Which channel.
+        channel: u8,
+        /// Which queue.
+        queue: u8,
+        /// As in AMQP.
+        no_ack: bool,
+    },
+    /// A client acknowledges.
+    Ack {
+        /// Which of the channels that hold something.
+        channel: u8,
+        /// Which of the messages it holds.
+        held: u8,
+        /// As in AMQP.
+        multiple: bool,
+    },
+    /// A client rejects, with `basic.nack`.
+    Nack {
+        /// Which of the channels that hold something.
+        channel: u8,
+        /// Which of the messages it holds.
+        held: u8,
+        /// As in AMQP.
+        multiple: bool,
+        /// As in AMQP.
+        requeue: bool,
+    },
+    /// A client rejects, with `basic.reject`.
+    Reject {
+        /// Which of the channels that hold something.
+        channel: u8,
+        /// Which of the messages it holds.
+        held: u8,
+        /// As in AMQP.
+        requeue: bool,
+    },
+    /// A client settles everything it holds, by the tag 0.
+    SettleAll {
+        /// Which channel.
+        channel: u8,
+        /// Whether back to the queue.
+        requeue: bool,
+    },
+    /// A client recovers.
+    Recover {
+        /// Which channel.
+        channel: u8,
+        /// Whether it wants an answer.
+        answered: bool,
+    },
+    /// A client turns confirms on.
+    Confirm {
+        /// Which channel.
+        channel: u8,
+    },
+    /// A client does something that the broker must refuse.
+    Err {
+        /// Which channel.
+        channel: u8,
+        /// What.
+        mistake: Mistake,
+    },
+}
+
+/// What a broker must refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mistake {
+    /// Settling what is not held.
+    UnknownTag,
+    /// Settling everything up to a tag that is not held any more.
+    SettledTag,
+    /// Settling with the tag 0, without `multiple`.
+    TagZero,
+    /// Using a queue that does not exist.
+    MissingQueue,
+    /// Using the last declared queue, which there may be.
+    LastQueue,
+    /// Publishing to an exchange that does not exist.
+    MissingExchange,
+    /// Declaring a queue with another `durable`.
+    Redeclare,
+    /// Declaring a queue in the broker's own name space.
+    ReservedName,
+    /// Subscribing under a tag in use.
+    ReusedTag,
+    /// A delivery mode that does not exist.
+    DeliveryMode,
+    /// Another user's id.
+    UserId,
+    /// Opening a channel twice.
+    OpenTwice,
+    /// A window in bytes.
+    PrefetchSize,
+    /// `basic.recover` without requeue.
+    RecoverFalse,
+    /// `channel.flow` off.
+    FlowOff,
+    /// `immediate`.
+    Immediate,
+}
+
+/// Every mistake.
+pub(super) const MISTAKES: [Mistake; 16] = [
+    Mistake::UnknownTag,
+    Mistake::SettledTag,
+    Mistake::TagZero,
+    Mistake::MissingQueue,
+    Mistake::LastQueue,
+    Mistake::MissingExchange,
+    Mistake::Redeclare,
+    Mistake::ReservedName,
+    Mistake::ReusedTag,
+    Mistake::DeliveryMode,
+    Mistake::UserId,
+    Mistake::OpenTwice,
+    Mistake::PrefetchSize,
+    Mistake::RecoverFalse,
+    Mistake::FlowOff,
+    Mistake::Immediate,
+];
+
+/// What most programs begin with, so that they need not stumble upon it: two connections with two
+/// channels and one, and two queues.
+#[must_use]
+pub fn prelude() -> Vec<Act> {
+    let connect = Act::Connect { user: "guest".into() };
+    let open = |connection, channel| Act::Open { connection, channel };
+    let declare = |queue: &str, durable| Act::Method {
+        connection: 1,
+        channel: 1,
+        method: Method::QueueDeclare(QueueDeclare {
+            queue: queue.into(),
+            durable,
+            ..QueueDeclare::default()
+        }),
+    };
+    vec![
+        connect.clone(),
+        connect,
+        open(1, 1),
+        open(1, 2),
+        open(2, 1),
+        declare("q1", false),
+        declare("q2", true),
+    ]
+}

@@ -1,0 +1,143 @@
+//! Which operations, and how often.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use super::{MISTAKES, Mistake, Op};
+
+/// What a random program is mostly about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Profile {
+    /// Some of everything.
+    Everyday,
+    /// Windows of consumers and of channels, full and with room again, with several consumers on each
+    /// channel.
+    Windows,
+    /// Queues, consumers, channels and connections that come and go.
+    Churn,
+}
+
+/// Programs of up to `length` operations, as a strategy.
+pub fn ops(profile: Profile, length: usize) -> impl Strategy<Value = Vec<Op>> {
+    vec(op(profile), 1..=length)
+}
+
+/// The program of exactly `length` operations that follows from `seed`.
+///
+/// # Panics
+///
+/// Never: every value that the strategy can draw is accepted.
+#[must_use]
+pub fn program(profile: Profile, seed: u64, length: usize) -> Vec<Op> {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let tree = vec(op(profile), length).new_tree(&mut runner);
+    tree.expect("the strategy rejects nothing").current()
+}
+
+/// The columns say how often, by profile: everyday, windows, churn.
+fn op(profile: Profile) -> impl Strategy<Value = Op> {
+    let column = match profile {
+        Profile::Everyday => 0,
+        Profile::Windows => 1,
+        Profile::Churn => 2,
+    };
+    let often = |weights: [u32; 3]| weights[column];
+    let (one, two) = (move || index(profile), move || (index(profile), index(profile)));
+    prop_oneof![
+        often([24, 200, 16]) => publish(two()),
+        often([14, 160, 8]) => settle(two),
+        often([8, 40, 14]) => consume(two()),
+        often([4, 20, 3]) => qos(one()),
+        often([3, 10, 6]) => two().prop_map(|(channel, tag)| Op::Cancel { channel, tag }),
+        often([6, 4, 4]) => (two(), any::<bool>())
+            .prop_map(|((channel, queue), no_ack)| Op::Get { channel, queue, no_ack }),
+        often([4, 1, 10]) => declare(two()),
+        often([2, 1, 3]) => two().prop_map(|(channel, queue)| Op::Purge { channel, queue }),
+        often([2, 1, 6]) => (two(), any::<(bool, bool)>()).prop_map(
+            |((channel, queue), (if_unused, if_empty))| Op::Delete {
+                channel,
+                queue,
+                if_unused,
+                if_empty,
+            }
+        ),
+        often([2, 6, 2]) => (one(), any::<bool>())
+            .prop_map(|(channel, answered)| Op::Recover { channel, answered }),
+        often([2, 1, 2]) => one().prop_map(|channel| Op::Confirm { channel }),
+        often([2, 1, 5]) => one().prop_map(|connection| Op::Open { connection }),
+        often([1, 1, 4]) => one().prop_map(|channel| Op::Close { channel }),
+        often([1, 1, 3]) => Just(Op::Connect),
+        often([1, 1, 2]) => one().prop_map(|connection| Op::Disconnect { connection }),
+        often([2, 1, 4]) => (one(), select(MISTAKES.as_slice()))
+            .prop_map(|(channel, mistake): (u8, Mistake)| Op::Err { channel, mistake }),
+    ]
+}
+
+/// A number that is taken modulo what there is. Windows matter where much happens in one place.
+fn index(profile: Profile) -> impl Strategy<Value = u8> {
+    let first = if profile == Profile::Windows { 3 } else { 1 };
+    prop_oneof![first => Just(0), 2 => any::<u8>()]
+}
+
+/// True once in `n` times.
+fn rarely(n: u8) -> impl Strategy<Value = bool> {
+    (0..n).prop_map(move |draw| draw == n - 1)
+}
+
+fn publish(which: impl Strategy<Value = (u8, u8)>) -> impl Strategy<Value = Op> {
+    let flags = any::<(bool, bool)>();
+    (which, flags).prop_map(|((channel, queue), (mandatory, persistent))| Op::Publish {
+        channel,
+        queue,
+        mandatory,
+        persistent,
+    })
+}
+
+fn consume(which: impl Strategy<Value = (u8, u8)>) -> impl Strategy<Value = Op> {
+    let flags = (rarely(6), rarely(12), rarely(6));
+    (which, 0..8_u8, flags).prop_map(|((channel, queue), tag, (no_ack, exclusive, nowait))| {
+        Op::Consume { channel, queue, tag, no_ack, exclusive, nowait }
+    })
+}
+
+fn declare(which: impl Strategy<Value = (u8, u8)>) -> impl Strategy<Value = Op> {
+    let flags = (any::<bool>(), rarely(5), rarely(3), rarely(3));
+    (which, flags).prop_map(|((channel, queue), (durable, exclusive, auto_delete, passive))| {
+        Op::Declare { channel, queue, durable, exclusive, auto_delete, passive }
+    })
+}
+
+fn qos(channel: impl Strategy<Value = u8>) -> impl Strategy<Value = Op> {
+    (channel, 0..5_u8, any::<bool>()).prop_map(|(channel, count, global)| Op::Qos {
+        channel,
+        count,
+        global,
+    })
+}
+
+fn settle<S: Strategy<Value = (u8, u8)>>(which: impl Fn() -> S) -> impl Strategy<Value = Op> {
+    prop_oneof![
+        5 => (which(), rarely(4)).prop_map(|((channel, held), multiple)| Op::Ack {
+            channel,
+            held,
+            multiple,
+        }),
+        2 => (which(), any::<(bool, bool)>()).prop_map(
+            |((channel, held), (multiple, requeue))| Op::Nack { channel, held, multiple, requeue }
+        ),
+        2 => (which(), any::<bool>()).prop_map(|((channel, held), requeue)| Op::Reject {
+            channel,
+            held,
+            requeue,
+        }),
+        1 => (which(), any::<bool>())
+            .prop_map(|((channel, _), requeue)| Op::SettleAll { channel, requeue }),
+    ]
+}

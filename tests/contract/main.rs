@@ -1,0 +1,15 @@
+//! What the engine says, fact by fact: names of tests begin with the numbers of the facts about RabbitMQ
+//! that they check.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test crate")]
+
+mod determinism;
+mod dispatch;
+mod flatness;
+mod going;
+mod leaks;
+mod publishing;
+mod records;
+mod refusals;
+mod settling;
+mod support;
+mod windows;
