@@ -34,9 +34,9 @@ fn busy() -> (Harness, ChannelId) {
 /// The view without the offender's connection, which is the third.
 fn others(view: EngineView) -> EngineView {
     EngineView {
-        queues: view.queues,
         connections: view.connections.into_iter().filter(|c| c.number != 3).collect(),
         channels: view.channels.into_iter().filter(|c| c.connection != 3).collect(),
+        ..view
     }
 }
 

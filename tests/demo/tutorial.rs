@@ -34,7 +34,8 @@ fn s183_new_task_prints_what_it_sent() {
 
     let queue = broker.queue("task_queue").expect("declared");
     assert!(queue.durable);
-    let bodies: Vec<&str> = queue.messages_ready.iter().map(|one| one.body.as_str()).collect();
+    let messages = broker.messages("task_queue");
+    let bodies: Vec<&str> = messages.iter().map(|one| one.body.as_str()).collect();
     assert_eq!(bodies, ["First message.", "Hello World!"]);
     assert!(broker.connections().is_empty());
 }
@@ -59,7 +60,7 @@ fn s184_worker_prints_that_it_waits_and_what_it_did() {
         thread::yield_now();
     }
     let queue = broker.queue("task_queue").expect("declared");
-    assert!(queue.messages_ready.is_empty());
+    assert_eq!(queue.messages_ready, 0);
     assert_eq!(queue.consumers[0].prefetch_count, 1);
     assert!(queue.consumers[0].ack_required);
     broker.shutdown();

@@ -142,18 +142,20 @@ impl Ledger {
         prop_assert_eq!(view.queues.len(), self.accounts.len());
         for queue in &view.queues {
             let account = &self.accounts[&*queue.name];
-            let (ready, held) = (queue.messages_ready.len(), queue.messages_unacknowledged);
+            let (ready, held) = (queue.messages_ready, queue.messages_unacknowledged);
             let dropped: usize = account.dropped.values().sum();
             let left = account.acked + account.auto_acked + dropped + account.purged;
             prop_assert_eq!(account.published, ready + held + left, "{}", &queue.name);
             prop_assert_eq!(held, account.count(Place::Held), "{}", &queue.name);
 
-            let ids: Vec<_> = queue.messages_ready.iter().map(|ready| ready.id).collect();
+            let messages = &view.messages[&queue.name];
+            prop_assert_eq!(messages.len(), ready);
+            let ids: Vec<_> = messages.iter().map(|ready| ready.id).collect();
             prop_assert!(ids.is_sorted(), "{:?} is not in the order of publishing", ids);
             let places = account.places.iter();
             let expected = places.filter(|(_, place)| **place == Place::Ready);
             prop_assert!(ids.iter().eq(expected.map(|(id, _)| id)));
-            for ready in &queue.messages_ready {
+            for ready in messages {
                 let handed_out = account.handed_out.contains(&ready.id);
                 prop_assert_eq!(ready.redelivered, handed_out, "{}", ready.id);
             }

@@ -1,15 +1,21 @@
 //! Looking in: pictures of the state, for tests, demos and operators. Names are those of RabbitMQ's
 //! management API.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use super::Engine;
 use super::consume::Consumer;
-use crate::protocol::{ChannelId, MessageId, Name};
+use super::queue::Queue;
+use crate::protocol::{ChannelId, Message, MessageId, Name};
 
 /// Everything, in a fixed order; equal views mean equal brokers, as far as clients can tell.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EngineView {
     /// The queues, in the order of declaring.
     pub queues: Vec<QueueView>,
+    /// The ready messages of each queue, in order.
+    pub messages: BTreeMap<Name, Vec<MessageView>>,
     /// The connections, in the order of connecting.
     pub connections: Vec<ConnectionView>,
     /// The channels, by connection and number.
@@ -27,15 +33,15 @@ pub struct QueueView {
     pub exclusive: bool,
     /// Whether it goes with its last consumer.
     pub auto_delete: bool,
-    /// The ready messages, in order.
-    pub messages_ready: Vec<MessageView>,
+    /// How many messages are ready.
+    pub messages_ready: usize,
     /// How many messages are held by channels.
     pub messages_unacknowledged: usize,
     /// Its consumers, in the order in which they will be tried; those set aside come last.
     pub consumers: Vec<ConsumerView>,
 }
 
-/// One ready or held message.
+/// One ready message.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageView {
     /// Its number in the order of publishing.
@@ -105,6 +111,11 @@ impl Engine {
     pub fn view(&self) -> EngineView {
         EngineView {
             queues: self.queue_views(),
+            messages: self
+                .queues
+                .values()
+                .map(|queue| (queue.name.clone(), message_views(queue)))
+                .collect(),
             connections: self.connection_views(),
             channels: self.channel_views(),
         }
@@ -115,12 +126,7 @@ impl Engine {
     pub fn queue_views(&self) -> Vec<QueueView> {
         let mut queues: Vec<_> = self.queues.values().collect();
         queues.sort_by_key(|queue| queue.number);
-        let view = |queue: &&super::Queue| {
-            let messages_ready = queue.ready.iter().map(|(message, redelivered)| MessageView {
-                id: message.id,
-                body: message.preview(),
-                redelivered,
-            });
+        let view = |queue: &&Queue| {
             let turns = queue.ring.turns().filter_map(|id| self.consumers.get(id));
             let active = turns.filter(|consumer| consumer.set_aside.is_none());
             let parked = queue.ring.parked().filter_map(|id| self.consumers.get(id));
@@ -134,7 +140,7 @@ impl Engine {
                 durable: queue.durable,
                 exclusive: queue.owner.is_some(),
                 auto_delete: queue.auto_delete,
-                messages_ready: messages_ready.collect(),
+                messages_ready: queue.ready.len(),
                 messages_unacknowledged: queue.unacked,
                 consumers: active.chain(passive).collect(),
             }
@@ -142,12 +148,10 @@ impl Engine {
         queues.iter().map(view).collect()
     }
 
-    /// One queue's ready messages, unacknowledged messages and consumers, counted; `None` if there is
-    /// no such queue.
+    /// The ready messages of a queue, in order; `None` if there is no such queue.
     #[must_use]
-    pub fn queue_counts(&self, queue: &str) -> Option<(usize, usize, usize)> {
-        let queue = self.queues.get(self.queue_index.get(queue)?)?;
-        Some((queue.ready.len(), queue.unacked, queue.consumers.len()))
+    pub fn ready_messages(&self, queue: &str) -> Option<Vec<MessageView>> {
+        Some(message_views(self.queues.get(self.queue_index.get(queue)?)?))
     }
 
     /// How often a consumer was asked whether it has room, since the beginning: the work of
@@ -213,4 +217,13 @@ impl Engine {
             active,
         }
     }
+}
+
+fn message_views(queue: &Queue) -> Vec<MessageView> {
+    let view = |(message, redelivered): (&Arc<Message>, bool)| MessageView {
+        id: message.id,
+        body: message.preview(),
+        redelivered,
+    };
+    queue.ready.iter().map(view).collect()
 }

@@ -12,7 +12,7 @@ use super::history::History;
 use super::mailbox::{Deferred, Mailbox};
 use super::options::BrokerOptions;
 use super::registry;
-use crate::engine::{ChannelView, ConnectionView, EngineView, QueueView};
+use crate::engine::{ChannelView, ConnectionView, EngineView, MessageView, QueueView};
 use crate::protocol::{
     CallId, ChannelId, Command, ConnectionId, Method, Name, Notice, Output, Refusal, Reply,
     ReplyCode,
@@ -134,7 +134,7 @@ impl Broker {
         }
     }
 
-    /// The queues, in the order of declaring, with their ready messages and consumers.
+    /// The queues, in the order of declaring, with their counts and consumers.
     #[must_use]
     pub fn queues(&self) -> Vec<QueueView> {
         self.shared.state.lock().core.engine().queue_views()
@@ -144,6 +144,12 @@ impl Broker {
     #[must_use]
     pub fn queue(&self, name: &str) -> Option<QueueView> {
         self.queues().into_iter().find(|queue| &*queue.name == name)
+    }
+
+    /// The ready messages of a queue, in order, without taking them; none if there is no such queue.
+    #[must_use]
+    pub fn messages(&self, queue: &str) -> Vec<MessageView> {
+        self.shared.state.lock().core.engine().ready_messages(queue).unwrap_or_default()
     }
 
     /// The connections, in the order of connecting.

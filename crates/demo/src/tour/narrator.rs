@@ -98,7 +98,7 @@ fn head(workers: usize) -> String {
 /// What the broker says: ready messages, and what each worker holds.
 fn state(broker: &Broker, plan: &Plan, killed: &BTreeSet<usize>) -> String {
     let Some(queue) = broker.queue(QUEUE) else { return String::new() };
-    let mut state = format!("{:>5}", queue.messages_ready.len());
+    let mut state = format!("{:>5}", queue.messages_ready);
     for worker in 0..plan.workers.len() {
         let cell = match held_by(&queue, &Who::Worker(worker).to_string()) {
             Some(0) => "·".to_owned(),

@@ -75,7 +75,7 @@ pub(super) async fn onlooker(board: &Board<'_>) -> Result<()> {
     for &at in &board.plan.looks {
         board.until(at).await;
         let queue = board.broker.queue(QUEUE).context("the queue is gone")?;
-        let ready = queue.messages_ready.len();
+        let ready = queue.messages_ready;
         let unacked = queue.messages_unacknowledged;
         let consumers = queue.consumers.len();
         board.note(Who::Onlooker, What::Queue { ready, unacked, consumers });

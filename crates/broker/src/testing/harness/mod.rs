@@ -176,12 +176,13 @@ impl Harness {
     /// If there is no such queue.
     #[must_use]
     pub fn ready(&self, queue: &str) -> Vec<String> {
-        let queues = self.engine.queue_views();
-        let found = queues.iter().find(|view| &*view.name == queue);
-        let view = found.unwrap_or_else(|| panic!("no queue '{queue}'"));
+        let messages = self.engine.ready_messages(queue);
+        let messages = messages.unwrap_or_else(|| panic!("no queue '{queue}'"));
         let star = |redelivered| if redelivered { "*" } else { "" };
-        let messages = view.messages_ready.iter();
-        messages.map(|message| format!("{}{}", message.body, star(message.redelivered))).collect()
+        messages
+            .iter()
+            .map(|message| format!("{}{}", message.body, star(message.redelivered)))
+            .collect()
     }
 
     /// A connection by its number; a handle that names nothing if there never was one.

@@ -1,6 +1,6 @@
 //! What the oracle looks like from outside.
 
-use super::{Channel, Consumer, Oracle, Queue};
+use super::{Channel, Consumer, Oracle, Queue, Ready};
 use crate::engine::{
     ChannelView, ConnectionView, ConsumerView, EngineView, MessageView, QueueView,
 };
@@ -23,6 +23,7 @@ impl Oracle {
         channels.sort_by_key(|channel| (channel.connection, channel.number));
         Self::comparable(EngineView {
             queues: self.queues.iter().map(|q| self.queue_view(q)).collect(),
+            messages: self.queues.iter().map(|q| (q.name.as_str().into(), messages(q))).collect(),
             connections: self.connections.iter().map(connection).collect(),
             channels,
         })
@@ -43,11 +44,6 @@ impl Oracle {
 
     fn queue_view(&self, queue: &Queue) -> QueueView {
         let held = self.channels.iter().flat_map(|channel| &channel.held);
-        let ready = queue.ready.iter().map(|ready| MessageView {
-            id: MessageId(ready.message.id),
-            body: ready.message.body.clone(),
-            redelivered: ready.redelivered,
-        });
         let active = queue.active.iter().map(|consumer| (consumer, true));
         let blocked = queue.blocked.iter().map(|consumer| (consumer, false));
         let consumers = active.chain(blocked);
@@ -56,7 +52,7 @@ impl Oracle {
             durable: queue.durable,
             exclusive: queue.owner.is_some(),
             auto_delete: queue.auto_delete,
-            messages_ready: ready.collect(),
+            messages_ready: queue.ready.len(),
             messages_unacknowledged: held.filter(|held| held.queue == queue.number).count(),
             consumers: consumers
                 .map(|(consumer, active)| self.consumer_view(queue, consumer, active))
@@ -96,4 +92,13 @@ impl Oracle {
             consumer_count: its.count(),
         }
     }
+}
+
+fn messages(queue: &Queue) -> Vec<MessageView> {
+    let view = |ready: &Ready| MessageView {
+        id: MessageId(ready.message.id),
+        body: ready.message.body.clone(),
+        redelivered: ready.redelivered,
+    };
+    queue.ready.iter().map(view).collect()
 }
