@@ -1,0 +1,14 @@
+//! RabbitMQ's behaviour, as a program sees it through lapin's API, fact by fact.
+//!
+//! The facts stand in `FACTS.md`; a test's name begins with the numbers of those that it checks.
+//! All modules but `leveret_only` are written against lapin's own API, so that the same sources can
+//! run against RabbitMQ.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test that panics has failed")]
+
+mod acks;
+mod consumers;
+mod dispatch;
+mod prefetch;
+mod stage;
+mod subject;
