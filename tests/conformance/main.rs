@@ -8,7 +8,13 @@
 
 mod acks;
 mod consumers;
+mod declare;
+mod delete;
 mod dispatch;
+mod endings;
+mod errors;
 mod prefetch;
+mod publish;
+mod requeue;
 mod stage;
 mod subject;

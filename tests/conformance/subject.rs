@@ -4,8 +4,6 @@
 //! signature. To run them against RabbitMQ, this file alone is exchanged: `lapin` becomes the crate of
 //! that name, a subject a server, names become unique, and "at once" becomes "soon".
 
-use std::time::Duration;
-
 use futures_util::{FutureExt, StreamExt};
 pub(crate) use leveret_client as lapin;
 
@@ -53,19 +51,20 @@ pub(crate) async fn next(consumer: &mut Consumer) -> Option<Result<Delivery>> {
     consumer.next().now_or_never().expect("something has arrived")
 }
 
-/// Everything that has arrived at a consumer and nobody has taken, up to its end or an error.
+/// Everything that has arrived at a consumer and nobody has taken.
 pub(crate) async fn arrived(consumer: &mut Consumer) -> Vec<Delivery> {
     let mut deliveries = Vec::new();
-    while let Some(Some(Ok(delivery))) = consumer.next().now_or_never() {
-        deliveries.push(delivery);
+    while let Some(Some(item)) = consumer.next().now_or_never() {
+        deliveries.push(item.unwrap());
     }
     deliveries
 }
 
-/// Waits until `condition` holds: what happens by itself may take its time, but happens.
-pub(crate) async fn soon(what: &str, condition: impl Fn() -> bool) {
-    assert!(condition(), "{what}");
+/// Everything that a consumer still gives before its end, which must be there.
+pub(crate) async fn to_end(consumer: &mut Consumer) -> Vec<Delivery> {
+    let mut deliveries = Vec::new();
+    while let Some(item) = next(consumer).await {
+        deliveries.push(item.unwrap());
+    }
+    deliveries
 }
-
-/// How long something that must happen may take. Generous: it is reached only by a test that fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
