@@ -296,6 +296,17 @@ async fn s84_an_empty_name_means_the_queue_declared_last() {
 }
 
 #[tokio::test]
+async fn s84_an_empty_name_means_the_last_queue_even_when_that_is_gone() {
+    let s = Stage::new().await;
+    let empty = ShortString::from("");
+    s.channel.queue_delete(empty.clone(), QueueDeleteOptions::default()).await.unwrap();
+    let again = s.channel.queue_delete(empty.clone(), QueueDeleteOptions::default()).await;
+    assert_eq!(again.unwrap(), 0);
+    let got = s.channel.basic_get(empty, BasicGetOptions::default()).await;
+    assert_refused(got, 404, &format!("NOT_FOUND - no queue '{}' in vhost '/'", s.q));
+}
+
+#[tokio::test]
 async fn s84_with_none_declared_an_empty_name_is_refused() {
     let s = Stage::new().await;
     let empty = ShortString::from("");
