@@ -68,3 +68,8 @@ pub(crate) async fn to_end(consumer: &mut Consumer) -> Vec<Delivery> {
     }
     deliveries
 }
+
+/// Waits until `condition` holds: what happens by itself may take its time, but happens.
+pub(crate) async fn soon(what: &str, condition: impl Fn() -> bool) {
+    assert!(condition(), "{what}");
+}
