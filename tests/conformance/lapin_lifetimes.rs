@@ -74,6 +74,28 @@ async fn a_consumer_keeps_its_channel_and_connection_open() {
 }
 
 #[tokio::test]
+async fn a_consumer_that_has_ended_still_keeps_its_channel_open() {
+    let s = Stage::new().await;
+    let (connection, channel) = s.elsewhere().await;
+    let (connection_status, status) = (connection.status().clone(), channel.status().clone());
+    let mut a = consume(&channel, &s.q, "a").await;
+    publish(&s.channel, &s.q, "m1 m2").await;
+    channel.basic_cancel("a".into(), BasicCancelOptions::default()).await.unwrap();
+    drop((channel, connection));
+    settle(&s.channel).await;
+    let deliveries = to_end(&mut a).await;
+    assert_eq!(words(&deliveries), "m1 m2");
+    assert!(status.connected() && connection_status.connected());
+    assert!(deliveries[0].ack(BasicAckOptions::default()).await.unwrap());
+    settle(&s.channel).await;
+    drop(a);
+    soon("the channel is closed", || !status.connected()).await;
+    soon("the connection is closed", || !connection_status.connected()).await;
+    settle(&s.channel).await;
+    assert_eq!(rest(&s.channel, &s.q).await, "m2*");
+}
+
+#[tokio::test]
 async fn a_consumer_of_a_closed_channel_keeps_nothing_open() {
     let s = Stage::new().await;
     let (connection, channel) = s.elsewhere().await;
