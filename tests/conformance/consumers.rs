@@ -51,7 +51,7 @@ async fn s25_exclusive_use_does_not_stop_gets_and_ends_with_the_consumer() {
 }
 
 #[tokio::test]
-async fn s26_a_tag_used_twice_on_a_channel_closes_the_connection() {
+async fn s26_r15_a_tag_used_twice_on_a_channel_closes_the_connection() {
     let s = Stage::new().await;
     let (connection, channel) = s.elsewhere().await;
     let mut a = consume(&channel, &s.q, "a").await;

@@ -112,7 +112,7 @@ fn cut(text: String) -> String {
 }
 
 #[tokio::test]
-async fn s78_an_exclusive_queue_is_locked_to_other_connections() {
+async fn s78_r15_an_exclusive_queue_is_locked_to_other_connections() {
     let s = Stage::new().await;
     let mine = s.subject.name("m");
     declare_with(&s.channel, &mine, QueueDeclareOptions::exclusive()).await.unwrap();

@@ -13,6 +13,7 @@ mod delete;
 mod dispatch;
 mod endings;
 mod errors;
+mod facts;
 mod lapin_lifetimes;
 mod lapin_results;
 mod lapin_seams;
