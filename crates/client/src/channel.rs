@@ -23,7 +23,7 @@ use crate::{BasicProperties, Error};
 
 /// A channel of a [`Connection`](crate::Connection). Clones are handles to the same one.
 ///
-/// It closes itself when its last handle and its last live consumer are gone; what it held
+/// It closes itself when its last handle and the last of its [`Consumer`]s are gone; what it held
 /// unacknowledged then returns to its old places in the queues.
 ///
 /// # Errors

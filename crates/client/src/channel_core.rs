@@ -59,7 +59,7 @@ struct ConsumerInbox {
     error: Option<Error>,
     /// Who waits for a delivery: one waker for each handle.
     wakers: SmallVec<[(u64, Waker); 1]>,
-    /// A live consumer keeps its channel open.
+    /// A consumer keeps its channel open, even when it has ended: what it gave may be unsettled.
     keeps_open: Option<Arc<ChannelCloser>>,
 }
 
@@ -152,13 +152,16 @@ impl ChannelCore {
         self.inbox.lock().returned.push(returned);
     }
 
-    /// Lets a consumer keep its channel open for as long as it lives.
+    /// Lets a consumer keep its channel open for as long as it has a handle.
     pub(crate) fn keep_open(&self, consumer: ConsumerId, closer: Arc<ChannelCloser>) {
-        // A consumer that has ended already keeps nothing; its closer is dropped after the lock.
-        let _closer = match self.inbox.lock().consumers.get_mut(&consumer) {
-            Some(inbox) if !inbox.ended => inbox.keeps_open.replace(closer),
+        let mut inbox = self.inbox.lock();
+        let open = self.state() == ChannelState::Connected;
+        // A channel that has ended is not kept; its closer is dropped after the lock.
+        let _closer = match inbox.consumers.get_mut(&consumer) {
+            Some(consumer) if open => consumer.keeps_open.replace(closer),
             _ => Some(closer),
         };
+        drop(inbox);
     }
 
     /// The next delivery of a consumer; `handle` tells its handles apart.
@@ -293,6 +296,9 @@ impl ChannelCore {
         self.connection.channel_ended(self.number);
         for consumer in inbox.consumers.values_mut() {
             consumer.end(error.clone(), deferred);
+            if let Some(closer) = consumer.keeps_open.take() {
+                deferred.discard(closer);
+            }
         }
         for waker in std::mem::take(&mut inbox.waiting).into_values() {
             deferred.wake(waker);
@@ -349,9 +355,6 @@ impl ConsumerInbox {
         }
         self.error = error;
         self.wake(deferred);
-        if let Some(closer) = self.keeps_open.take() {
-            deferred.discard(closer);
-        }
     }
 
     fn wake(&mut self, deferred: &mut Deferred) {

@@ -15,7 +15,8 @@ use crate::uri::Uri;
 /// A connection to a broker of this process.
 ///
 /// It closes itself when the handle and all its open channels are gone; a channel is open while a
-/// handle or a live consumer of it is there. Everything it held returns to the queues then.
+/// handle or a [`Consumer`](crate::Consumer) of it is there. Everything it held returns to the queues
+/// then.
 ///
 /// ```
 /// use leveret_client::{Broker, Connection, ConnectionProperties};

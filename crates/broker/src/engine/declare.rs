@@ -249,15 +249,14 @@ impl Engine {
         Ok(queue_id)
     }
 
-    /// The name that a method means: an empty one is the queue declared last on the channel (S84).
+    /// The name that a method means: an empty one is that of the queue declared last on the channel
+    /// (S84), whether or not that queue is still there.
     fn named_queue(&self, caller: Caller, name: &str) -> Result<Name, Refusal> {
         if !name.is_empty() {
             return Ok(name.into());
         }
-        let last = self.channels[caller.channel].last_queue.as_ref();
-        let last = last.filter(|name| self.queue_index.get(name).is_some());
-        last.cloned()
-            .ok_or_else(|| Refusal::new(ReplyCode::NotFound, "no previously declared queue"))
+        let last = self.channels[caller.channel].last_queue.clone();
+        last.ok_or_else(|| Refusal::new(ReplyCode::NotFound, "no previously declared queue"))
     }
 
     /// An exclusive queue is locked to all connections but its own (S78).

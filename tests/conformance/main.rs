@@ -1,0 +1,28 @@
+//! RabbitMQ's behaviour, as a program sees it through lapin's API, fact by fact.
+//!
+//! The facts stand in `FACTS.md`; a test's name begins with the numbers of those that it checks.
+//! All modules but `leveret_only` and `leveret_engine` are written against lapin's own API, so that the same sources can
+//! run against RabbitMQ.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test that panics has failed")]
+
+mod acks;
+mod consumers;
+mod declare;
+mod delete;
+mod dispatch;
+mod endings;
+mod errors;
+mod facts;
+mod lapin_lifetimes;
+mod lapin_results;
+mod lapin_seams;
+mod leveret_engine;
+mod leveret_only;
+mod prefetch;
+mod probes;
+mod publish;
+mod requeue;
+mod stage;
+mod subject;
+mod work_queues;
