@@ -27,7 +27,7 @@ fn s84_an_empty_name_is_the_queue_declared_last_on_the_channel() {
     assert_eq!(words(&harness.get(publisher, "")), ["get-ok m1 #1, 0 left"]);
     harness.delete(publisher, "");
     let refusal = harness.get(publisher, "").refusal().unwrap();
-    assert_eq!(refusal, "404 NOT_FOUND - no previously declared queue (60,70)");
+    assert_eq!(refusal, "404 NOT_FOUND - no queue 'q' in vhost '/' (60,70)", "though it is gone");
 }
 
 #[test]

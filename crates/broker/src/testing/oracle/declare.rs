@@ -132,11 +132,9 @@ impl Oracle {
         if !name.is_empty() {
             return Ok(name.to_owned());
         }
-        let last = self.channel(from).last_queue.clone().unwrap_or_default();
-        if self.queues.iter().any(|queue| queue.name == last) {
-            Ok(last)
-        } else {
-            refused(404, "no previously declared queue")
+        match &self.channel(from).last_queue {
+            Some(last) => Ok(last.clone()),
+            None => refused(404, "no previously declared queue"),
         }
     }
 
