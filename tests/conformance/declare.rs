@@ -2,7 +2,7 @@
 
 use crate::stage::{
     Stage, ack, assert_closed, assert_refused, consume, consume_with, declare_with, get, heard,
-    look, publish, publish_bytes, ready, rest, watch,
+    look, publish, publish_bytes, ready, requeue, rest, watch,
 };
 use crate::subject::{lapin, settle};
 use lapin::options::{
@@ -480,8 +480,8 @@ async fn s57_lazy_and_second_version_queues_keep_places_too() {
             assert!(get(&holder, &queue).await.is_some());
         }
         ack(&holder, 1).await;
-        crate::stage::requeue(&holder, 3).await;
-        crate::stage::requeue(&holder, 2).await;
+        requeue(&holder, 3).await;
+        requeue(&holder, 2).await;
         assert_eq!(rest(&s.channel, &queue).await, "m2* m3* m4");
     }
 }

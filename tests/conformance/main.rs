@@ -19,6 +19,7 @@ mod lapin_results;
 mod lapin_seams;
 mod leveret_engine;
 mod leveret_only;
+mod orders;
 mod prefetch;
 mod probes;
 mod publish;

@@ -4,8 +4,8 @@
 
 use crate::stage::{
     Stage, ack, ack_multiple, assert_closed, assert_refused, cancel, close, consume, consume_with,
-    declare, declare_with, get, heard, look, publish, publish_range, qos, range, ready, requeue,
-    rest, subscribe, unknown_tag, watch,
+    declare, declare_with, get, heard, look, publish, publish_range, qos, range, ready, refusal,
+    requeue, rest, subscribe, unknown_tag, watch,
 };
 use crate::subject::{lapin, next, settle};
 use lapin::options::{
@@ -183,7 +183,7 @@ async fn probe_15_another_connection_s_exclusive_queue() {
     declare_with(&s.channel, &mine, QueueDeclareOptions::exclusive()).await.unwrap();
     let (_connection, elsewhere) = s.elsewhere().await;
     let error = look(&elsewhere, &mine).await.unwrap_err();
-    let (code, text) = crate::stage::refusal(&error);
+    let (code, text) = refusal(&error);
     assert_eq!(code, 405);
     assert!(text.starts_with("RESOURCE_LOCKED - cannot obtain exclusive access"), "{text}");
 }
