@@ -8,11 +8,15 @@ use super::super::narrator::{Detail, list, narrate, seconds};
 use super::super::stage::{Ink, Stage};
 use crate::work_queue::{Plan, Report};
 
+/// When the first task is sent: as in the runs that were observed on RabbitMQ, whose workers were done
+/// at 10 s and at 7 s (S186).
+const SENT_FROM: Duration = Duration::from_secs(1);
+
 pub(crate) fn play(stage: &mut Stage<'_>) -> Result<()> {
     let mut plan = Plan::new(["odd1...", "even2", "odd3...", "even4", "odd5...", "even6"], 2);
-    // A program that is run for each task needs a moment for each.
+    // The workers are there first; and a program that is run for each task needs a moment for each.
     for (task, moment) in plan.tasks.iter_mut().zip(0..) {
-        task.sent_at = Duration::from_millis(40) * moment;
+        task.sent_at = SENT_FROM + Duration::from_millis(40) * moment;
     }
     let (blind, fair) = (plan.clone().prefetch(0), plan.prefetch(1));
     stage.say("First without a window: each worker is sent whatever its turn brings.")?;
@@ -35,11 +39,12 @@ pub(crate) fn play(stage: &mut Stage<'_>) -> Result<()> {
     stage.gap()?;
     let (slow, fast) = (without.finished_at(), with.finished_at());
     stage.number(&format!(
-        "All done after {} without a window, after {} with a window of 1.",
+        "Sent at {}; all done at {} without a window, at {} with a window of 1.",
+        seconds(SENT_FROM),
         seconds(slow),
         seconds(fast)
     ))?;
-    bound(stage, &fair, fast)
+    bound(stage, &fair, fast.saturating_sub(SENT_FROM))
 }
 
 /// Each worker's time as a bar, and how much of it was work.
@@ -70,7 +75,7 @@ fn bound(stage: &mut Stage<'_>, plan: &Plan, took: Duration) -> Result<()> {
     stage.number(&format!(
         "With a window of w messages, m workers need at most Σp/m + w(1−1/m)p_max seconds for \
          tasks of p seconds each: {sum}/{workers} + {window}·(1−1/{workers})·{longest} = \
-         {bound:.2} s. It took {}: {}. Without a window there is no such bound.",
+         {bound:.2} s. It took {} from the first sending: {}. Without a window there is no such bound.",
         seconds(took),
         if kept { "kept" } else { "not kept" }
     ))?;
