@@ -225,6 +225,21 @@ fn the_readme_names_the_commands_that_are_run() {
 }
 
 #[test]
+fn the_tests_that_the_readme_names_exist() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let promises = readme.split("## What is promised").nth(1).unwrap();
+    let promises = promises.split("\n## ").next().unwrap();
+    let sources: String = files("tests", ".rs").into_iter().map(|(_, text)| text).collect();
+    let quoted = promises.split('`').skip(1).step_by(2);
+    let names: Vec<_> = quoted.filter(|text| text.contains('_') && !text.contains(' ')).collect();
+    assert!(names.len() >= 8, "the README names its tests: {names:?}");
+    for name in names {
+        let defined = [format!("fn {name}("), format!("fn {name}<"), format!("{name}(")];
+        assert!(defined.iter().any(|text| sources.contains(text)), "no test is called {name}");
+    }
+}
+
+#[test]
 fn links_between_documents_lead_somewhere() {
     for (path, text) in files(".", ".md") {
         let folder = root().join(&path).parent().unwrap().to_owned();
