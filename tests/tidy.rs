@@ -234,8 +234,7 @@ fn the_tests_that_the_readme_names_exist() {
     let names: Vec<_> = quoted.filter(|text| text.contains('_') && !text.contains(' ')).collect();
     assert!(names.len() >= 8, "the README names its tests: {names:?}");
     for name in names {
-        let defined = [format!("fn {name}("), format!("fn {name}<"), format!("{name}(")];
-        assert!(defined.iter().any(|text| sources.contains(text)), "no test is called {name}");
+        assert!(sources.contains(&format!("fn {name}(")), "no test is called {name}");
     }
 }
 
