@@ -46,6 +46,10 @@ fn play(args: &Args) -> Result<()> {
         thread::spawn(move || worker(&uri, marked));
         // The next one starts when this one is there, so that w1 is the first.
         print_until(&printed, &mut *output, &[" [*]"], 1)?;
+        // It says that it waits just before it subscribes, as the tutorial's does.
+        while consumers(&broker) < usize::from(number) {
+            thread::yield_now();
+        }
     }
 
     let tasks: Vec<Vec<&str>> = match args.tasks.as_slice() {
@@ -64,6 +68,11 @@ fn play(args: &Args) -> Result<()> {
     }
     broker.shutdown();
     Ok(())
+}
+
+/// How many workers have subscribed.
+fn consumers(broker: &Broker) -> usize {
+    broker.queue("task_queue").map_or(0, |queue| queue.consumers.len())
 }
 
 /// Prints lines until `count` of them begin with one of `marks`.
