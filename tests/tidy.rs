@@ -239,6 +239,21 @@ fn the_tests_that_the_readme_names_exist() {
 }
 
 #[test]
+fn rabbitmq_is_asked_everything_that_it_can_be_asked() {
+    let modules = |path: &str| -> Vec<String> {
+        let text = fs::read_to_string(root().join(path)).unwrap();
+        let lines = text.lines().filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'));
+        lines.map(str::to_owned).collect()
+    };
+    let own = |module: &String| module.starts_with("leveret_") || module == "facts";
+    let mut shared = modules("tests/conformance/main.rs");
+    shared.retain(|module| !own(module));
+    let mut asked = modules("tests/rabbitmq/conformance.rs");
+    asked.sort();
+    assert_eq!(asked, shared, "the modules of both suites, in order");
+}
+
+#[test]
 fn links_between_documents_lead_somewhere() {
     for (path, text) in files(".", ".md") {
         let folder = root().join(&path).parent().unwrap().to_owned();
