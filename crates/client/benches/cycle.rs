@@ -2,7 +2,7 @@
 //! beside a bare bounded tokio channel in the same run.
 //!
 //! ```text
-//! cargo bench -p leveret-client
+//! cargo bench
 //! ```
 //!
 //! A *hop* hands an owned 100-byte message from one task to another through a bounded channel, which

@@ -90,6 +90,10 @@ impl Ring {
             }
             match self.turns.front_mut() {
                 Some(Turn::Together(party)) => party.remove_first(),
+                _ if room == Room::Free => {
+                    self.turns.rotate_left(1);
+                    return Tried::Takes(consumer);
+                }
                 _ => drop(self.turns.pop_front()),
             }
             match room {
