@@ -212,6 +212,11 @@ fn basic_cases() -> Vec<Case> {
             with_properties(properties().with_expiration("1000".into())),
             "540 NOT_IMPLEMENTED - the expiration property ('1000') is not supported (60,40)",
         ),
+        case(
+            "not done",
+            with_properties(properties().with_headers(argument("BCC", AMQPValue::Void))),
+            "540 NOT_IMPLEMENTED - the header 'BCC' (further routing keys) is not supported (60,40)",
+        ),
         ("S115", get("nope"), format!("{NO_QUEUE} (60,70)")),
     ]
 }

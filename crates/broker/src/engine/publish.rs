@@ -122,6 +122,13 @@ impl Engine {
             let text = format!("the expiration property ('{expiration}') is not supported");
             return Err(Refusal::new(ReplyCode::NotImplemented, text));
         }
+        let headers = properties.headers().as_ref();
+        let carbon_copy = |name: &&str| headers.is_some_and(|headers| headers.contains_key(name));
+        if let Some(name) = ["CC", "BCC"].iter().find(|name| carbon_copy(name)) {
+            // Carrying it without routing by it would lose copies that RabbitMQ would have made.
+            let text = format!("the header '{name}' (further routing keys) is not supported");
+            return Err(Refusal::new(ReplyCode::NotImplemented, text));
+        }
         if let Some(mode @ (0 | 3..)) = properties.delivery_mode() {
             let text = format!("invalid message: {{delivery_mode_unknown,{mode}}}");
             return Err(Refusal::new(ReplyCode::PreconditionFailed, text));
