@@ -157,6 +157,25 @@ fn s181_held_messages_come_back_at_their_places() {
 }
 
 #[test]
+fn recovered_messages_are_counted_got_delivered_and_purged_like_any_other() {
+    let (mut harness, channel) = durable();
+    persistent_all(&mut harness, channel, &["m1", "m2", "m3"]);
+    let mut restarted = harness.restarted(Stop::Graceful);
+    let channel = client(&mut restarted);
+    let step = restarted.declare_with(channel, "d", |declare| declare.passive = true);
+    assert_eq!(step.lines(), ["1.1 declare-ok d 3 0"]);
+    assert_eq!(restarted.view().queues[0].messages_ready, 3);
+    assert_eq!(restarted.get(channel, "d").lines(), ["1.1 get-ok m1 #1, 2 left"]);
+    let (mut purged, mut consumed) = (restarted.clone(), restarted);
+    let step = purged.purge(channel, "d");
+    assert_eq!(step.lines(), ["1.1 purge-ok 2"]);
+    let messages = vec![MessageId(2), MessageId(3)];
+    assert_eq!(step.records, [Record::Purged { queue: "d".into(), messages }]);
+    // Nothing new needs to come for them to be delivered.
+    assert_eq!(consumed.consume(channel, "d", "c").deliveries(), ["c m2", "c m3"]);
+}
+
+#[test]
 fn marks_of_any_pattern_keep_their_places() {
     let (mut harness, channel) = durable();
     let declared = harness.engine().snapshot_records();
@@ -209,6 +228,9 @@ fn s180_anything_after_a_stop_makes_it_void() {
         if matches!(record, Record::Started) {
             void.apply(Record::Stopped).unwrap();
             assert_eq!(marks(void), [false, false]);
+        } else if matches!(record, Record::HandedOut { .. }) {
+            void.apply(Record::Stopped).unwrap();
+            assert_eq!(marks(void), [false, true]);
         }
     }
 }
