@@ -10,6 +10,7 @@ mod leaks;
 mod publishing;
 mod records;
 mod refusals;
+mod restoring;
 mod settling;
 mod support;
 mod windows;

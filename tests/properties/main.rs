@@ -8,5 +8,6 @@ mod algebra;
 mod fair_dispatch;
 mod ledger;
 mod oracle;
+mod restoring;
 mod rotation;
 mod support;

@@ -26,6 +26,7 @@
 //! assert_eq!(effects.outputs[0].notice, Notice::Connected);
 //! ```
 
+pub mod disk;
 pub mod engine;
 pub mod protocol;
 pub mod runtime;

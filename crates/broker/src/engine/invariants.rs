@@ -11,7 +11,7 @@ type Check = fn(&Engine) -> Result<(), String>;
 
 const CHECKS: [(&str, Check); 8] = [
     ("a step leaves nothing half done", nothing_is_pending),
-    ("ready messages stand in the order of publishing", ready_is_sorted),
+    ("ready messages are counted, and stand in the order of publishing", ready_is_sorted),
     ("a message is in exactly one place of a queue", one_place),
     ("what windows and queues count is what channels hold", counts_agree),
     ("no consumer holds more than its window allows", windows_are_kept),
@@ -46,6 +46,9 @@ fn nothing_is_pending(engine: &Engine) -> Result<(), String> {
 fn ready_is_sorted(engine: &Engine) -> Result<(), String> {
     for queue in engine.queues.values() {
         let ids: Vec<_> = queue.ready.iter().map(|(message, _)| message.id).collect();
+        let counted = (queue.ready.len(), queue.ready.is_empty());
+        let right = counted == (ids.len(), ids.is_empty());
+        ensure(right, || format!("queue {}: {counted:?} of {ids:?}", queue.name))?;
         ensure(ids.is_sorted_by(|a, b| a < b), || format!("queue {}: {ids:?}", queue.name))?;
     }
     Ok(())

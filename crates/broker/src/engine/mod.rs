@@ -26,6 +26,7 @@
 //! | `settle` | ack, nack, reject, recover |
 //! | `dispatch` | who gets the next message |
 //! | `queue`, `ready`, `ring`, `party`, `window`, `unacked`, `channel` | the parts of the state |
+//! | `durable`, `restore` | what survives an end, and the engine that is made of it |
 //! | `view`, `invariants` | reading it |
 
 mod arguments;
@@ -33,6 +34,7 @@ mod channel;
 mod consume;
 mod declare;
 mod dispatch;
+mod durable;
 mod index;
 mod invariants;
 mod names;
@@ -40,6 +42,7 @@ mod party;
 mod publish;
 mod queue;
 mod ready;
+mod restore;
 mod ring;
 mod route;
 mod session;
@@ -60,6 +63,8 @@ use index::Index;
 use names::NameGenerator;
 use queue::Queue;
 
+pub use durable::{DurableQueue, DurableView};
+pub use restore::{Contradiction, Restore, RestoreError, Stop};
 pub use view::{ChannelView, ConnectionView, ConsumerView, EngineView, MessageView, QueueView};
 
 /// What an engine is made with; the same options, commands and times give the same effects.

@@ -11,21 +11,33 @@ use crate::protocol::{Message, MessageId};
 /// was not. Returned messages therefore all stand before fresh ones, and the two are kept apart: a
 /// fresh message is pushed and popped in constant time, and a returned one finds its old place among
 /// the returned alone, however many are waiting.
+///
+/// What was recovered stands between: before everything published since, and behind what was handed
+/// out since. Whether such a message counts as handed out is a matter of how the broker ended before
+/// (S180), so each carries its own mark.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Ready {
     /// Handed out before and returned: redelivered from now on (S58).
     returned: BTreeMap<MessageId, Arc<Message>>,
-    /// Never handed out.
+    /// Recovered and not handed out since, each with whether it counts as handed out.
+    recovered: VecDeque<(Arc<Message>, bool)>,
+    /// Published since the start and never handed out.
     fresh: VecDeque<Arc<Message>>,
 }
 
 impl Ready {
+    /// What a recovered queue begins with: messages in order, each with whether it counts as handed
+    /// out before.
+    pub(super) fn recovered(messages: impl IntoIterator<Item = (Arc<Message>, bool)>) -> Self {
+        Self { recovered: messages.into_iter().collect(), ..Self::default() }
+    }
+
     pub(super) fn len(&self) -> usize {
-        self.returned.len() + self.fresh.len()
+        self.returned.len() + self.recovered.len() + self.fresh.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.returned.is_empty() && self.fresh.is_empty()
+        self.returned.is_empty() && self.recovered.is_empty() && self.fresh.is_empty()
     }
 
     /// Adds a message that was just published.
@@ -38,6 +50,13 @@ impl Ready {
         if let Some((_, message)) = self.returned.pop_first() {
             return Some((message, true));
         }
+        if let Some(head) = self.recovered.pop_front() {
+            if self.recovered.is_empty() {
+                // Nothing is ever added to it: its room is free for good.
+                self.recovered = VecDeque::new();
+            }
+            return Some(head);
+        }
         self.fresh.pop_front().map(|message| (message, false))
     }
 
@@ -49,6 +68,7 @@ impl Ready {
     /// The messages in order, each with whether it was handed out before.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Arc<Message>, bool)> {
         let returned = self.returned.values().map(|message| (message, true));
-        returned.chain(self.fresh.iter().map(|message| (message, false)))
+        let recovered = self.recovered.iter().map(|(message, before)| (message, *before));
+        returned.chain(recovered).chain(self.fresh.iter().map(|message| (message, false)))
     }
 }

@@ -2,6 +2,11 @@
 //!
 //! Facts, not commands: a fold over them needs no routing and no dispatch. Transient things leave no
 //! record.
+//!
+//! ```text
+//! a log = life, life, ...      a life = [snapshot] Started, facts of its steps, [HandedOut ... Stopped]
+//! a snapshot = Numbered, QueueDeclared ..., Enqueued ...
+//! ```
 
 use std::sync::Arc;
 
@@ -46,4 +51,31 @@ pub enum Record {
         /// The messages, in order.
         messages: Vec<MessageId>,
     },
+    /// Message numbers up to this one have been given, whatever else is still known of them.
+    ///
+    /// A snapshot begins with it: later messages are numbered after those that left no other trace.
+    Numbered {
+        /// The last number given.
+        last: MessageId,
+    },
+    /// Part of a stop: persistent messages in a durable queue that were handed out and come back
+    /// marked redelivered. Any record but these and [`Stopped`](Self::Stopped) makes it void.
+    HandedOut {
+        /// The queue.
+        queue: Name,
+        /// The messages, in order; at most [`HANDED_OUT_MAX`](Self::HANDED_OUT_MAX).
+        messages: Vec<MessageId>,
+    },
+    /// The broker was stopped gracefully: what the [`HandedOut`](Self::HandedOut) records just before
+    /// name was handed out, and nothing else. Any record after it makes it void.
+    Stopped,
+    /// A broker runs on this log. Deliveries leave no record, so this is to be durable before the
+    /// first: without it a log that ends with [`Stopped`](Self::Stopped) would hide them.
+    Started,
+}
+
+impl Record {
+    /// How many messages one [`HandedOut`](Self::HandedOut) names at most, so that its size has a
+    /// bound.
+    pub const HANDED_OUT_MAX: usize = 4096;
 }

@@ -1,22 +1,26 @@
 //! An engine with somebody who speaks to it, owns its time, and trusts it in nothing.
 
 mod methods;
+mod restart;
 mod translate;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Act, Step};
-use crate::engine::{Engine, EngineOptions, EngineView};
+use crate::engine::{Engine, EngineOptions, EngineView, Restore};
 use crate::protocol::{
     CallId, ChannelId, Command, ConnectionId, ConsumerId, Effects, Method, Name, Notice, Now,
+    Record,
 };
 use crate::runtime::History;
 
 /// An engine in virtual time.
 ///
 /// Every step ends with [`Engine::check_invariants`]; a sentence that does not hold is a panic, with
-/// what was just asked. A clone is another broker in the same state, with the same handles.
+/// what was just asked. So is a difference between what the engine says must survive and what the
+/// records that it gave so far make: no test can look away from a record too few, too many or out of
+/// order. A clone is another broker in the same state, with the same handles.
 ///
 /// ```
 /// use leveret_broker::testing::Harness;
@@ -34,6 +38,9 @@ use crate::runtime::History;
 #[derive(Clone, Debug)]
 pub struct Harness {
     engine: Engine,
+    options: EngineOptions,
+    /// The fold of all records so far.
+    fold: Restore,
     now: Now,
     last_call: u64,
     history: History,
@@ -64,8 +71,16 @@ impl Harness {
     /// A harness around an engine with these options.
     #[must_use]
     pub fn with_options(options: EngineOptions) -> Self {
+        let engine = Engine::new(options.clone());
+        Self::around(engine, options, Restore::default())
+    }
+
+    /// A harness around an engine that has no clients, with the records that made it.
+    fn around(engine: Engine, options: EngineOptions, fold: Restore) -> Self {
         Self {
-            engine: Engine::new(options),
+            engine,
+            options,
+            fold,
             now: Now::default(),
             last_call: 0,
             history: History::default(),
@@ -80,7 +95,8 @@ impl Harness {
     ///
     /// # Panics
     ///
-    /// If an invariant does not hold afterwards, or a reply is not to this command.
+    /// If an invariant does not hold afterwards, the records do not say what must survive, or a reply
+    /// is not to this command.
     pub fn step(&mut self, mut command: Command) -> Step {
         self.last_call += 1;
         let this_call = CallId(self.last_call);
@@ -91,6 +107,9 @@ impl Harness {
         let mut effects = Effects { recording: true, ..Effects::default() };
         self.engine.handle(self.now, command, &mut effects);
         if let Err(broken) = self.engine.check_invariants() {
+            panic!("after {asked}: {broken}");
+        }
+        if let Err(broken) = self.check_records(&effects.records) {
             panic!("after {asked}: {broken}");
         }
         self.learn_handles(&effects);
@@ -140,6 +159,21 @@ impl Harness {
     pub fn advance(&mut self, time: Duration) {
         self.now.instant.0 += u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         self.now.wall_ms += u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    }
+}
+
+/// Trusting it in nothing.
+impl Harness {
+    /// Takes the records of a step into the fold, which must then be what must survive.
+    fn check_records(&mut self, records: &[Record]) -> Result<(), String> {
+        for record in records {
+            self.fold.apply(record.clone()).map_err(|error| error.to_string())?;
+        }
+        let (folded, durable) = (self.fold.durable_view(), self.engine.durable_view());
+        if folded == durable {
+            return Ok(());
+        }
+        Err(format!("the records make {folded:?}, but what must survive is {durable:?}"))
     }
 }
 

@@ -1,0 +1,118 @@
+//! The seam to a medium: a directory, and append-only files in it.
+//!
+//! Two small object-safe traits, so that a test can put a simulated disk in place of the real one. There
+//! is no overwriting: what was appended and synced stays as it is until its file is removed, which keeps
+//! the list of what can go wrong short. [`LogFile::truncate`] is for repair alone.
+//!
+//! # What a journal may assume
+//!
+//! - Bytes for which [`LogFile::sync`] has returned `Ok` are read back as they were written, also after
+//!   a power cut, as long as the file's name is durable.
+//! - A name made or removed is durable once [`Disk::sync_directory`] has returned `Ok` after it. Until
+//!   then it may be there or not after a power cut, whatever was synced inside the file.
+//! - Of bytes appended and not synced, a power cut may keep any part: a prefix, sectors in any order with
+//!   zeros or noise between them, all, or none. It never touches bytes synced before.
+//! - After a failed `append` nothing is known about the bytes of that call, and after a failed `sync`
+//!   nothing about all that was not synced before; neither is to be tried again on the same handle.
+//! - A process crash without a power cut loses nothing that `append` returned `Ok` for.
+
+use std::fmt;
+use std::io;
+
+/// One directory, owned by one process at a time. Names are plain file names.
+pub trait Disk: fmt::Debug + Send + Sync {
+    /// The names of the files in the directory, sorted.
+    ///
+    /// # Errors
+    ///
+    /// The directory cannot be read.
+    fn list(&self) -> io::Result<Vec<String>>;
+
+    /// Makes a new, empty file, private to the user.
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists` if there is one of that name; otherwise what the medium says.
+    fn create(&self, name: &str) -> io::Result<Box<dyn LogFile>>;
+
+    /// Opens a file that exists.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if there is none of that name; otherwise what the medium says.
+    fn open(&self, name: &str) -> io::Result<Box<dyn LogFile>>;
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if there is none of that name; otherwise what the medium says.
+    fn remove(&self, name: &str) -> io::Result<()>;
+
+    /// Makes the names made and removed so far durable.
+    ///
+    /// # Errors
+    ///
+    /// What the medium says; nothing is known then about the names since the last success.
+    fn sync_directory(&self) -> io::Result<()>;
+
+    /// Takes the directory for this process, until the guard is dropped or the process ends, however it
+    /// ends.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` if another holds it, with a text that names the holder's process id.
+    fn lock(&self) -> io::Result<Box<dyn DiskLock>>;
+}
+
+/// An append-only file.
+pub trait LogFile: fmt::Debug + Send {
+    /// Its length in bytes.
+    ///
+    /// # Errors
+    ///
+    /// What the medium says.
+    fn len(&self) -> io::Result<u64>;
+
+    /// Whether it has no bytes.
+    ///
+    /// # Errors
+    ///
+    /// What the medium says.
+    fn is_empty(&self) -> io::Result<bool> {
+        self.len().map(|len| len == 0)
+    }
+
+    /// Reads into `buffer` from `offset`; gives how many bytes, which may be fewer than fit, and is 0
+    /// only at the end of the file or for an empty buffer.
+    ///
+    /// # Errors
+    ///
+    /// What the medium says.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Adds `bytes` at the end: all of them, or an error.
+    ///
+    /// # Errors
+    ///
+    /// What the medium says (`StorageFull` for a full disk). Any part of `bytes` may be in the file then.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Makes what was appended so far durable.
+    ///
+    /// # Errors
+    ///
+    /// What the medium says. It must not be tried again: the bytes may be gone though a second try
+    /// succeeds.
+    fn sync(&mut self) -> io::Result<()>;
+
+    /// Cuts the file to `len` bytes; not durable before the next [`sync`](Self::sync).
+    ///
+    /// # Errors
+    ///
+    /// What the medium says.
+    fn truncate(&mut self, len: u64) -> io::Result<()>;
+}
+
+/// Holds a directory for this process; dropping it gives it back.
+pub trait DiskLock: fmt::Debug + Send + Sync {}

@@ -1,0 +1,388 @@
+//! The fold of records into a new engine.
+//!
+//! Records are facts, so the fold decides nothing; it only checks that they can all be true. An engine
+//! never says what contradicts what it said before: it declares a queue when there is none of that name,
+//! enqueues into queues that it has declared, gives each message a new number, and says of a message
+//! only once that it has left a queue, and never after the queue itself has gone. Every prefix of what
+//! it says is therefore free of contradictions too, also one that ends in the middle of a step. What
+//! does contradict is damage that no checksum can see.
+//!
+//! Two orders are open, because nothing depends on them: a message may be enqueued after one with a
+//! higher number (its number is its place, S181), and a stop may be followed by anything, which makes
+//! it void.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use super::arguments::check_queue_arguments;
+use super::durable::{DurableQueue, DurableView};
+use super::index::Index;
+use super::queue::Queue;
+use super::ready::Ready;
+use super::{Engine, EngineOptions};
+use crate::protocol::types::FieldTable;
+use crate::protocol::{Message, MessageId, Name, Record};
+
+/// How the broker that wrote a log came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stop {
+    /// It was stopped: only what had been handed out comes back marked redelivered.
+    Graceful,
+    /// Nobody knows what it had handed out, so everything comes back marked redelivered (S180).
+    Killed,
+}
+
+/// A record that cannot be true after those before it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("record {index} contradicts those before it: {contradiction}")]
+pub struct RestoreError {
+    /// The record's place in the log, from 0.
+    pub index: u64,
+    /// What is wrong with it.
+    pub contradiction: Contradiction,
+}
+
+/// Why a record cannot be true.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Contradiction {
+    /// A queue is declared that is there.
+    DeclaredTwice {
+        /// The queue.
+        queue: Name,
+    },
+    /// A queue is declared with arguments that this broker would have refused.
+    Refused {
+        /// The text of the refusal.
+        why: String,
+    },
+    /// A queue is named that is not there.
+    UnknownQueue {
+        /// The queue.
+        queue: Name,
+    },
+    /// A message is enqueued into a queue that it is in.
+    EnqueuedTwice {
+        /// The queue.
+        queue: Name,
+        /// The message.
+        message: MessageId,
+    },
+    /// A message is enqueued into no queue at all.
+    EnqueuedNowhere {
+        /// The message.
+        message: MessageId,
+    },
+    /// A message is enqueued that is not persistent.
+    Transient {
+        /// The message.
+        message: MessageId,
+    },
+    /// A message is named that is not in its queue.
+    UnknownMessage {
+        /// The queue.
+        queue: Name,
+        /// The message.
+        message: MessageId,
+    },
+    /// Messages are named twice, or not in the order of publishing.
+    OutOfOrder {
+        /// The queue.
+        queue: Name,
+    },
+    /// A number is no message's: they begin at 1, and nobody lives to see the last.
+    ImpossibleNumber {
+        /// The number.
+        message: MessageId,
+    },
+}
+
+impl fmt::Display for Contradiction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DeclaredTwice { queue } => write!(f, "queue '{queue}' is declared twice"),
+            Self::Refused { why } => write!(f, "a queue is declared that was refused: {why}"),
+            Self::UnknownQueue { queue } => write!(f, "there is no queue '{queue}'"),
+            Self::EnqueuedTwice { queue, message } => {
+                write!(f, "{message} is in queue '{queue}' already")
+            }
+            Self::EnqueuedNowhere { message } => write!(f, "{message} is enqueued nowhere"),
+            Self::Transient { message } => write!(f, "{message} is not persistent"),
+            Self::UnknownMessage { queue, message } => {
+                write!(f, "{message} is not in queue '{queue}'")
+            }
+            Self::OutOfOrder { queue } => {
+                write!(f, "messages of queue '{queue}' are named twice or out of order")
+            }
+            Self::ImpossibleNumber { message } => write!(f, "no message has the number {message}"),
+        }
+    }
+}
+
+/// The highest number that a message can have.
+const MESSAGE_ID_MAX: MessageId = MessageId(u64::MAX >> 1);
+
+/// Takes the records of a log one by one, from its beginning, and makes an engine of them.
+///
+/// ```
+/// use leveret_broker::engine::{Engine, EngineOptions, Restore, Stop};
+/// use leveret_broker::protocol::Record;
+///
+/// let mut restore = Restore::default();
+/// let (queue, arguments) = ("tasks".into(), Default::default());
+/// restore.apply(Record::QueueDeclared { queue, auto_delete: false, arguments }).unwrap();
+/// assert_eq!(restore.stop(), Stop::Killed);
+/// let engine = restore.finish(EngineOptions::default());
+/// assert_eq!(&*engine.queue_views()[0].name, "tasks");
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Restore {
+    /// The queues by number, which counts declarations.
+    queues: BTreeMap<u64, Folded>,
+    queue_index: Index<u64>,
+    queues_declared: u64,
+    /// The highest message number seen.
+    last_message: MessageId,
+    /// How many records there were.
+    records: u64,
+    end: End,
+}
+
+/// A queue as far as the records tell.
+#[derive(Clone, Debug)]
+struct Folded {
+    name: Name,
+    auto_delete: bool,
+    arguments: FieldTable,
+    messages: BTreeMap<MessageId, Arc<Message>>,
+}
+
+/// What the last records tell about the end of the broker that wrote them.
+#[derive(Clone, Debug)]
+struct End {
+    stop: Stop,
+    /// What it is said to have handed out, by the numbers of the queues.
+    handed_out: BTreeSet<(u64, MessageId)>,
+}
+
+impl Default for End {
+    /// A log without records was written by nobody, who handed nothing out.
+    fn default() -> Self {
+        Self { stop: Stop::Graceful, handed_out: BTreeSet::new() }
+    }
+}
+
+impl Restore {
+    /// Takes the next record.
+    ///
+    /// # Errors
+    ///
+    /// The record contradicts those before it. It is counted and otherwise ignored, so that salvage can
+    /// go on with the next.
+    pub fn apply(&mut self, record: Record) -> Result<(), RestoreError> {
+        let index = self.records;
+        self.records += 1;
+        self.apply_to_end(&record);
+        let folded = match record {
+            Record::QueueDeclared { queue, auto_delete, arguments } => {
+                self.declared(queue, auto_delete, arguments)
+            }
+            Record::QueueDeleted { queue } => self.deleted(&queue),
+            Record::Enqueued { message, queues } => self.enqueued(&message, &queues),
+            Record::Removed { queue, message } => self.removed(&queue, &[message]),
+            Record::Purged { queue, messages } => self.removed(&queue, &messages),
+            Record::Numbered { last } => self.numbered(last),
+            Record::HandedOut { queue, messages } => self.handed_out(&queue, &messages),
+            Record::Stopped | Record::Started => Ok(()),
+        };
+        folded.map_err(|contradiction| RestoreError { index, contradiction })
+    }
+
+    /// How the broker that wrote the records so far came to its end, if there are no more.
+    ///
+    /// A log without records counts as stopped gracefully.
+    #[must_use]
+    pub fn stop(&self) -> Stop {
+        self.end.stop
+    }
+
+    /// What the records so far say must survive.
+    #[must_use]
+    pub fn durable_view(&self) -> DurableView {
+        let queues = self.queues.values().map(|queue| DurableQueue {
+            name: queue.name.clone(),
+            auto_delete: queue.auto_delete,
+            arguments: queue.arguments.clone(),
+            messages: queue.messages.values().cloned().collect(),
+        });
+        DurableView { queues: queues.collect() }
+    }
+
+    /// The engine that the records make: without clients, its queues in the order of declaring, their
+    /// messages ready at their places (S179, S181), and its numbers higher than any before.
+    ///
+    /// Before it hands anything out, [`Record::Started`] must be durable.
+    #[must_use]
+    pub fn finish(self, options: EngineOptions) -> Engine {
+        let mut engine = Engine::new(options);
+        engine.queues_declared = self.queues_declared;
+        engine.messages_published = self.last_message.0;
+        let End { stop, handed_out } = self.end;
+        for (number, folded) in self.queues {
+            let messages = folded.messages.into_iter().map(|(id, message)| {
+                let redelivered = stop == Stop::Killed || handed_out.contains(&(number, id));
+                (message, redelivered)
+            });
+            let queue_id = engine.queues.insert(Queue {
+                name: folded.name.clone(),
+                number,
+                durable: true,
+                owner: None,
+                auto_delete: folded.auto_delete,
+                arguments: folded.arguments,
+                ready: Ready::recovered(messages),
+                unacked: 0,
+                consumers: Default::default(),
+                ring: Default::default(),
+                touched: false,
+            });
+            engine.queue_index.insert(folded.name, queue_id);
+        }
+        engine
+    }
+
+    /// Whatever comes after a stop makes it void, and what was handed out is told in one run up to it.
+    fn apply_to_end(&mut self, record: &Record) {
+        let stopped = std::mem::replace(&mut self.end.stop, Stop::Killed) == Stop::Graceful;
+        if stopped || !matches!(record, Record::HandedOut { .. } | Record::Stopped) {
+            self.end.handed_out.clear();
+        }
+        if matches!(record, Record::Stopped) {
+            self.end.stop = Stop::Graceful;
+        }
+    }
+
+    fn declared(
+        &mut self,
+        queue: Name,
+        auto_delete: bool,
+        arguments: FieldTable,
+    ) -> Result<(), Contradiction> {
+        if self.queue_index.get(&queue).is_some() {
+            return Err(Contradiction::DeclaredTwice { queue });
+        }
+        check_queue_arguments(&queue, "", &arguments)
+            .map_err(|refusal| Contradiction::Refused { why: refusal.text })?;
+        self.queues_declared += 1;
+        let number = self.queues_declared;
+        self.queue_index.insert(queue.clone(), number);
+        let messages = BTreeMap::new();
+        self.queues.insert(number, Folded { name: queue, auto_delete, arguments, messages });
+        Ok(())
+    }
+
+    fn deleted(&mut self, queue: &Name) -> Result<(), Contradiction> {
+        let number = self.number(queue)?;
+        self.queue_index.remove(queue);
+        self.queues.remove(&number);
+        Ok(())
+    }
+
+    fn enqueued(&mut self, message: &Arc<Message>, queues: &[Name]) -> Result<(), Contradiction> {
+        let id = message.id;
+        if queues.is_empty() {
+            return Err(Contradiction::EnqueuedNowhere { message: id });
+        }
+        if !message.persistent() {
+            return Err(Contradiction::Transient { message: id });
+        }
+        check_number(id)?;
+        for (place, name) in queues.iter().enumerate() {
+            let twice = queues[..place].contains(name);
+            if twice || self.queue(name)?.messages.contains_key(&id) {
+                return Err(Contradiction::EnqueuedTwice { queue: name.clone(), message: id });
+            }
+        }
+        for name in queues {
+            self.queue(name)?.messages.insert(id, Arc::clone(message));
+        }
+        self.last_message = self.last_message.max(id);
+        Ok(())
+    }
+
+    fn removed(&mut self, queue: &Name, messages: &[MessageId]) -> Result<(), Contradiction> {
+        self.known(queue, messages)?;
+        let folded = self.queue(queue)?;
+        for message in messages {
+            folded.messages.remove(message);
+        }
+        Ok(())
+    }
+
+    fn numbered(&mut self, last: MessageId) -> Result<(), Contradiction> {
+        // A broker that never took a message has given no number.
+        if last != MessageId(0) {
+            check_number(last)?;
+        }
+        self.last_message = self.last_message.max(last);
+        Ok(())
+    }
+
+    fn handed_out(&mut self, queue: &Name, messages: &[MessageId]) -> Result<(), Contradiction> {
+        self.known(queue, messages)?;
+        let number = self.number(queue)?;
+        self.end.handed_out.extend(messages.iter().map(|message| (number, *message)));
+        Ok(())
+    }
+
+    /// The queue must be there, and the messages in it, named in order.
+    fn known(&mut self, queue: &Name, messages: &[MessageId]) -> Result<(), Contradiction> {
+        let folded = self.queue(queue)?;
+        if !messages.is_sorted_by(|one, next| one < next) {
+            return Err(Contradiction::OutOfOrder { queue: queue.clone() });
+        }
+        match messages.iter().find(|message| !folded.messages.contains_key(message)) {
+            Some(message) => {
+                Err(Contradiction::UnknownMessage { queue: queue.clone(), message: *message })
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn number(&self, queue: &Name) -> Result<u64, Contradiction> {
+        let number = self.queue_index.get(queue);
+        number.ok_or_else(|| Contradiction::UnknownQueue { queue: queue.clone() })
+    }
+
+    fn queue(&mut self, queue: &Name) -> Result<&mut Folded, Contradiction> {
+        let number = self.number(queue)?;
+        let folded = self.queues.get_mut(&number);
+        folded.ok_or_else(|| Contradiction::UnknownQueue { queue: queue.clone() })
+    }
+}
+
+impl Engine {
+    /// The engine that the records of a whole log make; see [`Restore`].
+    ///
+    /// # Errors
+    ///
+    /// The first record that contradicts those before it.
+    pub fn restore(
+        options: EngineOptions,
+        records: impl IntoIterator<Item = Record>,
+    ) -> Result<Self, RestoreError> {
+        let mut restore = Restore::default();
+        for record in records {
+            restore.apply(record)?;
+        }
+        Ok(restore.finish(options))
+    }
+}
+
+fn check_number(message: MessageId) -> Result<(), Contradiction> {
+    if (MessageId(1)..=MESSAGE_ID_MAX).contains(&message) {
+        Ok(())
+    } else {
+        Err(Contradiction::ImpossibleNumber { message })
+    }
+}
