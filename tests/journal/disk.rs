@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use leveret_broker::disk::{Disk, FsDisk, LogFile, MemoryDisk};
+use leveret_broker::testing::disk::SimDisk;
 
 /// A directory of its own for a test, removed in the end.
 struct Folder(PathBuf);
@@ -29,10 +30,11 @@ fn on_every_disk(check: impl Fn(&dyn Disk)) {
     let folder = Folder::new();
     check(&FsDisk::at(&folder.0).unwrap());
     check(&MemoryDisk::new());
+    check(&SimDisk::new());
 }
 
 /// All bytes of a file, also if a read gives few.
-fn read_all(file: &dyn LogFile) -> Vec<u8> {
+pub(crate) fn read_all(file: &dyn LogFile) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 1000];
     loop {

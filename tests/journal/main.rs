@@ -2,3 +2,5 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test crate")]
 
 mod disk;
+mod disk_crash;
+mod disk_faults;

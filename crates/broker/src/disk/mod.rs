@@ -11,10 +11,15 @@
 //! - A name made or removed is durable once [`Disk::sync_directory`] has returned `Ok` after it. Until
 //!   then it may be there or not after a power cut, whatever was synced inside the file.
 //! - Of bytes appended and not synced, a power cut may keep any part: a prefix, sectors in any order with
-//!   zeros or noise between them, all, or none. It never touches bytes synced before.
+//!   zeros or noise between them, all, or none. Noise can look like something: it may be what a file held
+//!   that was removed long ago. A power cut never touches bytes synced before, unless they were cut off.
 //! - After a failed `append` nothing is known about the bytes of that call, and after a failed `sync`
 //!   nothing about all that was not synced before; neither is to be tried again on the same handle.
-//! - A process crash without a power cut loses nothing that `append` returned `Ok` for.
+//!   A later sync may return `Ok` and yet not have written them; a reader may see them as they should be
+//!   until the power goes, also after a new `open`, and also in the next process.
+//! - A process crash without a power cut loses nothing that `append` returned `Ok` for. What was not
+//!   synced before it is still not, however good it looks to the next process: a reader that builds upon
+//!   what it finds syncs the file, and the directory, first.
 
 mod fs;
 mod memory;
@@ -24,6 +29,8 @@ use std::io;
 
 pub use fs::FsDisk;
 pub use memory::MemoryDisk;
+#[cfg(feature = "testing")]
+pub(crate) use memory::copy_from;
 
 /// One directory, owned by one process at a time.
 ///
@@ -118,7 +125,7 @@ pub trait LogFile: fmt::Debug + Send {
     fn sync(&mut self) -> io::Result<()>;
 
     /// Cuts the file to `len` bytes; not durable before the next [`sync`](Self::sync): until then a power
-    /// cut may bring back what was cut off.
+    /// cut may bring back what was cut off, with parts of what was appended since lying over it.
     ///
     /// # Errors
     ///
