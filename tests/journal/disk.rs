@@ -71,6 +71,7 @@ fn reading_gives_what_there_is_and_nothing_behind_the_end() {
         assert_eq!(&buffer, b"89--");
         assert_eq!(file.read_at(10, &mut buffer).unwrap(), 0);
         assert_eq!(file.read_at(1 << 40, &mut buffer).unwrap(), 0);
+        assert_eq!(file.read_at(u64::MAX, &mut buffer).unwrap(), 0);
         assert_eq!(file.read_at(0, &mut []).unwrap(), 0);
     });
 }
@@ -181,6 +182,25 @@ fn the_second_to_lock_is_told_who_has_it() {
         drop(disk.lock().unwrap());
         disk.lock().unwrap();
     });
+}
+
+#[test]
+fn a_lock_that_was_given_back_is_free_while_other_programs_are_started() {
+    let folder = Folder::new();
+    let disk = FsDisk::at(&folder.0).unwrap();
+    let starting = std::thread::spawn(|| {
+        for _ in 0..50 {
+            let program = std::env::current_exe().unwrap();
+            std::process::Command::new(program).args(["no-such-test", "-q"]).output().unwrap();
+        }
+    });
+    let mut locked = 0;
+    while !starting.is_finished() {
+        drop(disk.lock().unwrap());
+        locked += 1;
+    }
+    starting.join().unwrap();
+    assert!(locked > 0);
 }
 
 #[test]

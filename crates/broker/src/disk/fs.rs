@@ -116,7 +116,7 @@ impl Disk for FsDisk {
         }
         file.set_len(0)?;
         file.write_all(std::process::id().to_string().as_bytes())?;
-        Ok(Box::new(FsLock { _file: file }))
+        Ok(Box::new(FsLock { file }))
     }
 }
 
@@ -188,6 +188,9 @@ impl LogFile for FsFile {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        if i64::try_from(offset).is_err() {
+            return Ok(0); // no file reaches there, and systems refuse to go
+        }
         let mut file = &self.file;
         file.seek(SeekFrom::Start(offset))?;
         loop {
@@ -217,10 +220,18 @@ impl LogFile for FsFile {
     }
 }
 
-/// Closing the file gives the lock back.
+/// Holds the lock; the system takes it back when the last handle to the file goes.
 #[derive(Debug)]
 struct FsLock {
-    _file: File,
+    file: File,
 }
 
 impl DiskLock for FsLock {}
+
+impl Drop for FsLock {
+    fn drop(&mut self) {
+        // Closing alone is not enough: a child that another thread is starting has the file too, until
+        // it becomes another program. If this fails, closing is what remains.
+        let _ = fs4::FileExt::unlock(&self.file);
+    }
+}
