@@ -11,17 +11,35 @@
 //! - A name made or removed is durable once [`Disk::sync_directory`] has returned `Ok` after it. Until
 //!   then it may be there or not after a power cut, whatever was synced inside the file.
 //! - Of bytes appended and not synced, a power cut may keep any part: a prefix, sectors in any order with
-//!   zeros or noise between them, all, or none. It never touches bytes synced before.
+//!   zeros or noise between them, all, or none. Noise can look like something: it may be what a file held
+//!   that was removed long ago. A power cut never touches bytes synced before, unless they were cut off.
 //! - After a failed `append` nothing is known about the bytes of that call, and after a failed `sync`
 //!   nothing about all that was not synced before; neither is to be tried again on the same handle.
-//! - A process crash without a power cut loses nothing that `append` returned `Ok` for.
+//!   A later sync may return `Ok` and yet not have written them; a reader may see them as they should be
+//!   until the power goes, also after a new `open`, and also in the next process.
+//! - A process crash without a power cut loses nothing that `append` returned `Ok` for. What was not
+//!   synced before it is still not, however good it looks to the next process: a reader that builds upon
+//!   what it finds syncs the file, and the directory, first.
+
+mod fs;
+mod memory;
 
 use std::fmt;
 use std::io;
 
-/// One directory, owned by one process at a time. Names are plain file names.
+pub use fs::FsDisk;
+pub use memory::MemoryDisk;
+#[cfg(feature = "testing")]
+pub(crate) use memory::copy_from;
+
+/// One directory, owned by one process at a time.
+///
+/// Names are plain file names: 1 to 128 of `a-z A-Z 0-9 . _ -`, not with a dot first, and not `lock`,
+/// in any case, which is the disk's own. A method that is given another fails with `InvalidInput`. A file
+/// that was removed stays usable through handles opened before.
 pub trait Disk: fmt::Debug + Send + Sync {
-    /// The names of the files in the directory, sorted.
+    /// The names of the files in the directory, sorted. What has a name that [`create`](Self::create)
+    /// would refuse is not a journal's, and is left out.
     ///
     /// # Errors
     ///
@@ -106,13 +124,50 @@ pub trait LogFile: fmt::Debug + Send {
     /// succeeds.
     fn sync(&mut self) -> io::Result<()>;
 
-    /// Cuts the file to `len` bytes; not durable before the next [`sync`](Self::sync).
+    /// Cuts the file to `len` bytes; not durable before the next [`sync`](Self::sync): until then a power
+    /// cut may bring back what was cut off, with parts of what was appended since lying over it.
     ///
     /// # Errors
     ///
-    /// What the medium says.
+    /// `InvalidInput` if the file is shorter than that; otherwise what the medium says.
     fn truncate(&mut self, len: u64) -> io::Result<()>;
 }
 
 /// Holds a directory for this process; dropping it gives it back.
 pub trait DiskLock: fmt::Debug + Send + Sync {}
+
+/// The name that is not a journal's to use.
+const LOCK_NAME: &str = "lock";
+/// The longest name, in bytes.
+const NAME_BYTES_MAX: usize = 128;
+
+/// Refuses what is not a plain file name.
+pub(crate) fn check_name(name: &str) -> io::Result<()> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let fits = (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(plain);
+    if fits && !name.starts_with('.') && !name.eq_ignore_ascii_case(LOCK_NAME) {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{name:?} is no name for a file")))
+}
+
+/// What [`Disk::create`] says of a name that is taken.
+pub(crate) fn taken(name: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::AlreadyExists, format!("there is a file {name:?} already"))
+}
+
+/// What is said of a name that no file has.
+pub(crate) fn missing(name: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, format!("there is no file {name:?}"))
+}
+
+/// What [`Disk::lock`] says to the second.
+pub(crate) fn held(by: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::WouldBlock, format!("the directory is in use by {by}"))
+}
+
+/// What [`LogFile::truncate`] says if there are fewer bytes than it is to leave.
+pub(crate) fn too_short(len: u64, wanted: u64) -> io::Error {
+    let text = format!("a file of {len} bytes cannot be cut to {wanted}");
+    io::Error::new(io::ErrorKind::InvalidInput, text)
+}

@@ -6,6 +6,7 @@
 //! | [`Act`], [`Said`] | what goes in and comes out, in plain numbers and names instead of handles |
 //! | [`Oracle`] | the same broker again, on plain vectors and naive loops: obviously right, and slow |
 //! | [`Op`], [`Profile`] | random programs that shrink well, from a seed or as a `proptest` strategy |
+//! | [`disk::SimDisk`] | a disk with every fault, and the disks that a crash could leave |
 //!
 //! Together they say: whatever program you think of, the engine says what the oracle says.
 //!
@@ -23,6 +24,7 @@
 //! ```
 
 mod act;
+pub mod disk;
 mod harness;
 mod oracle;
 mod said;

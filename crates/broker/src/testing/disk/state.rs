@@ -1,0 +1,181 @@
+//! What a simulated disk knows, without its faults: two states of every file and of the directory, the
+//! one that readers see and the one that a power cut leaves at least.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::ops::Range;
+
+use super::fault::{Fault, Op, OpKind, SyncLoss, What};
+
+/// A file's bytes, whether or not a name leads to them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Inode {
+    pub(super) durable: Vec<u8>,
+    pub(super) visible: Vec<u8>,
+    /// Bytes below are durable as they stand. What the two vectors have from here on is pending: old
+    /// bytes to be cut off in one, new bytes in the other.
+    pub(super) floor: usize,
+    /// Visible bytes that a failed sync lost: whatever is synced later, these become zeros.
+    lost: Vec<Range<usize>>,
+}
+
+impl Inode {
+    pub(super) fn durable(bytes: Vec<u8>) -> Self {
+        Self { durable: bytes.clone(), floor: bytes.len(), visible: bytes, lost: Vec::new() }
+    }
+
+    pub(super) fn is_pending(&self) -> bool {
+        self.floor < self.visible.len() || self.is_cut()
+    }
+
+    /// Whether a truncation is pending.
+    pub(super) fn is_cut(&self) -> bool {
+        self.floor < self.durable.len()
+    }
+
+    /// What would be durable if all were written that still can be.
+    pub(super) fn writable(&self) -> Vec<u8> {
+        let mut bytes = self.visible.clone();
+        for lost in &self.lost {
+            bytes[lost.clone()].fill(0);
+        }
+        bytes
+    }
+
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.visible.truncate(len);
+        self.floor = self.floor.min(len);
+        self.lost.retain_mut(|lost| {
+            lost.end = lost.end.min(len);
+            lost.start < lost.end
+        });
+    }
+
+    pub(super) fn sync(&mut self) {
+        let floor = self.floor;
+        self.durable.truncate(floor);
+        self.durable.extend_from_slice(&self.visible[floor..]);
+        for lost in &self.lost {
+            self.durable[lost.start.max(floor)..lost.end.max(floor)].fill(0);
+        }
+        self.floor = self.visible.len();
+    }
+
+    fn fail_sync(&mut self, loss: SyncLoss) {
+        match loss {
+            SyncLoss::Kept => {}
+            SyncLoss::Seen => self.visible[self.floor..].fill(0),
+            SyncLoss::Hidden if self.floor < self.visible.len() => {
+                self.lost.push(self.floor..self.visible.len());
+            }
+            SyncLoss::Hidden => {}
+        }
+    }
+
+    /// Changes bytes behind everybody's back.
+    pub(super) fn damage(&mut self, change: impl Fn(&mut Vec<u8>)) {
+        change(&mut self.durable);
+        change(&mut self.visible);
+        let len = self.visible.len();
+        self.truncate(len);
+        self.floor = self.floor.min(self.durable.len());
+    }
+}
+
+/// A name made (for this inode) or removed, not durable yet.
+#[derive(Clone, Debug)]
+pub(super) struct NameChange {
+    pub(super) name: String,
+    pub(super) inode: Option<usize>,
+}
+
+/// Everything about a disk.
+#[derive(Clone, Debug, Default)]
+pub(super) struct State {
+    pub(super) inodes: Vec<Inode>,
+    pub(super) names: BTreeMap<String, usize>,
+    pub(super) durable_names: BTreeMap<String, usize>,
+    pub(super) pending_names: Vec<NameChange>,
+    pub(super) locked: bool,
+    pub(super) capacity: Option<u64>,
+    pub(super) story: String,
+    pub(super) log: Vec<Op>,
+    pub(super) faults: Vec<Fault>,
+    /// The operation at which the process ends, and how many bytes of it are still done.
+    pub(super) crash: Option<(u64, usize)>,
+    pub(super) crashed: bool,
+}
+
+impl State {
+    /// Sees an operation; what is to happen to it, if anything.
+    pub(super) fn begin(&mut self, kind: OpKind) -> Option<What> {
+        let number = self.log.len() as u64 + 1;
+        let mut happens = None;
+        for fault in &mut self.faults {
+            let what = fault.see(kind);
+            happens = happens.or(what);
+        }
+        match self.crash {
+            Some((at, bytes)) if number >= at => {
+                self.crashed = true;
+                let partial = What::PartialAppend(bytes, io::ErrorKind::Other);
+                let dies = What::Error(io::ErrorKind::Other);
+                Some(if kind == OpKind::Append { partial } else { dies })
+            }
+            _ => happens,
+        }
+    }
+
+    pub(super) fn make_name(&mut self, name: &str) -> usize {
+        let inode = self.inodes.len();
+        self.inodes.push(Inode::default());
+        self.names.insert(name.to_owned(), inode);
+        self.pending_names.push(NameChange { name: name.to_owned(), inode: Some(inode) });
+        inode
+    }
+
+    pub(super) fn remove_name(&mut self, name: &str) -> bool {
+        let removed = self.names.remove(name).is_some();
+        if removed {
+            self.pending_names.push(NameChange { name: name.to_owned(), inode: None });
+        }
+        removed
+    }
+
+    pub(super) fn sync_names(&mut self) {
+        for NameChange { name, inode } in std::mem::take(&mut self.pending_names) {
+            match inode {
+                Some(inode) => self.durable_names.insert(name, inode),
+                None => self.durable_names.remove(&name),
+            };
+        }
+    }
+
+    /// A sync fails: that of a file, or that of the directory.
+    pub(super) fn fail_sync(&mut self, inode: Option<usize>, loss: SyncLoss) {
+        if let Some(inode) = inode {
+            return self.inodes[inode].fail_sync(loss);
+        }
+        match loss {
+            SyncLoss::Kept => {}
+            SyncLoss::Seen => {
+                self.pending_names.clear();
+                self.names = self.durable_names.clone();
+            }
+            SyncLoss::Hidden => self.pending_names.clear(),
+        }
+    }
+
+    /// How many more bytes fit.
+    pub(super) fn room(&self) -> usize {
+        let Some(capacity) = self.capacity else { return usize::MAX };
+        let used: usize = self.names.values().map(|inode| self.inodes[*inode].visible.len()).sum();
+        usize::try_from(capacity).unwrap_or(usize::MAX).saturating_sub(used)
+    }
+
+    /// The file that readers find under a name.
+    pub(super) fn find(&mut self, name: &str) -> io::Result<&mut Inode> {
+        let inode = self.names.get(name).ok_or_else(|| crate::disk::missing(name))?;
+        Ok(&mut self.inodes[*inode])
+    }
+}
