@@ -103,6 +103,15 @@ fn protocol_knows_no_other_layer() {
 }
 
 #[test]
+fn the_journal_knows_only_the_disk_and_the_words() {
+    let layers = ["crate::engine", "crate::runtime", "crate::testing", "std::fs"];
+    let world = ["std::time", "std::thread", "HashMap", "parking_lot", "tokio", "rand::"];
+    let words = [layers.as_slice(), &world].concat();
+    let offences = offences("crates/broker/src/journal", &words, &[]);
+    assert_none("the journal is bytes, and the disk is given to it", &offences);
+}
+
+#[test]
 fn the_runtime_does_not_need_the_testing_kit() {
     let offences = offences("crates/broker/src/runtime", &["crate::testing"], &[]);
     assert_none("testing stands on top", &offences);

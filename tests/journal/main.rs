@@ -1,6 +1,16 @@
-//! What durable brokers stand on: the disk and its simulation.
+//! What durable brokers stand on: the disk and its simulation; the journal, its bytes, damage, and what
+//! is done about it.
+
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test crate")]
 
+mod bodies;
+mod damage;
+mod decisions;
 mod disk;
 mod disk_crash;
 mod disk_faults;
+mod failures;
+mod golden;
+mod records;
+mod round_trip;
+mod support;

@@ -28,6 +28,7 @@
 
 pub mod disk;
 pub mod engine;
+pub mod journal;
 pub mod protocol;
 pub mod runtime;
 #[cfg(feature = "testing")]

@@ -1,0 +1,248 @@
+//! Records as bytes, and back.
+//!
+//! Every record begins with a version of its own, so that an old log stays readable when records grow.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::frame::KIND_RECORD;
+use super::values::{properties, put_properties, put_table, table};
+use crate::protocol::limits::MESSAGE_SIZE_MAX;
+use crate::protocol::{Address, Message, MessageId, Name, Record};
+
+/// The version of the records that are written.
+pub const RECORD_VERSION: u8 = 1;
+
+/// What is wrong with a record, in words.
+pub type Mistake = &'static str;
+
+const QUEUE_DECLARED: u8 = 1;
+const QUEUE_DELETED: u8 = 2;
+const ENQUEUED: u8 = 3;
+const REMOVED: u8 = 4;
+const PURGED: u8 = 5;
+const NUMBERED: u8 = 6;
+const HANDED_OUT: u8 = 7;
+const STOPPED: u8 = 8;
+const STARTED: u8 = 9;
+
+/// A record read from a payload.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decoded {
+    /// The record.
+    pub record: Record,
+    /// Where in the payload the message's body begins, if it has a message. The four bytes before it
+    /// are the body's own checksum, and the body is the payload's end.
+    pub body_at: Option<usize>,
+}
+
+/// Adds the payload of `record` to `out`.
+///
+/// # Errors
+///
+/// The record does not fit the format; `out` is in no good state then.
+pub fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), Mistake> {
+    out.extend_from_slice(&[KIND_RECORD, RECORD_VERSION]);
+    match record {
+        Record::QueueDeclared { queue, auto_delete, arguments } => {
+            out.push(QUEUE_DECLARED);
+            put_name(out, queue);
+            out.push(u8::from(*auto_delete));
+            put_table(out, arguments, 0)?;
+        }
+        Record::QueueDeleted { queue } => {
+            out.push(QUEUE_DELETED);
+            put_name(out, queue);
+        }
+        Record::Enqueued { message, queues } => {
+            out.push(ENQUEUED);
+            put_message(out, message, queues)?;
+        }
+        Record::Removed { queue, message } => {
+            out.push(REMOVED);
+            put_name(out, queue);
+            put_number(out, message.0);
+        }
+        Record::Purged { queue, messages } => put_messages(out, PURGED, queue, messages),
+        Record::Numbered { last } => {
+            out.push(NUMBERED);
+            put_number(out, last.0);
+        }
+        Record::HandedOut { queue, messages } => put_messages(out, HANDED_OUT, queue, messages),
+        Record::Stopped => out.push(STOPPED),
+        Record::Started => out.push(STARTED),
+    }
+    Ok(())
+}
+
+/// Adds a record of some messages of one queue.
+fn put_messages(out: &mut Vec<u8>, kind: u8, queue: &Name, messages: &[MessageId]) {
+    out.push(kind);
+    put_name(out, queue);
+    put_number(out, messages.len() as u64);
+    for message in messages {
+        put_number(out, message.0);
+    }
+}
+
+fn put_message(out: &mut Vec<u8>, message: &Message, queues: &[Name]) -> Result<(), Mistake> {
+    if message.body.len() as u64 > MESSAGE_SIZE_MAX {
+        return Err("the body is larger than any message may be");
+    }
+    put_number(out, message.id.0);
+    put_name(out, &message.address.exchange);
+    put_name(out, &message.address.routing_key);
+    put_number(out, queues.len() as u64);
+    for queue in queues {
+        put_name(out, queue);
+    }
+    put_properties(out, &message.properties)?;
+    put_number(out, message.body.len() as u64);
+    out.extend_from_slice(&crc32c::crc32c(&message.body).to_le_bytes());
+    out.extend_from_slice(&message.body);
+    Ok(())
+}
+
+/// Reads the payload of a record's frame.
+///
+/// # Errors
+///
+/// It is no record of a version that is known here.
+pub fn decode(payload: &[u8]) -> Result<Decoded, Mistake> {
+    let mut input = Input { rest: payload };
+    if input.byte()? != KIND_RECORD {
+        return Err("a frame of a kind that is not known");
+    }
+    if input.byte()? != RECORD_VERSION {
+        return Err("a record of a version that is not known");
+    }
+    let mut body_at = None;
+    let record = match input.byte()? {
+        QUEUE_DECLARED => Record::QueueDeclared {
+            queue: input.name()?,
+            auto_delete: match input.byte()? {
+                0 => false,
+                1 => true,
+                _ => return Err("a truth value that is neither"),
+            },
+            arguments: table(&mut input, 0)?,
+        },
+        QUEUE_DELETED => Record::QueueDeleted { queue: input.name()? },
+        ENQUEUED => {
+            let (record, body) = enqueued(&mut input)?;
+            body_at = Some(payload.len() - body);
+            record
+        }
+        REMOVED => Record::Removed { queue: input.name()?, message: MessageId(input.number()?) },
+        PURGED => Record::Purged { queue: input.name()?, messages: messages(&mut input)? },
+        NUMBERED => Record::Numbered { last: MessageId(input.number()?) },
+        HANDED_OUT => Record::HandedOut { queue: input.name()?, messages: messages(&mut input)? },
+        STOPPED => Record::Stopped,
+        STARTED => Record::Started,
+        _ => return Err("a record of a kind that is not known"),
+    };
+    if input.rest.is_empty() { Ok(Decoded { record, body_at }) } else { Err("bytes left over") }
+}
+
+fn messages(input: &mut Input<'_>) -> Result<Vec<MessageId>, Mistake> {
+    let count = input.count()?;
+    (0..count).map(|_| Ok(MessageId(input.number()?))).collect()
+}
+
+fn enqueued(input: &mut Input<'_>) -> Result<(Record, usize), Mistake> {
+    let id = MessageId(input.number()?);
+    let address = Address { exchange: input.name()?, routing_key: input.name()? };
+    let count = input.count()?;
+    let queues = (0..count).map(|_| input.name()).collect::<Result<Vec<_>, Mistake>>()?;
+    let properties = properties(input)?;
+    let len = input.number()?;
+    let checksum = u32::from_le_bytes(input.array()?);
+    if len > MESSAGE_SIZE_MAX {
+        return Err("a body larger than any message may be");
+    }
+    let body = input.take(usize::try_from(len).map_err(|_| "a body that does not fit")?)?;
+    if crc32c::crc32c(body) != checksum {
+        return Err("a body whose checksum does not hold");
+    }
+    let message =
+        Message { id, address: Arc::new(address), properties, body: Bytes::copy_from_slice(body) };
+    Ok((Record::Enqueued { message: Arc::new(message), queues }, body.len()))
+}
+
+/// Adds a number, seven bits a byte, the lowest first.
+pub(super) fn put_number(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+/// Adds bytes with their length before them.
+pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    put_number(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+fn put_name(out: &mut Vec<u8>, name: &Name) {
+    put_bytes(out, name.as_bytes());
+}
+
+/// What is left to read of a payload.
+pub(super) struct Input<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Input<'a> {
+    fn take(&mut self, len: usize) -> Result<&'a [u8], Mistake> {
+        let (taken, rest) = self.rest.split_at_checked(len).ok_or("it ends too early")?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    pub(super) fn byte(&mut self) -> Result<u8, Mistake> {
+        self.array::<1>().map(|[byte]| byte)
+    }
+
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Mistake> {
+        let (taken, rest) = self.rest.split_first_chunk().ok_or("it ends too early")?;
+        self.rest = rest;
+        Ok(*taken)
+    }
+
+    fn number(&mut self) -> Result<u64, Mistake> {
+        let mut number = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            let part = u64::from(byte & 0x7f);
+            if part << shift >> shift != part {
+                return Err("a number that is too large");
+            }
+            number |= part << shift;
+            if byte < 0x80 {
+                return Ok(number);
+            }
+        }
+        Err("a number that is too large")
+    }
+
+    /// A number of things of at least one byte each, which must all be there.
+    pub(super) fn count(&mut self) -> Result<usize, Mistake> {
+        let count = usize::try_from(self.number()?).map_err(|_| "too many of something")?;
+        if count <= self.rest.len() { Ok(count) } else { Err("too many of something") }
+    }
+
+    pub(super) fn bytes(&mut self) -> Result<&'a [u8], Mistake> {
+        let len = self.count()?;
+        self.take(len)
+    }
+
+    pub(super) fn text(&mut self) -> Result<&'a str, Mistake> {
+        std::str::from_utf8(self.bytes()?).map_err(|_| "a text that is not UTF-8")
+    }
+
+    fn name(&mut self) -> Result<Name, Mistake> {
+        self.text().map(Name::from)
+    }
+}

@@ -1,0 +1,109 @@
+//! What goes wrong with a journal, and what to do about it.
+
+use std::io;
+
+/// Why a journal did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// The medium refused.
+    #[error("{doing} {file}: {source}")]
+    Io {
+        /// What was being done, in words.
+        doing: &'static str,
+        /// The file, or `the directory`.
+        file: String,
+        /// What the medium said.
+        source: io::Error,
+    },
+    /// An earlier write or sync failed, so nothing is known about the end of the log.
+    #[error(
+        "the journal stopped after a failure ({cause}); open the directory again to recover it"
+    )]
+    Latched {
+        /// The first failure, in words.
+        cause: String,
+    },
+    /// Bytes that were durable once have changed or gone. Nothing was written.
+    #[error(
+        "{file} is damaged at byte {offset} ({what}), and {proof} shows that this was durable once; \
+         nothing was changed; salvage what is readable into a new directory"
+    )]
+    Damaged {
+        /// The damaged file.
+        file: String,
+        /// Where the damage begins.
+        offset: u64,
+        /// What is wrong there.
+        what: &'static str,
+        /// What shows that the bytes were durable: a file and a place in it.
+        proof: String,
+    },
+    /// A record that is whole, and that this version cannot read. Nothing was written.
+    #[error(
+        "{file} holds at byte {offset} a record that cannot be read ({what}); nothing was changed; \
+         open it with the version that wrote it, or salvage what is readable into a new directory"
+    )]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// Where the record's frame begins.
+        offset: u64,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// A later version wrote this. Nothing was written.
+    #[error(
+        "{file} has format version {found}, and this program reads up to {known}; use a newer one"
+    )]
+    Newer {
+        /// The file.
+        file: String,
+        /// Its version.
+        found: u32,
+        /// The newest version that is known here.
+        known: u32,
+    },
+    /// The directory belongs to another vhost. Nothing was written.
+    #[error("{file} belongs to the vhost `{found}`, not to `{wanted}`; open the right directory")]
+    OtherVhost {
+        /// The file.
+        file: String,
+        /// The vhost that it names.
+        found: String,
+        /// The vhost that was asked for.
+        wanted: String,
+    },
+    /// A record that does not fit the format. The journal goes on without it.
+    #[error("the record cannot be kept: {what}")]
+    Unrecordable {
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// A body is not where it was said to be.
+    #[error("{file} has no whole body of {len} bytes at byte {offset}")]
+    NoBody {
+        /// The file.
+        file: String,
+        /// Where it should begin.
+        offset: u64,
+        /// How long it should be.
+        len: u32,
+    },
+}
+
+impl JournalError {
+    /// The kind of the medium's error, if it was one.
+    #[must_use]
+    pub fn io_kind(&self) -> Option<io::ErrorKind> {
+        match self {
+            Self::Io { source, .. } => Some(source.kind()),
+            _ => None,
+        }
+    }
+
+    /// Says what was being done to which file when the medium refused.
+    pub(super) fn io(doing: &'static str, file: &str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { doing, file: file.to_owned(), source }
+    }
+}

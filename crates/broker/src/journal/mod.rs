@@ -1,0 +1,344 @@
+#![doc = include_str!("FORMAT.md")]
+
+pub mod codec;
+mod error;
+pub mod frame;
+mod open;
+mod renew;
+pub mod repair;
+pub mod scan;
+pub mod segment;
+mod values;
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::disk::{Disk, DiskLock, LogFile};
+use crate::protocol::{MessageId, Name, Record};
+use segment::{Header, segment_name};
+
+pub use error::JournalError;
+pub use open::{Recovered, Report};
+pub use values::DEPTH_MAX;
+
+/// What a flush promises.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Handed to the operating system: survives a crash of the process, not a power cut.
+    Written,
+    /// Synced, names too: survives a power cut.
+    #[default]
+    Synced,
+}
+
+/// How a journal is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalOptions {
+    /// The vhost whose log this is; at most 255 bytes.
+    pub vhost: String,
+    /// What a flush promises.
+    pub level: Level,
+    /// A segment that has reached this length gets no more batches. A batch is never divided, so the
+    /// last one may go beyond it.
+    pub segment_bytes: u64,
+    /// Tells a new log from every other, best drawn at random; a log that exists keeps its own.
+    pub mark: u64,
+}
+
+impl Default for JournalOptions {
+    /// Vhost `/`, synced, segments of 16 MiB, mark 0.
+    fn default() -> Self {
+        let segment_bytes = 16 * 1024 * 1024;
+        Self { vhost: "/".to_owned(), level: Level::default(), segment_bytes, mark: 0 }
+    }
+}
+
+/// The running number of a record in its log, from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordNumber(pub u64);
+
+impl fmt::Display for RecordNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "r{}", self.0)
+    }
+}
+
+/// Where a message's body stands in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// The segment.
+    pub segment: u64,
+    /// Where in the segment the body's first byte is; the body's checksum is the four bytes before.
+    pub offset: u64,
+    /// Its length.
+    pub len: u32,
+}
+
+/// A record that the log has taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Its number; it is durable once [`Journal::flush`] has given this number or a later one.
+    pub number: RecordNumber,
+    /// The segment that it goes to.
+    pub segment: u64,
+    /// Where the message's body will be after the next flush, if the record has a message.
+    pub body: Option<Position>,
+}
+
+/// A record read back from the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    /// Its number.
+    pub number: RecordNumber,
+    /// The segment that it is in.
+    pub segment: u64,
+    /// The record.
+    pub record: Record,
+    /// Where the message's body is, if the record has a message.
+    pub body: Option<Position>,
+}
+
+/// A purge of more messages than this is kept as several records, which the same batch holds.
+pub const PURGED_MAX: usize = 64 * 1024;
+
+/// One vhost's log, open for appending.
+///
+/// [`append`](Self::append) gathers records in memory, [`flush`](Self::flush) makes them one batch in the
+/// file. Reading and repairing happen in [`open`](Self::open), and nowhere else.
+#[derive(Debug)]
+pub struct Journal {
+    disk: Arc<dyn Disk>,
+    level: Level,
+    segment_bytes: u64,
+    vhost: String,
+    mark: u64,
+    /// The segment that gets the next batch unless it is full; 0 before the first.
+    segment: u64,
+    file: Option<Box<dyn LogFile>>,
+    len: u64,
+    oldest: u64,
+    next_frame: u64,
+    next_batch: u64,
+    batch: Batch,
+    durable: RecordNumber,
+    latched: Option<String>,
+    _lock: Box<dyn DiskLock>,
+}
+
+/// Frames that are not in the file yet.
+#[derive(Debug, Default)]
+struct Batch {
+    bytes: Vec<u8>,
+    checksum: u32,
+    first_frame: u64,
+}
+
+impl Journal {
+    /// Adds a record to the batch in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Unrecordable`] for a record that does not fit the format, which changes nothing;
+    /// [`JournalError::Latched`] after a failed flush.
+    pub fn append(&mut self, record: &Record) -> Result<Appended, JournalError> {
+        self.working()?;
+        match record {
+            Record::Purged { queue, messages } if messages.len() > PURGED_MAX => {
+                self.append_purge(queue, messages)
+            }
+            record => self.append_one(record),
+        }
+    }
+
+    fn append_purge(
+        &mut self,
+        queue: &Name,
+        messages: &[MessageId],
+    ) -> Result<Appended, JournalError> {
+        let mut last = Err(JournalError::Unrecordable { what: "a purge of nothing" });
+        for part in messages.chunks(PURGED_MAX) {
+            let part = Record::Purged { queue: Arc::clone(queue), messages: part.to_vec() };
+            last = Ok(self.append_one(&part)?);
+        }
+        last
+    }
+
+    fn append_one(&mut self, record: &Record) -> Result<Appended, JournalError> {
+        let unrecordable = |what| JournalError::Unrecordable { what };
+        let bytes = &mut self.batch.bytes;
+        if bytes.is_empty() {
+            self.batch.first_frame = self.next_frame;
+        }
+        let payload = |out: &mut Vec<u8>| codec::encode(record, out);
+        let written = frame::write_frame(bytes, self.next_frame, payload).map_err(unrecordable)?;
+        let checksum = written.ok_or(unrecordable("it is longer than a frame may be"))?;
+        let end = bytes.len() as u64;
+        self.batch.checksum = frame::batch_checksum(self.batch.checksum, checksum);
+        let number = RecordNumber(self.next_frame);
+        self.next_frame += 1;
+        let (segment, begin) = self.place();
+        let body = match record {
+            Record::Enqueued { message, .. } => {
+                let len = message.body.len();
+                Some(Position { segment, offset: begin + end - len as u64, len: len as u32 })
+            }
+            _ => None,
+        };
+        Ok(Appended { number, segment, body })
+    }
+
+    /// The segment that the next batch goes to, and where in it the batch begins.
+    fn place(&self) -> (u64, u64) {
+        if self.file.is_some() && self.len < self.segment_bytes {
+            (self.segment, self.len)
+        } else {
+            (self.segment + 1, Header::len_for(&self.vhost))
+        }
+    }
+
+    /// Bytes that wait for the next flush.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.batch.bytes.len()
+    }
+
+    /// The last record that is as durable as the level promises.
+    #[must_use]
+    pub fn durable(&self) -> RecordNumber {
+        self.durable
+    }
+
+    /// The first failure, if there was one; every call fails since.
+    #[must_use]
+    pub fn latched(&self) -> Option<&str> {
+        self.latched.as_deref()
+    }
+
+    /// Writes the records that wait as one batch, and makes them as durable as the level promises.
+    /// Gives the last record that is durable now.
+    ///
+    /// # Errors
+    ///
+    /// What the medium says. Nothing is known about the batch then, and nothing is tried again: every
+    /// later call fails with [`JournalError::Latched`] until the directory is opened anew.
+    pub fn flush(&mut self) -> Result<RecordNumber, JournalError> {
+        self.working()?;
+        if self.batch.bytes.is_empty() {
+            return Ok(self.durable);
+        }
+        match self.write_batch() {
+            Ok(()) => {
+                self.durable = RecordNumber(self.next_frame - 1);
+                Ok(self.durable)
+            }
+            Err(error) => {
+                self.latched = Some(error.to_string());
+                self.file = None;
+                Err(error)
+            }
+        }
+    }
+
+    fn write_batch(&mut self) -> Result<(), JournalError> {
+        let (segment, begin) = self.place();
+        let commit = frame::Commit {
+            synced_before: self.level == Level::Synced,
+            mark: self.mark,
+            segment,
+            offset: begin + self.batch.bytes.len() as u64,
+            begin,
+            batch: self.next_batch,
+            oldest: self.oldest.max(1),
+            checksum: self.batch.checksum,
+        };
+        if segment != self.segment {
+            self.begin_segment(segment)?;
+        }
+        let payload = |out: &mut Vec<u8>| -> Result<(), codec::Mistake> {
+            commit.write(out);
+            Ok(())
+        };
+        let unrecordable = |what| JournalError::Unrecordable { what };
+        frame::write_frame(&mut self.batch.bytes, self.next_frame, payload)
+            .map_err(unrecordable)?;
+        self.next_frame += 1;
+        self.next_batch += 1;
+        let name = segment_name(segment);
+        let gone = || JournalError::Latched { cause: "no segment is open".to_owned() };
+        let file = self.file.as_mut().ok_or_else(gone)?;
+        file.append(&self.batch.bytes).map_err(JournalError::io("writing", &name))?;
+        if self.level == Level::Synced {
+            file.sync().map_err(JournalError::io("syncing", &name))?;
+        }
+        self.len += self.batch.bytes.len() as u64;
+        self.batch.bytes.clear();
+        self.batch.bytes.shrink_to(BATCH_KEPT);
+        self.batch.checksum = 0;
+        Ok(())
+    }
+
+    /// Makes the file of the next segment. Its header and its name are durable before a batch goes in.
+    fn begin_segment(&mut self, segment: u64) -> Result<(), JournalError> {
+        let header = Header {
+            synced_before: self.level == Level::Synced,
+            segment,
+            first_frame: self.batch.first_frame,
+            first_batch: self.next_batch,
+            oldest: self.oldest.max(1),
+            mark: self.mark,
+            vhost: self.vhost.clone(),
+        };
+        let name = segment_name(segment);
+        let bytes = header.bytes();
+        let mut file = self.disk.create(&name).map_err(JournalError::io("making", &name))?;
+        file.append(&bytes).map_err(JournalError::io("writing", &name))?;
+        if self.level == Level::Synced {
+            file.sync().map_err(JournalError::io("syncing", &name))?;
+            self.disk.sync_directory().map_err(JournalError::io("syncing", "the directory"))?;
+        }
+        (self.segment, self.file, self.len) = (segment, Some(file), bytes.len() as u64);
+        Ok(())
+    }
+
+    /// Reads a body back, and checks it. It must have been flushed.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::NoBody`] if there is no whole body; otherwise what the medium says.
+    pub fn read_body(&self, at: Position) -> Result<Bytes, JournalError> {
+        read_body(&*self.disk, at)
+    }
+
+    fn working(&self) -> Result<(), JournalError> {
+        match &self.latched {
+            None => Ok(()),
+            Some(cause) => Err(JournalError::Latched { cause: cause.clone() }),
+        }
+    }
+}
+
+/// Memory for a batch that is kept for the next one.
+const BATCH_KEPT: usize = 1024 * 1024;
+
+/// Reads a message's body from a directory, and checks it.
+///
+/// # Errors
+///
+/// [`JournalError::NoBody`] if there is no whole body; otherwise what the medium says.
+pub fn read_body(disk: &dyn Disk, at: Position) -> Result<Bytes, JournalError> {
+    let file = segment_name(at.segment);
+    let reading = JournalError::io("reading", &file);
+    let no_body = || JournalError::NoBody { file: file.clone(), offset: at.offset, len: at.len };
+    let Some(begin) = at.offset.checked_sub(4) else { return Err(no_body()) };
+    let opened = disk.open(&file).map_err(JournalError::io("opening", &file))?;
+    let read = || {
+        let mut reader = segment::Reader::new(&*opened)?;
+        let len = at.len as usize + 4;
+        Ok(reader.get(begin, len)?.map(Bytes::copy_from_slice))
+    };
+    let bytes = read().map_err(reading)?.ok_or_else(no_body)?;
+    let body = bytes.slice(4..);
+    if crc32c::crc32c(&body) == frame::u32_at(&bytes, 0) { Ok(body) } else { Err(no_body()) }
+}

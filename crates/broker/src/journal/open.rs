@@ -1,0 +1,134 @@
+//! Opening a log: scan, decide, repair, and only then append.
+
+use std::sync::Arc;
+
+use super::error::JournalError;
+use super::repair::{self, Case, Verdict};
+use super::scan::{Scan, scan};
+use super::segment::{VHOST_MAX, segment_name};
+use super::{Batch, Journal, JournalOptions, Level, RecordNumber, Recorded, renew};
+use crate::disk::Disk;
+
+/// What a log held when it was opened.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recovered {
+    /// The records, in order.
+    pub records: Vec<Recorded>,
+    /// What was found, and what was done about it.
+    pub report: Report,
+}
+
+/// What was found in a directory, and what was done about it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// The rows of the decision table that applied, in order; the last is `Nothing` or `Whole`.
+    pub cases: Vec<Case>,
+    /// Bytes that were cut off because they were no whole batch, or behind one that was not.
+    pub dropped_bytes: u64,
+    /// Files that were removed.
+    pub removed_files: u64,
+    /// The log as it is now.
+    pub scan: Scan,
+}
+
+/// Repairs that one opening can need: each leaves fewer segments or none of its kind.
+const REPAIRS_MAX: usize = 8;
+
+impl Journal {
+    /// Takes the directory, reads its log, repairs what a crash has left, and gives what is there.
+    ///
+    /// Opening a directory that was just opened changes no byte of it.
+    ///
+    /// # Errors
+    ///
+    /// The directory is in use, the medium fails, or the log is not to be opened: what was durable has
+    /// changed ([`JournalError::Damaged`]), or it is not this program's to read.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        options: JournalOptions,
+    ) -> Result<(Self, Recovered), JournalError> {
+        if options.vhost.len() > VHOST_MAX {
+            return Err(JournalError::Unrecordable { what: "the vhost's name is too long" });
+        }
+        let lock = disk.lock().map_err(JournalError::io("taking", "the directory"))?;
+        renew::finish(&*disk)?;
+        let recovered = recover(&*disk, &options.vhost)?;
+        let scan = &recovered.report.scan;
+        settle(&*disk, options.level, scan)?;
+        let end = &scan.end;
+        let file = match end.segment {
+            0 => None,
+            segment => {
+                let name = segment_name(segment);
+                Some(disk.open(&name).map_err(JournalError::io("opening", &name))?)
+            }
+        };
+        let (next_frame, next_batch) = (end.next_frame.max(1), end.next_batch.max(1));
+        let journal = Self {
+            level: options.level,
+            segment_bytes: options.segment_bytes,
+            vhost: options.vhost,
+            mark: end.mark.unwrap_or(options.mark),
+            segment: end.segment,
+            file,
+            len: end.offset,
+            oldest: scan.oldest,
+            next_frame,
+            next_batch,
+            batch: Batch::default(),
+            durable: RecordNumber(next_frame - 1),
+            latched: None,
+            disk,
+            _lock: lock,
+        };
+        Ok((journal, recovered))
+    }
+}
+
+/// Scans, decides and repairs until there is nothing left to repair.
+fn recover(disk: &dyn Disk, vhost: &str) -> Result<Recovered, JournalError> {
+    let mut report = Report::default();
+    for _ in 0..REPAIRS_MAX {
+        let (scan, records) = scan(disk, vhost)?;
+        let decision = repair::decide(&scan);
+        report.cases.push(decision.case);
+        match decision.case.verdict() {
+            Verdict::Open => {
+                report.scan = scan;
+                return Ok(Recovered { records, report });
+            }
+            Verdict::Cut => {
+                report.dropped_bytes += decision.dropped;
+                report.removed_files += decision.remove.len() as u64;
+                repair::apply(disk, &decision)?;
+            }
+            Verdict::Refuse => {
+                if let Some(error) = repair::refusal(&scan, vhost) {
+                    return Err(error);
+                }
+                break;
+            }
+        }
+    }
+    Err(JournalError::Latched { cause: "repairs did not come to an end".to_owned() })
+}
+
+/// Makes sure that what was read is durable, so that what is appended may say so.
+fn settle(disk: &dyn Disk, level: Level, scan: &Scan) -> Result<(), JournalError> {
+    let end = &scan.end;
+    if level == Level::Written {
+        return renew::forget(disk);
+    }
+    if end.segment != 0 && !end.synced_before {
+        for found in &scan.segments {
+            let name = segment_name(found.segment);
+            let mut file = disk.open(&name).map_err(JournalError::io("opening", &name))?;
+            file.sync().map_err(JournalError::io("syncing", &name))?;
+        }
+    }
+    disk.sync_directory().map_err(JournalError::io("syncing", "the directory"))?;
+    match end.last_batch {
+        Some(begin) => renew::renew(disk, end.segment, begin, end.offset),
+        None => renew::forget(disk),
+    }
+}

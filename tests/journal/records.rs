@@ -1,0 +1,117 @@
+//! Random records, of every kind and with every type of value.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use leveret_broker::protocol::types::{
+    AMQPValue, ByteArray, DecimalValue, FieldArray, FieldTable, LongString, ShortString,
+};
+use leveret_broker::protocol::{Address, Message, MessageId, Name, Properties, Record};
+use proptest::collection::{btree_map, vec};
+use proptest::option;
+use proptest::prelude::*;
+
+fn short() -> impl Strategy<Value = ShortString> {
+    "[a-zäß€]{0,12}".prop_map(ShortString::from)
+}
+
+fn name() -> impl Strategy<Value = Name> {
+    "[a-z.ü]{0,9}".prop_map(Name::from)
+}
+
+fn leaf() -> impl Strategy<Value = AMQPValue> {
+    prop_oneof![
+        any::<bool>().prop_map(AMQPValue::Boolean),
+        any::<i8>().prop_map(AMQPValue::ShortShortInt),
+        any::<u8>().prop_map(AMQPValue::ShortShortUInt),
+        any::<i16>().prop_map(AMQPValue::ShortInt),
+        any::<u16>().prop_map(AMQPValue::ShortUInt),
+        any::<i32>().prop_map(AMQPValue::LongInt),
+        any::<u32>().prop_map(AMQPValue::LongUInt),
+        any::<i64>().prop_map(AMQPValue::LongLongInt),
+        any::<f32>().prop_map(AMQPValue::Float),
+        any::<f64>().prop_map(AMQPValue::Double),
+        any::<(u8, u32)>()
+            .prop_map(|(scale, value)| { AMQPValue::DecimalValue(DecimalValue { scale, value }) }),
+        short().prop_map(AMQPValue::ShortString),
+        vec(any::<u8>(), 0..300).prop_map(|bytes| AMQPValue::LongString(LongString::from(bytes))),
+        any::<u64>().prop_map(AMQPValue::Timestamp),
+        vec(any::<u8>(), 0..9).prop_map(|bytes| AMQPValue::ByteArray(ByteArray::from(bytes))),
+        Just(AMQPValue::Void),
+    ]
+}
+
+fn value() -> impl Strategy<Value = AMQPValue> {
+    leaf().prop_recursive(4, 16, 4, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(|all| AMQPValue::FieldArray(FieldArray::from(all))),
+            btree_map(short(), inner, 0..4).prop_map(|all| AMQPValue::FieldTable(all.into())),
+        ]
+    })
+}
+
+pub(crate) fn table() -> impl Strategy<Value = FieldTable> {
+    btree_map(short(), value(), 0..5)
+        .prop_map(|all: BTreeMap<ShortString, AMQPValue>| FieldTable::from(all))
+}
+
+fn properties() -> impl Strategy<Value = Properties> {
+    let texts = vec(option::of(short()), 10);
+    let numbers = (option::of(any::<u8>()), option::of(any::<u8>()), option::of(any::<u64>()));
+    (texts, option::of(table()), numbers).prop_map(|(texts, headers, (mode, priority, time))| {
+        let set: [fn(Properties, ShortString) -> Properties; 10] = [
+            Properties::with_content_type,
+            Properties::with_content_encoding,
+            Properties::with_correlation_id,
+            Properties::with_reply_to,
+            Properties::with_expiration,
+            Properties::with_message_id,
+            Properties::with_type,
+            Properties::with_user_id,
+            Properties::with_app_id,
+            Properties::with_cluster_id,
+        ];
+        let mut found = Properties::default();
+        for (set, text) in set.iter().zip(texts) {
+            if let Some(text) = text {
+                found = set(found, text);
+            }
+        }
+        if let Some(headers) = headers {
+            found = found.with_headers(headers);
+        }
+        if let Some(mode) = mode {
+            found = found.with_delivery_mode(mode);
+        }
+        if let Some(priority) = priority {
+            found = found.with_priority(priority);
+        }
+        time.into_iter().fold(found, Properties::with_timestamp)
+    })
+}
+
+fn message() -> impl Strategy<Value = Message> {
+    (any::<u64>(), name(), name(), properties(), vec(any::<u8>(), 0..200)).prop_map(
+        |(id, exchange, routing_key, properties, body)| Message {
+            id: MessageId(id),
+            address: Arc::new(Address { exchange, routing_key }),
+            properties,
+            body: body.into(),
+        },
+    )
+}
+
+pub(crate) fn record() -> impl Strategy<Value = Record> {
+    let ids = vec(any::<u64>().prop_map(MessageId), 0..9);
+    prop_oneof![
+        (name(), any::<bool>(), table()).prop_map(|(queue, auto_delete, arguments)| {
+            Record::QueueDeclared { queue, auto_delete, arguments }
+        }),
+        name().prop_map(|queue| Record::QueueDeleted { queue }),
+        (message(), vec(name(), 0..4))
+            .prop_map(|(message, queues)| Record::Enqueued { message: Arc::new(message), queues }),
+        (name(), any::<u64>())
+            .prop_map(|(queue, id)| Record::Removed { queue, message: MessageId(id) }),
+        (name(), ids).prop_map(|(queue, messages)| Record::Purged { queue, messages }),
+    ]
+}
