@@ -1,5 +1,6 @@
 //! Things that go away: consumers, channels, connections, queues.
 
+use leveret_broker::testing::Act;
 use leveret_broker::testing::Harness;
 
 use crate::support::{client, consumer, publish, with_queue, words};
@@ -150,8 +151,7 @@ fn s175_a_connection_error_returns_everything_its_channels_held() {
 #[test]
 fn s178_a_graceful_stop_tells_every_connection() {
     let mut harness = interleaved();
-    let step =
-        harness.step(leveret_broker::protocol::Command::Shutdown { reason: "shutdown".into() });
+    let step = harness.act(&Act::Shutdown { reason: "shutdown".into() });
     let text = "connection.close 320 CONNECTION_FORCED - broker forced connection closure with \
                 reason 'shutdown' (0,0)";
     let expected = ["1.1", "1", "2.1", "2.2", "2"].map(|whom| format!("{whom} {text}"));

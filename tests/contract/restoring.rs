@@ -2,10 +2,8 @@
 
 use leveret_broker::engine::{Contradiction, Engine, EngineOptions, Restore, Stop};
 use leveret_broker::protocol::types::{AMQPValue, FieldTable};
-use leveret_broker::protocol::{
-    ChannelId, Command, MessageId, Name, PERSISTENT, Properties, Record,
-};
-use leveret_broker::testing::{Harness, Step};
+use leveret_broker::protocol::{ChannelId, MessageId, Name, PERSISTENT, Properties, Record};
+use leveret_broker::testing::{Act, Harness, Step};
 
 use crate::support::client;
 
@@ -110,7 +108,7 @@ fn s180_after_a_graceful_stop_what_was_held_or_requeued_is_redelivered_and_nothi
     harness.requeue(channel, 2);
     assert_eq!(harness.restarted(Stop::Graceful).ready("d"), ["m2*", "m3*", "m4"]);
     // It makes no difference whether the clients were told to go first.
-    harness.step(Command::Shutdown { reason: "stop".into() });
+    harness.act(&Act::Shutdown { reason: "stop".into() });
     assert_eq!(harness.restarted(Stop::Graceful).ready("d"), ["m2*", "m3*", "m4"]);
 }
 

@@ -1,9 +1,10 @@
 //! Channels: the methods of AMQP, with lapin's names, arguments and results.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
 
-use crate::channel_core::ChannelCore;
+use crate::channel_core::{ChannelCore, Published};
 use crate::confirm::PublisherConfirm;
 use crate::connection::ConnectionCloser;
 use crate::consumer::Consumer;
@@ -169,8 +170,12 @@ impl Channel {
         if !self.core.confirms() {
             return Ok(PublisherConfirm::not_requested());
         }
-        if let Some(outcome) = self.core.take_outcome(call) {
-            return Ok(PublisherConfirm::known(Arc::clone(&self.core), outcome));
+        match self.core.take_outcome(call) {
+            Published::Decided(outcome) => {
+                return Ok(PublisherConfirm::known(Arc::clone(&self.core), outcome));
+            }
+            Published::Waits => return Ok(PublisherConfirm::waiting(Arc::clone(&self.core), call)),
+            Published::Unasked => {}
         }
         if self.core.state() == ChannelState::Connected {
             // It was published before another task's confirm_select.
@@ -293,7 +298,7 @@ impl Channel {
     /// that no [`PublisherConfirm`] still carries. Each is given once.
     pub async fn wait_for_confirms(&self) -> Result<Vec<BasicReturnMessage>> {
         self.core.take_turn().await;
-        let returned = self.core.take_returned();
+        let returned = poll_fn(|cx| self.core.poll_all_decided(cx)).await?;
         Ok(returned.into_iter().map(translate::return_message).collect())
     }
 

@@ -20,7 +20,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::message::Delivery;
 use crate::status::{ChannelState, ChannelStateCell};
 use crate::translate::{
-    self, CallId, ChannelId, ConsumerId, Deferred, Mailbox, Method, Notice, Parcel, Reply, Returned,
+    self, CallId, ChannelId, ConsumerId, Deferred, Mailbox, Method, Notice, Parcel, Reply,
+    Returned, Verdict,
 };
 
 /// What the handles of one channel share. It keeps the broker alive, but not the channel open.
@@ -46,6 +47,10 @@ struct Inbox {
     waiting: BTreeMap<CallId, Waker>,
     consumers: BTreeMap<ConsumerId, ConsumerInbox>,
     outcomes: BTreeMap<CallId, Outcome>,
+    /// How many of them the broker has yet to decide.
+    undecided: usize,
+    /// Who waits until there are none.
+    until_decided: Vec<Waker>,
     /// Returned messages that no confirm carries.
     returned: Vec<Returned>,
 }
@@ -139,12 +144,66 @@ impl ChannelCore {
         error.unwrap_or_else(|| ErrorKind::InvalidChannel(self.number).into())
     }
 
-    pub(crate) fn take_outcome(&self, call: CallId) -> Option<Outcome> {
-        self.inbox.lock().outcomes.remove(&call)
+    /// What became of a publish, if it is decided; where it is not, it waits.
+    pub(crate) fn take_outcome(&self, call: CallId) -> Published {
+        let mut inbox = self.inbox.lock();
+        match inbox.outcomes.get(&call) {
+            Some(outcome) if outcome.undecided => Published::Waits,
+            Some(_) => Published::Decided(inbox.outcomes.remove(&call).unwrap_or_default()),
+            None => Published::Unasked,
+        }
     }
 
-    pub(crate) fn take_returned(&self) -> Vec<Returned> {
-        std::mem::take(&mut self.inbox.lock().returned)
+    /// Waits for the outcome of a publish.
+    pub(crate) fn poll_outcome(&self, call: CallId, cx: &Context<'_>) -> Poll<Result<Outcome>> {
+        let mut inbox = self.inbox.lock();
+        let ended = self.state() != ChannelState::Connected;
+        let _replaced = match inbox.outcomes.get_mut(&call) {
+            Some(outcome) if outcome.undecided && !ended => {
+                outcome.waker.replace(cx.waker().clone())
+            }
+            _ => {
+                let outcome = inbox.outcomes.remove(&call);
+                drop(inbox);
+                let decided = outcome.filter(|outcome| !outcome.undecided);
+                return Poll::Ready(decided.ok_or_else(|| self.failure()));
+            }
+        };
+        drop(inbox);
+        Poll::Pending
+    }
+
+    /// Nobody will ask for the outcome of a publish any more.
+    pub(crate) fn abandon_outcome(&self, call: CallId) {
+        let mut inbox = self.inbox.lock();
+        let ended = self.state() != ChannelState::Connected;
+        let _forgotten = match inbox.outcomes.get_mut(&call) {
+            Some(outcome) if outcome.undecided && !ended => {
+                outcome.abandoned = true;
+                outcome
+                    .waker
+                    .take()
+                    .map(|waker| Outcome { waker: Some(waker), ..Outcome::default() })
+            }
+            _ => inbox.outcomes.remove(&call),
+        };
+        drop(inbox);
+    }
+
+    /// Waits until every publish is decided; gives the returned messages that no confirm carries.
+    pub(crate) fn poll_all_decided(&self, cx: &Context<'_>) -> Poll<Result<Vec<Returned>>> {
+        let mut inbox = self.inbox.lock();
+        if inbox.undecided == 0 {
+            return Poll::Ready(Ok(std::mem::take(&mut inbox.returned)));
+        }
+        if self.state() != ChannelState::Connected {
+            drop(inbox);
+            return Poll::Ready(Err(self.failure()));
+        }
+        if !inbox.until_decided.iter().any(|waker| waker.will_wake(cx.waker())) {
+            inbox.until_decided.push(cx.waker().clone());
+        }
+        Poll::Pending
     }
 
     /// Keeps a returned message whose confirm was dropped, for `wait_for_confirms`.
@@ -300,9 +359,11 @@ impl ChannelCore {
                 deferred.discard(closer);
             }
         }
-        for waker in std::mem::take(&mut inbox.waiting).into_values() {
-            deferred.wake(waker);
-        }
+        let outcomes = inbox.outcomes.values_mut();
+        let publishers = outcomes.filter_map(|outcome| outcome.waker.take()).collect::<Vec<_>>();
+        let callers = std::mem::take(&mut inbox.waiting).into_values();
+        let waiting = callers.chain(publishers).chain(inbox.until_decided.drain(..));
+        waiting.for_each(|waker| deferred.wake(waker));
         inbox.error = error;
     }
 }
@@ -326,8 +387,10 @@ impl Mailbox for ChannelCore {
                     None => inbox.returned.push(returned),
                 }
             }
-            Notice::Confirm { call, verdict, .. } => {
-                inbox.outcomes.entry(call).or_default().verdict = Some(verdict);
+            Notice::Confirm { call, verdict, .. } => inbox.decide(call, verdict, deferred),
+            Notice::Withheld { call } => {
+                inbox.outcomes.entry(call).or_default().undecided = true;
+                inbox.undecided += 1;
             }
             Notice::ConsumerCancelled { consumer } => {
                 if let Some(consumer) = inbox.consumers.get_mut(&consumer) {
@@ -346,6 +409,37 @@ impl Mailbox for ChannelCore {
             Notice::Connected => {}
         }
     }
+}
+
+impl Inbox {
+    /// The broker says what becomes of a publish.
+    fn decide(&mut self, call: CallId, verdict: Verdict, deferred: &mut Deferred) {
+        let outcome = self.outcomes.entry(call).or_default();
+        outcome.verdict = Some(verdict);
+        if !std::mem::take(&mut outcome.undecided) {
+            return;
+        }
+        if let Some(waker) = outcome.waker.take() {
+            deferred.wake(waker);
+        }
+        if outcome.abandoned {
+            let abandoned = self.outcomes.remove(&call);
+            self.returned.extend(abandoned.and_then(|outcome| outcome.returned));
+        }
+        self.undecided -= 1;
+        if self.undecided == 0 {
+            self.until_decided.drain(..).for_each(|waker| deferred.wake(waker));
+        }
+    }
+}
+
+/// What is known of a publish when its call is over.
+pub(crate) enum Published {
+    Decided(Outcome),
+    /// Its confirm is to come.
+    Waits,
+    /// No confirm was asked for, or none will come.
+    Unasked,
 }
 
 impl ConsumerInbox {

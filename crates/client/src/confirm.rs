@@ -4,18 +4,24 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use crate::channel_core::ChannelCore;
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::BasicReturnMessage;
-use crate::translate::{self, Returned, Verdict};
+use crate::translate::{self, CallId, Returned, Verdict};
 
 /// What became of one publish, as far as the broker has said.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) verdict: Option<Verdict>,
     pub(crate) returned: Option<Returned>,
+    /// Whether the verdict is to come, once the message is durable.
+    pub(crate) undecided: bool,
+    /// Whether nobody will ask for it.
+    pub(crate) abandoned: bool,
+    /// Who waits for it.
+    pub(crate) waker: Option<Waker>,
 }
 
 /// What a [`PublisherConfirm`] gives.
@@ -61,31 +67,52 @@ impl Confirmation {
 pub struct PublisherConfirm {
     /// The channel, to which a returned message goes back if nobody asks for it here.
     core: Option<Arc<ChannelCore>>,
-    result: Option<Result<Outcome>>,
+    state: State,
+}
+
+enum State {
+    Known(Result<Outcome>),
+    /// The broker has yet to decide.
+    Waiting(CallId),
+    Taken,
 }
 
 impl PublisherConfirm {
     pub(crate) fn not_requested() -> Self {
-        Self { core: None, result: Some(Ok(Outcome::default())) }
+        Self { core: None, state: State::Known(Ok(Outcome::default())) }
     }
 
     pub(crate) fn known(core: Arc<ChannelCore>, outcome: Outcome) -> Self {
-        Self { core: Some(core), result: Some(Ok(outcome)) }
+        Self { core: Some(core), state: State::Known(Ok(outcome)) }
+    }
+
+    pub(crate) fn waiting(core: Arc<ChannelCore>, call: CallId) -> Self {
+        Self { core: Some(core), state: State::Waiting(call) }
     }
 
     pub(crate) fn failed(error: Error) -> Self {
-        Self { core: None, result: Some(Err(error)) }
+        Self { core: None, state: State::Known(Err(error)) }
     }
 }
 
 impl Future for PublisherConfirm {
     type Output = Result<Confirmation>;
 
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(result) = self.result.take() else {
-            return Poll::Ready(Err(ErrorKind::FutureCompleted.into()));
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let result = match (std::mem::replace(&mut self.state, State::Taken), &self.core) {
+            (State::Known(result), _) => result,
+            (State::Waiting(call), Some(core)) => match core.poll_outcome(call, cx) {
+                Poll::Ready(result) => result,
+                Poll::Pending => {
+                    self.state = State::Waiting(call);
+                    return Poll::Pending;
+                }
+            },
+            (State::Waiting(_) | State::Taken, _) => {
+                return Poll::Ready(Err(ErrorKind::FutureCompleted.into()));
+            }
         };
-        Poll::Ready(result.map(|Outcome { verdict, returned }| {
+        Poll::Ready(result.map(|Outcome { verdict, returned, .. }| {
             let message = returned.map(translate::return_message);
             match verdict {
                 Some(Verdict::Ack) => Confirmation::Ack(message),
@@ -98,10 +125,12 @@ impl Future for PublisherConfirm {
 
 impl Drop for PublisherConfirm {
     fn drop(&mut self) {
-        if let (Some(core), Some(Ok(outcome))) = (&self.core, self.result.take())
-            && let Some(returned) = outcome.returned
-        {
-            core.keep_returned(returned);
+        match (&self.core, std::mem::replace(&mut self.state, State::Taken)) {
+            (Some(core), State::Known(Ok(Outcome { returned: Some(returned), .. }))) => {
+                core.keep_returned(returned);
+            }
+            (Some(core), State::Waiting(call)) => core.abandon_outcome(call),
+            _ => {}
         }
     }
 }

@@ -33,9 +33,10 @@
 //! shares nothing with others; what it holds can be looked at ([`Broker::queues`],
 //! [`Broker::channels`], [`Broker::history`]).
 //!
-//! No task, thread or timer runs in the background. Every call is done when it returns: a message is
-//! in its queue, and in its consumer's stream, when `basic_publish(…).await` is over. It runs on any
-//! executor, and without one through [`blocking`].
+//! No task or timer runs in the background. Every call is done when it returns: a message is in its
+//! queue, and in its consumer's stream, when `basic_publish(…).await` is over. It runs on any executor,
+//! and without one through [`blocking`]. Only what must be durable first is waited for: with
+//! [`Broker::open`] a confirm, or the answer to a durable declaration, comes once it is on disk.
 //!
 //! # Differences from lapin
 //!
@@ -71,7 +72,7 @@ pub use queue::Queue;
 pub use status::{ChannelState, ChannelStatus, ConnectionState, ConnectionStatus};
 pub use translate::{
     Broker, BrokerOptions, Cause, ChannelView, Clock, ConnectionView, ConsumerView, EngineView,
-    EventKind, History, HistoryEvent, ManualClock, MessageId, MessageView,
+    EventKind, History, HistoryEvent, Level, ManualClock, MessageId, MessageView, OpenError,
     Properties as BasicProperties, QueueView, types,
 };
 

@@ -167,7 +167,7 @@ impl Engine {
             Command::CloseConnection { connection } => {
                 self.end_connection(*connection, None, effects);
             }
-            Command::Shutdown { reason } => self.shutdown(reason, effects),
+            Command::Shutdown { refusal } => self.shutdown(refusal, effects),
             Command::OpenChannel { connection, number, call } => {
                 if let Err(refusal) = self.open_channel(*connection, *number, *call, effects) {
                     self.end_connection(*connection, Some(refusal), effects);

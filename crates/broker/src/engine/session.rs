@@ -131,12 +131,10 @@ impl Engine {
     }
 
     /// The operator stops the broker: every connection is told so (S178).
-    pub(super) fn shutdown(&mut self, reason: &str, effects: &mut Effects) {
+    pub(super) fn shutdown(&mut self, refusal: &Refusal, effects: &mut Effects) {
         let mut connections: Vec<_> = self.connections.iter().collect();
         connections.sort_by_key(|(_, connection)| connection.number);
         let connections: Vec<_> = connections.into_iter().map(|(id, _)| id).collect();
-        let text = format!("broker forced connection closure with reason '{reason}'");
-        let refusal = Refusal::new(ReplyCode::ConnectionForced, text);
         for connection in connections {
             self.end_connection(connection, Some(refusal.clone()), effects);
         }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::types::{FieldTable, ShortString};
-use super::{CallId, ChannelId, ConnectionId, Name, Properties};
+use super::{CallId, ChannelId, ConnectionId, Name, Properties, Refusal};
 
 /// One step's input.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,8 +20,8 @@ pub enum Command {
     },
     /// The operator closes every connection: a graceful stop (S178).
     Shutdown {
-        /// Part of the reply text; RabbitMQ says `shutdown`.
-        reason: String,
+        /// What each of them is told.
+        refusal: Refusal,
     },
     /// The client opens a channel. Answered with [`Reply::ChannelOpened`](super::Reply::ChannelOpened).
     OpenChannel {

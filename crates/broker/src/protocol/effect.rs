@@ -77,6 +77,11 @@ pub enum Notice {
         /// What it receives.
         delivery: Delivery,
     },
+    /// The confirm of a publish waits until its message is durable.
+    Withheld {
+        /// The number that the publish came with.
+        call: CallId,
+    },
     /// `basic.return`: a mandatory message that no queue took (S101).
     Return {
         /// The number that the publish came with.

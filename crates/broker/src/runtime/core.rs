@@ -1,21 +1,26 @@
 //! The engine and what goes with it, single-threaded and without a lock: what the runtime locks and a
 //! simulation drives.
 
+use super::gate::Doorkeeper;
 use super::history::History;
 use crate::engine::{Engine, EngineOptions};
-use crate::protocol::{Command, Effects, Now, Output};
+use crate::protocol::{Command, Effects, Now, Output, Record};
 
 /// Engine, history, and the way out for what the engine says.
 ///
-/// A journal has its place here: it would take the step's records, and outputs gated
-/// [`OnceDurable`](crate::protocol::Gate::OnceDurable) would wait for it. A broker in memory promises
-/// nothing beyond the process, so that gate is always open and records are dropped.
+/// With a journal, outputs gated [`OnceDurable`](crate::protocol::Gate::OnceDurable) wait here until
+/// whoever keeps the journal says that their step's records are [`durable`](Self::durable). A broker in
+/// memory promises nothing beyond the process, so that gate is always open and records are dropped.
 #[derive(Clone, Debug)]
 pub struct Core {
     engine: Engine,
     effects: Effects,
     history: Option<History>,
     now: Now,
+    /// `None` for a broker in memory.
+    doorkeeper: Option<Doorkeeper>,
+    /// How many steps have made records.
+    recorded: u64,
 }
 
 /// How many outputs the room is kept for from step to step.
@@ -30,7 +35,16 @@ impl Core {
             effects: Effects { recording: record_history, ..Effects::default() },
             history: record_history.then(History::default),
             now: Now::default(),
+            doorkeeper: None,
+            recorded: 0,
         }
+    }
+
+    /// A broker whose journal brought back `engine`; its records are to be taken after each step.
+    #[must_use]
+    pub fn journalled(engine: Engine, record_history: bool) -> Self {
+        let doorkeeper = Some(Doorkeeper::default());
+        Self { engine, doorkeeper, ..Self::new(EngineOptions::default(), record_history) }
     }
 
     /// Takes one command at the time `now`; gives what is to be said to clients, in order.
@@ -43,11 +57,43 @@ impl Core {
         // One step may hand out a whole backlog; the room for that is not kept for ever.
         self.effects.outputs.shrink_to(OUTPUTS_KEPT);
         self.engine.handle(self.now, command, &mut self.effects);
-        self.effects.records.clear();
+        if self.doorkeeper.is_none() {
+            self.effects.records.clear();
+        } else if !self.effects.records.is_empty() {
+            self.recorded += 1;
+        }
         if let Some(history) = &mut self.history {
             history.extend(self.effects.events.drain(..));
         }
-        self.effects.outputs.drain(..)
+        let (doorkeeper, recorded) = (&mut self.doorkeeper, self.recorded);
+        self.effects.outputs.drain(..).filter_map(move |output| match doorkeeper {
+            Some(doorkeeper) => doorkeeper.pass(recorded, output),
+            None => Some(output),
+        })
+    }
+
+    /// What the last step recorded, with the step's number among those that did; the journal is to have
+    /// them in this order.
+    pub fn take_records(&mut self) -> Option<(u64, Vec<Record>)> {
+        let records = std::mem::take(&mut self.effects.records);
+        (!records.is_empty()).then_some((self.recorded, records))
+    }
+
+    /// The records of steps up to `step` are durable: gives what waited for that, in order.
+    pub fn durable(&mut self, step: u64) -> Vec<Output> {
+        self.doorkeeper.as_mut().map(|doorkeeper| doorkeeper.durable(step)).unwrap_or_default()
+    }
+
+    /// Nothing more will become durable: gives the confirms that waited, as refusals.
+    pub fn give_up(&mut self) -> Vec<Output> {
+        self.doorkeeper.as_mut().map(Doorkeeper::give_up).unwrap_or_default()
+    }
+
+    /// What a graceful stop records, as a last step's records.
+    pub fn take_stop_records(&mut self) -> Option<(u64, Vec<Record>)> {
+        self.doorkeeper.as_ref()?;
+        self.recorded += 1;
+        Some((self.recorded, self.engine.stop_records()))
     }
 
     /// Whether the next step depends on the time. While nothing does, its reader may be spared:

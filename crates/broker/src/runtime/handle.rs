@@ -2,19 +2,23 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 
+use crossbeam_channel::Sender;
 use parking_lot::Mutex;
 use slotmap::SecondaryMap;
 
 use super::clock::Clock;
 use super::core::Core;
+use super::driver::{self, Batch};
 use super::history::History;
 use super::mailbox::{Deferred, Mailbox};
 use super::options::BrokerOptions;
 use super::registry;
 use crate::engine::{ChannelView, ConnectionView, EngineView, MessageView, QueueView};
+use crate::journal::Journal;
 use crate::protocol::{
-    CallId, ChannelId, Command, ConnectionId, Method, Name, Notice, Output, Refusal, Reply,
+    CallId, ChannelId, Command, ConnectionId, Gate, Method, Name, Notice, Output, Refusal, Reply,
     ReplyCode,
 };
 
@@ -37,8 +41,15 @@ pub struct Broker {
     listener: Arc<Listener>,
 }
 
-/// What a broker is, however it is reached.
+/// What keeps a broker going: dropped when nobody uses it any more.
 pub(super) struct Shared {
+    inner: Arc<Inner>,
+    /// The journal's thread, if there is a journal.
+    journal_thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What a broker is; the journal's thread shares it.
+pub(super) struct Inner {
     state: Mutex<State>,
     clock: Clock,
     vhost: Name,
@@ -48,6 +59,8 @@ pub(super) struct Shared {
 
 struct State {
     core: Core,
+    /// The way to the journal, if there is one and it has not failed.
+    journal: Option<Sender<Batch>>,
     connections: SecondaryMap<ConnectionId, Arc<dyn Mailbox>>,
     channels: SecondaryMap<ChannelId, Arc<dyn Mailbox>>,
     health: Health,
@@ -59,6 +72,7 @@ enum Health {
     /// A step is under way; found like this, it was never finished.
     Stepping,
     Stopped,
+    JournalFailed,
 }
 
 struct Listener {
@@ -72,6 +86,12 @@ pub enum BrokerError {
     /// It was shut down.
     #[error("the broker was shut down")]
     Stopped,
+    /// Its journal could not be written or synced, and is not tried again. What was confirmed before is
+    /// on disk: open the directory anew.
+    #[error(
+        "the journal failed; what was confirmed is safe: open the directory anew once the medium works"
+    )]
+    JournalFailed,
     /// A defect of its own stopped it in the middle of a step; its state cannot be trusted.
     #[error("the broker is broken: an earlier call panicked inside it; make a new one")]
     Broken,
@@ -98,20 +118,25 @@ impl Broker {
     /// A broker whose queues live as long as it does.
     #[must_use]
     pub fn new(options: BrokerOptions) -> Self {
-        let BrokerOptions { engine, clock, record_history, mut users } = options;
-        users.push(("guest".into(), "guest".to_owned()));
-        let shared = Arc::new(Shared {
-            clock: clock.unwrap_or_default(),
-            vhost: engine.vhost.clone(),
-            channel_max: engine.channel_max,
-            users,
-            state: Mutex::new(State {
-                core: Core::new(engine, record_history),
-                connections: SecondaryMap::new(),
-                channels: SecondaryMap::new(),
-                health: Health::Running,
-            }),
-        });
+        let core = Core::new(options.engine.clone(), options.record_history);
+        let inner = Arc::new(Inner::new(options, core));
+        Self::listen(Shared { inner, journal_thread: Mutex::new(None) })
+    }
+
+    /// A broker around `core`, whose records `journal` keeps.
+    pub(super) fn journalled(
+        options: BrokerOptions,
+        core: Core,
+        journal: Journal,
+    ) -> std::io::Result<Self> {
+        let inner = Arc::new(Inner::new(options, core));
+        let (batches, thread) = driver::start(journal, Arc::clone(&inner))?;
+        inner.state.lock().journal = Some(batches);
+        Ok(Self::listen(Shared { inner, journal_thread: Mutex::new(Some(thread)) }))
+    }
+
+    fn listen(shared: Shared) -> Self {
+        let shared = Arc::new(shared);
         let listener = Arc::new(Listener { authority: registry::unused_authority() });
         registry::listen(&listener.authority, Arc::downgrade(&shared));
         Self { shared, listener }
@@ -127,17 +152,22 @@ impl Broker {
     /// `320 CONNECTION_FORCED` (S178), and no new one is accepted. What it held is gone.
     pub fn shutdown(&self) {
         registry::stop_listening(&self.listener.authority);
-        let _ = self.shared.step(Command::Shutdown { reason: "shutdown".into() }, None);
-        let mut state = self.shared.state.lock();
-        if state.health == Health::Running {
-            state.health = Health::Stopped;
+        let text = "broker forced connection closure with reason 'shutdown'";
+        let refusal = Refusal::new(ReplyCode::ConnectionForced, text);
+        let _ = self.shared.inner.step(Command::Shutdown { refusal }, None);
+        {
+            let mut state = self.shared.inner.state.lock();
+            if state.health == Health::Running {
+                state.health = Health::Stopped;
+            }
         }
+        self.shared.stop_journal();
     }
 
     /// The queues, in the order of declaring, with their counts and consumers.
     #[must_use]
     pub fn queues(&self) -> Vec<QueueView> {
-        self.shared.state.lock().core.engine().queue_views()
+        self.shared.inner.state.lock().core.engine().queue_views()
     }
 
     /// One queue; `None` if there is none of that name.
@@ -149,32 +179,32 @@ impl Broker {
     /// The ready messages of a queue, in order, without taking them; none if there is no such queue.
     #[must_use]
     pub fn messages(&self, queue: &str) -> Vec<MessageView> {
-        self.shared.state.lock().core.engine().ready_messages(queue).unwrap_or_default()
+        self.shared.inner.state.lock().core.engine().ready_messages(queue).unwrap_or_default()
     }
 
     /// The connections, in the order of connecting.
     #[must_use]
     pub fn connections(&self) -> Vec<ConnectionView> {
-        self.shared.state.lock().core.engine().connection_views()
+        self.shared.inner.state.lock().core.engine().connection_views()
     }
 
     /// The channels, by connection and number, with their windows and what they hold.
     #[must_use]
     pub fn channels(&self) -> Vec<ChannelView> {
-        self.shared.state.lock().core.engine().channel_views()
+        self.shared.inner.state.lock().core.engine().channel_views()
     }
 
     /// Everything at one moment.
     #[must_use]
     pub fn view(&self) -> EngineView {
-        self.shared.state.lock().core.engine().view()
+        self.shared.inner.state.lock().core.engine().view()
     }
 
     /// What has happened so far; empty unless the broker was made
     /// [`with_history`](BrokerOptions::with_history).
     #[must_use]
     pub fn history(&self) -> History {
-        self.shared.state.lock().core.history().cloned().unwrap_or_default()
+        self.shared.inner.state.lock().core.history().cloned().unwrap_or_default()
     }
 
     /// Checks what must always hold in the engine; for tests.
@@ -183,7 +213,7 @@ impl Broker {
     ///
     /// The sentence that does not hold, and where.
     pub fn check_invariants(&self) -> Result<(), String> {
-        self.shared.state.lock().core.engine().check_invariants()
+        self.shared.inner.state.lock().core.engine().check_invariants()
     }
 
     /// A port to the broker that listens on `authority`, if one does.
@@ -221,18 +251,18 @@ impl Port {
         mailbox: Arc<dyn Mailbox>,
     ) -> Result<ConnectionId, Refusal> {
         let Login { user, password, vhost } = login;
-        let mut known = self.shared.users.iter();
+        let mut known = self.shared.inner.users.iter();
         if !known.any(|(name, secret)| &**name == user && secret == password) {
             let text = "Login was refused using authentication mechanism PLAIN. For details see \
                         the broker logfile.";
             return Err(Refusal::new(ReplyCode::AccessRefused, text));
         }
-        if vhost != &*self.shared.vhost {
+        if vhost != &*self.shared.inner.vhost {
             let refusal = Refusal::new(ReplyCode::NotAllowed, format!("vhost {vhost} not found"));
             return Err(refusal.of_method((10, 40)));
         }
         let command = Command::OpenConnection { user: user.into() };
-        match self.shared.step(command, Some(mailbox)) {
+        match self.shared.inner.step(command, Some(mailbox)) {
             Ok(Some(connection)) => Ok(connection),
             Ok(None) => Err(Refusal::new(ReplyCode::InternalError, "the connection did not open")),
             Err(error) => Err(Refusal::new(ReplyCode::InternalError, error)),
@@ -253,7 +283,7 @@ impl Port {
         mailbox: Arc<dyn Mailbox>,
     ) -> Result<(), BrokerError> {
         let command = Command::OpenChannel { connection, number, call };
-        self.shared.step(command, Some(mailbox)).map(drop)
+        self.shared.inner.step(command, Some(mailbox)).map(drop)
     }
 
     /// Sends a method. What comes of it is in the mailboxes when this returns, except what waits for
@@ -268,13 +298,13 @@ impl Port {
         call: CallId,
         method: Method,
     ) -> Result<(), BrokerError> {
-        self.shared.step(Command::Channel { channel, call, method }, None).map(drop)
+        self.shared.inner.step(Command::Channel { channel, call, method }, None).map(drop)
     }
 
     /// How many channels a connection may have open.
     #[must_use]
     pub fn channel_max(&self) -> u16 {
-        self.shared.channel_max
+        self.shared.inner.channel_max
     }
 
     /// Closes a connection, or loses it.
@@ -283,11 +313,98 @@ impl Port {
     ///
     /// The broker was shut down or is broken; the connection is as good as closed.
     pub fn disconnect(&self, connection: ConnectionId) -> Result<(), BrokerError> {
-        self.shared.step(Command::CloseConnection { connection }, None).map(drop)
+        self.shared.inner.step(Command::CloseConnection { connection }, None).map(drop)
     }
 }
 
 impl Shared {
+    /// Gives the journal the records of a graceful stop, and waits until it has written them.
+    fn stop_journal(&self) {
+        {
+            let mut state = self.inner.state.lock();
+            let orderly = matches!(state.health, Health::Running | Health::Stopped);
+            let records = state.core.take_stop_records();
+            if let (Some(journal), Some((step, records)), true) =
+                (state.journal.take(), records, orderly)
+            {
+                // It fails only if the journal has.
+                let _ = journal.send(Batch { step, records });
+            }
+        }
+        // Without the lock, which the thread needs to tell the last news.
+        let thread = self.journal_thread.lock().take();
+        // What the thread's news woke or dropped may be the last to let go of the broker; the thread
+        // then writes the stop and ends by itself.
+        let thread = thread.filter(|thread| thread.thread().id() != thread::current().id());
+        if let Some(thread) = thread {
+            // A panic of the thread is not to become one of whoever lets go of the broker.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A broker that nobody uses any more is stopped gracefully.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.stop_journal();
+    }
+}
+
+impl Inner {
+    fn new(options: BrokerOptions, core: Core) -> Self {
+        let BrokerOptions { engine, clock, mut users, .. } = options;
+        users.push(("guest".into(), "guest".to_owned()));
+        Self {
+            clock: clock.unwrap_or_default(),
+            vhost: engine.vhost.clone(),
+            channel_max: engine.channel_max,
+            users,
+            state: Mutex::new(State {
+                core,
+                journal: None,
+                connections: SecondaryMap::new(),
+                channels: SecondaryMap::new(),
+                health: Health::Running,
+            }),
+        }
+    }
+
+    /// The journal's thread says what is durable.
+    pub(super) fn durable(&self, step: u64) {
+        let mut deferred = Deferred::default();
+        {
+            let mut state = self.state.lock();
+            let State { core, connections, channels, .. } = &mut *state;
+            for output in core.durable(step) {
+                hand_over(output, connections, channels, &mut deferred);
+            }
+        }
+        deferred.run();
+    }
+
+    /// The journal's thread gives up: what waits for the disk is refused, every connection is closed
+    /// and told why, and every later call says so.
+    pub(super) fn journal_failed(&self, why: &str) {
+        let mut deferred = Deferred::default();
+        {
+            let mut state = self.state.lock();
+            let State { core, connections, channels, health, .. } = &mut *state;
+            if *health != Health::Running {
+                return;
+            }
+            *health = Health::JournalFailed;
+            let text = format!("the journal failed: {why}");
+            let refusal = Refusal::new(ReplyCode::InternalError, text);
+            let refused = core.give_up();
+            let now = core.now();
+            let closed = core.step(now, Command::Shutdown { refusal });
+            for output in refused.into_iter().chain(closed) {
+                hand_over(output, connections, channels, &mut deferred);
+            }
+        }
+        deferred.run();
+    }
+
     /// Takes one step under the lock, puts what it says into the mailboxes, and wakes after unlocking.
     ///
     /// `newcomer` is the mailbox of the connection or channel that the command opens.
@@ -300,11 +417,12 @@ impl Shared {
         let mut opened = None;
         {
             let mut state = self.state.lock();
-            let State { core, connections, channels, health } = &mut *state;
+            let State { core, journal, connections, channels, health } = &mut *state;
             match health {
                 Health::Running => *health = Health::Stepping,
                 Health::Stepping => return Err(BrokerError::Broken),
                 Health::Stopped => return Err(BrokerError::Stopped),
+                Health::JournalFailed => return Err(BrokerError::JournalFailed),
             }
             let mut newcomer = newcomer;
             let now = if core.needs_time() { self.clock.now() } else { core.now() };
@@ -320,29 +438,45 @@ impl Shared {
                     }
                     _ => {}
                 }
-                if is_last(&notice) {
-                    let mailbox = match channel {
-                        Some(channel) => channels.remove(channel),
-                        None => connections.remove(connection),
-                    };
-                    if let Some(mailbox) = mailbox {
-                        mailbox.put(notice, &mut deferred);
-                        deferred.discard(mailbox);
-                    }
-                    continue;
-                }
-                let mailbox = match channel {
-                    Some(channel) => channels.get(channel),
-                    None => connections.get(connection),
-                };
-                if let Some(mailbox) = mailbox {
-                    mailbox.put(notice, &mut deferred);
-                }
+                let output = Output { connection, channel, gate: Gate::AtOnce, notice };
+                hand_over(output, connections, channels, &mut deferred);
+            }
+            if let (Some(journal), Some((step, records))) = (journal, core.take_records()) {
+                // The thread ends early only when the journal has failed, and then nothing is kept.
+                let _ = journal.send(Batch { step, records });
             }
             *health = Health::Running;
         }
         deferred.run();
         Ok(opened)
+    }
+}
+
+/// Puts an output into the mailbox that it is for, if that is still there.
+fn hand_over(
+    output: Output,
+    connections: &mut SecondaryMap<ConnectionId, Arc<dyn Mailbox>>,
+    channels: &mut SecondaryMap<ChannelId, Arc<dyn Mailbox>>,
+    deferred: &mut Deferred,
+) {
+    let Output { connection, channel, notice, .. } = output;
+    if is_last(&notice) {
+        let mailbox = match channel {
+            Some(channel) => channels.remove(channel),
+            None => connections.remove(connection),
+        };
+        if let Some(mailbox) = mailbox {
+            mailbox.put(notice, deferred);
+            deferred.discard(mailbox);
+        }
+        return;
+    }
+    let mailbox = match channel {
+        Some(channel) => channels.get(channel),
+        None => connections.get(connection),
+    };
+    if let Some(mailbox) = mailbox {
+        mailbox.put(notice, deferred);
     }
 }
 
@@ -371,6 +505,6 @@ impl fmt::Debug for Broker {
 
 impl fmt::Debug for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Port").field("vhost", &self.shared.vhost).finish_non_exhaustive()
+        f.debug_struct("Port").field("vhost", &self.shared.inner.vhost).finish_non_exhaustive()
     }
 }

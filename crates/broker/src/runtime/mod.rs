@@ -2,9 +2,12 @@
 
 mod clock;
 mod core;
+mod driver;
+mod gate;
 mod handle;
 mod history;
 mod mailbox;
+mod open;
 mod options;
 mod registry;
 
@@ -13,4 +16,5 @@ pub use core::Core;
 pub use handle::{Broker, BrokerError, Login, Port};
 pub use history::History;
 pub use mailbox::{Deferred, Mailbox};
+pub use open::OpenError;
 pub use options::BrokerOptions;

@@ -2,6 +2,7 @@
 
 use super::clock::Clock;
 use crate::engine::EngineOptions;
+use crate::journal::Level;
 use crate::protocol::Name;
 
 /// The options of a [`Broker`](super::Broker), each with a default that suits a test.
@@ -18,6 +19,7 @@ pub struct BrokerOptions {
     pub(super) clock: Option<Clock>,
     pub(super) record_history: bool,
     pub(super) users: Vec<(Name, String)>,
+    pub(super) level: Level,
 }
 
 impl BrokerOptions {
@@ -33,6 +35,14 @@ impl BrokerOptions {
     #[must_use]
     pub fn with_clock(mut self, clock: Clock) -> Self {
         self.clock = Some(clock);
+        self
+    }
+
+    /// What a confirm promises, for a broker on a directory: [`Level::Synced`] (the default) survives a
+    /// power cut, [`Level::Written`] the end of the process alone.
+    #[must_use]
+    pub fn with_level(mut self, level: Level) -> Self {
+        self.level = level;
         self
     }
 

@@ -11,7 +11,7 @@ use super::{Act, Step};
 use crate::engine::{Engine, EngineOptions, EngineView, Restore};
 use crate::protocol::{
     CallId, ChannelId, Command, ConnectionId, ConsumerId, Effects, Method, Name, Notice, Now,
-    Record,
+    Record, Refusal, ReplyCode,
 };
 use crate::runtime::History;
 
@@ -135,7 +135,10 @@ impl Harness {
             Act::Disconnect { connection } => {
                 Command::CloseConnection { connection: self.connection_id(connection) }
             }
-            Act::Shutdown { reason } => Command::Shutdown { reason },
+            Act::Shutdown { reason } => {
+                let text = format!("broker forced connection closure with reason '{reason}'");
+                Command::Shutdown { refusal: Refusal::new(ReplyCode::ConnectionForced, text) }
+            }
             Act::Open { connection, channel } => Command::OpenChannel {
                 connection: self.connection_id(connection),
                 number: channel,

@@ -94,6 +94,7 @@ impl Harness {
                 redelivered: delivery.redelivered,
                 body: delivery.message.preview(),
             },
+            Notice::Withheld { .. } => unreachable!("an engine withholds nothing"),
             Notice::Return { publish_seq, reply_code, reply_text, message, .. } => What::Return {
                 publish_seq: *publish_seq,
                 body: message.preview(),

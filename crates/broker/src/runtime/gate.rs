@@ -1,0 +1,152 @@
+//! Outputs that wait until what they speak of is durable.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::protocol::{ChannelId, Gate, Notice, Output, Verdict};
+
+/// Holds back confirms and answers until the records of their step are durable.
+///
+/// Steps that made records are numbered from 1. What waits is let out in order. A confirm that needs
+/// no record waits all the same while an earlier one of its channel does: confirms of a channel take
+/// one road, in order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Doorkeeper {
+    /// The last step whose records are durable.
+    durable: u64,
+    waiting: VecDeque<(u64, Output)>,
+    /// How many confirms wait, by channel; none of them 0.
+    confirms: BTreeMap<ChannelId, usize>,
+}
+
+impl Doorkeeper {
+    /// Lets an output pass, or keeps it; gives what is to be said now. Of a confirm that is kept the
+    /// publisher hears that it waits.
+    ///
+    /// `recorded` is the last step that made records, up to and with the output's own.
+    pub(super) fn pass(&mut self, recorded: u64, output: Output) -> Option<Output> {
+        let confirmed = match output.notice {
+            Notice::Confirm { .. } => output.channel,
+            _ => None,
+        };
+        let queued = confirmed.is_some_and(|channel| self.confirms.contains_key(&channel));
+        let undurable = output.gate == Gate::OnceDurable && recorded > self.durable;
+        if !undurable && !queued {
+            return Some(output);
+        }
+        // What waits only for its turn stands behind everything that waits already.
+        let last = self.waiting.back().map_or(0, |(step, _)| *step);
+        let step = if undurable { recorded } else { last };
+        let said = match output.notice {
+            Notice::Confirm { call, .. } => {
+                let Output { connection, channel, .. } = output;
+                let notice = Notice::Withheld { call };
+                Some(Output { connection, channel, gate: Gate::AtOnce, notice })
+            }
+            _ => None,
+        };
+        if let Some(channel) = confirmed {
+            *self.confirms.entry(channel).or_default() += 1;
+        }
+        self.waiting.push_back((step, output));
+        said
+    }
+
+    /// Lets out, in order, what waited for steps up to `step`.
+    pub(super) fn durable(&mut self, step: u64) -> Vec<Output> {
+        self.durable = self.durable.max(step);
+        let due = self.waiting.iter().take_while(|(step, _)| *step <= self.durable).count();
+        let released: Vec<_> = self.waiting.drain(..due).map(|(_, output)| output).collect();
+        for output in &released {
+            if let (Notice::Confirm { .. }, Some(channel)) = (&output.notice, output.channel)
+                && let Some(count) = self.confirms.get_mut(&channel)
+            {
+                *count -= 1;
+                if *count == 0 {
+                    self.confirms.remove(&channel);
+                }
+            }
+        }
+        released
+    }
+
+    /// Nothing more will become durable: gives the confirms that waited, as refusals, and forgets the
+    /// answers.
+    pub(super) fn give_up(&mut self) -> Vec<Output> {
+        self.confirms.clear();
+        let waiting = self.waiting.drain(..).map(|(_, output)| output);
+        let refused = waiting.filter_map(|mut output| match &mut output.notice {
+            Notice::Confirm { verdict, .. } => {
+                *verdict = Verdict::Nack;
+                Some(output)
+            }
+            _ => None,
+        });
+        refused.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use slotmap::{Key, KeyData};
+
+    use super::*;
+    use crate::protocol::{CallId, ConnectionId, Reply};
+
+    fn channel(number: u64) -> ChannelId {
+        KeyData::from_ffi((1 << 32) | number).into()
+    }
+
+    fn output(number: u64, gate: Gate, notice: Notice) -> Output {
+        Output { connection: ConnectionId::null(), channel: Some(channel(number)), gate, notice }
+    }
+
+    fn confirm(number: u64, gate: Gate, seq: u64) -> Output {
+        let (call, verdict) = (CallId(seq), Verdict::Ack);
+        output(number, gate, Notice::Confirm { call, publish_seq: seq, verdict })
+    }
+
+    fn withheld(output: &Option<Output>) -> bool {
+        !matches!(
+            output,
+            Some(Output { notice: Notice::Confirm { .. } | Notice::Reply { .. }, .. })
+        )
+    }
+
+    #[test]
+    fn what_is_durable_passes_and_what_is_not_waits_in_order() {
+        let mut doorkeeper = Doorkeeper::default();
+        assert!(withheld(&doorkeeper.pass(1, confirm(1, Gate::OnceDurable, 1))));
+        assert!(withheld(&doorkeeper.pass(2, confirm(2, Gate::OnceDurable, 1))));
+        let answer = Notice::Reply { call: CallId(7), reply: Reply::Deleted(0) };
+        assert!(withheld(&doorkeeper.pass(2, output(1, Gate::OnceDurable, answer.clone()))));
+        assert!(!withheld(&doorkeeper.pass(2, output(1, Gate::AtOnce, answer.clone()))));
+        assert_eq!(doorkeeper.durable(1), [confirm(1, Gate::OnceDurable, 1)]);
+        let rest = doorkeeper.durable(2);
+        assert_eq!(rest, [confirm(2, Gate::OnceDurable, 1), output(1, Gate::OnceDurable, answer)]);
+        assert!(!withheld(&doorkeeper.pass(2, confirm(1, Gate::OnceDurable, 2))));
+    }
+
+    #[test]
+    fn a_confirm_that_needs_no_record_waits_behind_one_of_its_channel_that_does() {
+        let mut doorkeeper = Doorkeeper::default();
+        assert!(withheld(&doorkeeper.pass(1, confirm(1, Gate::OnceDurable, 1))));
+        assert!(withheld(&doorkeeper.pass(1, confirm(1, Gate::AtOnce, 2))));
+        assert!(!withheld(&doorkeeper.pass(1, confirm(2, Gate::AtOnce, 1))), "another channel");
+        let released = doorkeeper.durable(1);
+        assert_eq!(released, [confirm(1, Gate::OnceDurable, 1), confirm(1, Gate::AtOnce, 2)]);
+        assert!(!withheld(&doorkeeper.pass(1, confirm(1, Gate::AtOnce, 3))));
+    }
+
+    #[test]
+    fn when_nothing_can_become_durable_any_more_confirms_are_refused() {
+        let mut doorkeeper = Doorkeeper::default();
+        doorkeeper.pass(1, confirm(1, Gate::OnceDurable, 1));
+        let refused = doorkeeper.give_up();
+        let verdicts = refused.iter().map(|output| match output.notice {
+            Notice::Confirm { verdict, .. } => verdict,
+            _ => panic!("{output:?}"),
+        });
+        assert!(verdicts.eq([Verdict::Nack]));
+        assert!(doorkeeper.durable(9).is_empty());
+    }
+}

@@ -1,0 +1,102 @@
+//! Brokers on a directory: what is durable survives them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::core::Core;
+use super::handle::Broker;
+use super::options::BrokerOptions;
+use crate::disk::{Disk, FsDisk};
+use crate::engine::{Restore, RestoreError};
+use crate::journal::{Journal, JournalError, JournalOptions};
+use crate::protocol::{Record, limits};
+
+/// Why a directory was not opened. Nothing in it was changed but what a repair before that cut off.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The journal cannot be read, belongs to another process, or is damaged.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The journal says something that cannot be true.
+    #[error("the journal contradicts itself: {0}")]
+    Contradiction(#[from] RestoreError),
+    /// The directory, or the journal's thread, cannot be had.
+    #[error("the directory cannot be opened: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+impl Broker {
+    /// A broker whose durable queues and their persistent messages are kept in a directory, which is
+    /// made if there is none. A publish is confirmed once its message is on disk, synced: it survives
+    /// the end of the process and a power cut until it is acknowledged.
+    ///
+    /// One process has a directory at a time. The broker is stopped gracefully, and the directory given
+    /// back, when its last handle and its last connection are dropped, or by
+    /// [`shutdown`](Self::shutdown).
+    ///
+    /// ```
+    /// use leveret_broker::Broker;
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("leveret-doc-{}", std::process::id()));
+    /// # fn open(directory: &std::path::Path) -> Result<(), leveret_broker::runtime::OpenError> {
+    /// let broker = Broker::open(directory)?;
+    /// assert!(broker.queues().is_empty());
+    /// # Ok(()) }
+    /// # open(&directory).unwrap();
+    /// # std::fs::remove_dir_all(&directory).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The directory is in use, cannot be read or written, or what was durable in it is damaged.
+    pub fn open(directory: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::open_with(directory, BrokerOptions::default())
+    }
+
+    /// [`open`](Self::open) with options, among them the [level](BrokerOptions::with_level) of what a
+    /// confirm promises.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_with(
+        directory: impl AsRef<Path>,
+        options: BrokerOptions,
+    ) -> Result<Self, OpenError> {
+        Self::open_on(Arc::new(FsDisk::at(directory)?), options)
+    }
+
+    /// [`open_with`](Self::open_with) on any disk.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_on(disk: Arc<dyn Disk>, mut options: BrokerOptions) -> Result<Self, OpenError> {
+        if options.engine.message_size_max.is_some_and(|max| max > limits::MESSAGE_SIZE_MAX) {
+            let max = limits::MESSAGE_SIZE_MAX;
+            let text =
+                format!("a journal keeps messages of at most {max} bytes; configure no more");
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, text).into());
+        }
+        let clock = options.clock.take().unwrap_or_default();
+        let journal = JournalOptions {
+            vhost: options.engine.vhost.to_string(),
+            level: options.level,
+            mark: clock.now().wall_ms ^ u64::from(std::process::id()).rotate_left(32),
+            ..JournalOptions::default()
+        };
+        options.clock = Some(clock);
+        let (mut journal, recovered) = Journal::open(disk, journal)?;
+        let mut restore = Restore::default();
+        for recorded in recovered.records {
+            restore.apply(recorded.record)?;
+        }
+        let engine = restore.finish(options.engine.clone());
+        // From here on messages are handed out, which leaves no record: the last stop counts no more.
+        journal.append(&Record::Started)?;
+        journal.flush()?;
+        let core = Core::journalled(engine, options.record_history);
+        Ok(Self::journalled(options, core, journal)?)
+    }
+}

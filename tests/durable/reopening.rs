@@ -1,0 +1,119 @@
+//! What is there again, and how.
+
+use futures_util::FutureExt;
+use leveret_broker::disk::MemoryDisk;
+use leveret_broker::testing::disk::SimDisk;
+use leveret_client::options::{BasicAckOptions, BasicPublishOptions, QueuePurgeOptions};
+use leveret_client::{BasicProperties, Broker, Confirmation};
+
+use super::{PERSISTENT, channel, declare, hold, open, publish, ready};
+
+/// A durable and a transient queue, each with a persistent and a transient message.
+async fn four_cells(broker: &Broker) {
+    let channel = channel(broker).await;
+    for (queue, durable) in [("durable", true), ("transient", false)] {
+        declare(&channel, queue, durable).await.unwrap();
+        publish(&channel, queue, "persistent", PERSISTENT).await.unwrap();
+        publish(&channel, queue, "transient", 1).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn s179_durable_queues_come_back_with_their_persistent_messages_and_nothing_else() {
+    let disk = MemoryDisk::default();
+    let broker = open(&disk);
+    four_cells(&broker).await;
+    broker.shutdown();
+    let broker = open(&disk);
+    assert_eq!(ready(&broker, "durable"), ["persistent"]);
+    let names: Vec<String> = broker.queues().iter().map(|queue| queue.name.to_string()).collect();
+    assert_eq!(names, ["durable"]);
+    assert!(broker.queues()[0].durable);
+}
+
+#[tokio::test]
+async fn s180_s181_after_a_graceful_stop_only_what_was_held_is_redelivered_at_its_place() {
+    let disk = MemoryDisk::default();
+    let broker = open(&disk);
+    let channel = channel(&broker).await;
+    declare(&channel, "q", true).await.unwrap();
+    for body in ["m1", "m2", "m3", "m4"] {
+        publish(&channel, "q", body, PERSISTENT).await.unwrap();
+    }
+    assert_eq!(hold(&channel, "q").await, "m1");
+    assert_eq!(hold(&channel, "q").await, "m2");
+    channel.basic_ack(1, BasicAckOptions::default()).await.unwrap();
+    drop(channel);
+    // The last handle goes: that is a graceful stop too.
+    drop(broker);
+    assert_eq!(ready(&open(&disk), "q"), ["m2*", "m3", "m4"]);
+}
+
+#[tokio::test]
+async fn s180_s182_after_a_power_cut_every_confirmed_message_is_there_marked_redelivered() {
+    let disk = SimDisk::default();
+    let broker = open(&disk);
+    let channel = channel(&broker).await;
+    declare(&channel, "q", true).await.unwrap();
+    for number in 0..100 {
+        let confirmed = publish(&channel, "q", &number.to_string(), PERSISTENT).await.unwrap();
+        assert_eq!(confirmed, Confirmation::Ack(None));
+    }
+    let images = disk.crash_images(50);
+    assert!(!images.is_empty());
+    let expected: Vec<String> = (0..100).map(|number| format!("{number}*")).collect();
+    for image in images {
+        assert_eq!(ready(&open(&image), "q"), expected);
+    }
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_or_purged_stays_away_after_a_stop() {
+    let disk = MemoryDisk::default();
+    let broker = open(&disk);
+    let channel = channel(&broker).await;
+    for queue in ["acked", "purged", "deleted"] {
+        declare(&channel, queue, true).await.unwrap();
+        publish(&channel, queue, "m", PERSISTENT).await.unwrap();
+    }
+    hold(&channel, "acked").await;
+    channel.basic_ack(1, BasicAckOptions::default()).await.unwrap();
+    channel.queue_purge("purged".into(), QueuePurgeOptions::default()).await.unwrap();
+    channel.queue_delete("deleted".into(), Default::default()).await.unwrap();
+    broker.shutdown();
+    let broker = open(&disk);
+    assert_eq!(broker.queues().len(), 2);
+    assert!(ready(&broker, "acked").is_empty() && ready(&broker, "purged").is_empty());
+}
+
+#[tokio::test]
+async fn a_second_broker_on_a_directory_is_refused_until_the_first_is_gone() {
+    let disk = MemoryDisk::default();
+    let broker = open(&disk);
+    let second = Broker::open_on(std::sync::Arc::new(disk.clone()), Default::default());
+    let text = second.unwrap_err().to_string();
+    assert!(text.contains(&std::process::id().to_string()), "it names the holder: {text}");
+    drop(broker);
+    drop(open(&disk));
+}
+
+#[tokio::test]
+async fn wait_for_confirms_waits_for_the_disk() {
+    let disk = MemoryDisk::default();
+    let broker = open(&disk);
+    let channel = channel(&broker).await;
+    declare(&channel, "q", true).await.unwrap();
+    let mut confirms = Vec::new();
+    for number in 0..200_u32 {
+        let mode = if number % 3 == 0 { PERSISTENT } else { 1 };
+        let properties = BasicProperties::default().with_delivery_mode(mode);
+        let options = BasicPublishOptions::default();
+        let sent = channel.basic_publish("".into(), "q".into(), options, b"m", properties).await;
+        confirms.push(sent.unwrap());
+    }
+    // Waits until all are decided; those that are held here keep what they are told.
+    assert!(channel.wait_for_confirms().await.unwrap().is_empty());
+    for confirm in confirms {
+        assert!(confirm.now_or_never().expect("decided").unwrap().is_ack());
+    }
+}
