@@ -6,6 +6,8 @@ mod damage;
 mod decisions;
 mod failures;
 mod golden;
+mod reclaim;
 mod records;
 mod round_trip;
+mod salvage;
 mod support;
