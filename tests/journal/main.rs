@@ -11,6 +11,8 @@ mod disk_crash;
 mod disk_faults;
 mod failures;
 mod golden;
+mod reclaim;
 mod records;
 mod round_trip;
+mod salvage;
 mod support;

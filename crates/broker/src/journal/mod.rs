@@ -4,8 +4,10 @@ pub mod codec;
 mod error;
 pub mod frame;
 mod open;
+mod reclaim;
 mod renew;
 pub mod repair;
+mod salvage;
 pub mod scan;
 pub mod segment;
 mod values;
@@ -21,6 +23,7 @@ use segment::{Header, segment_name};
 
 pub use error::JournalError;
 pub use open::{Recovered, Report};
+pub use salvage::{Dropped, Salvaged, salvage};
 pub use values::DEPTH_MAX;
 
 /// What a flush promises.
@@ -228,7 +231,13 @@ impl Journal {
         if self.batch.bytes.is_empty() {
             return Ok(self.durable);
         }
-        match self.write_batch() {
+        let done = self.write_batch();
+        self.settled(done)
+    }
+
+    /// Takes note of how a write ended; a failure is final.
+    fn settled(&mut self, done: Result<(), JournalError>) -> Result<RecordNumber, JournalError> {
+        match done {
             Ok(()) => {
                 self.durable = RecordNumber(self.next_frame - 1);
                 Ok(self.durable)

@@ -111,8 +111,9 @@ pub fn scan(disk: &dyn Disk, vhost: &str) -> Result<(Scan, Vec<Recorded>), Journ
     loop {
         let mut walk = Walk::new(disk, vhost, from);
         walk.all(&segments)?;
-        // Older segments than the log's oldest no longer count, damaged or not.
-        let stops_early = walk.scan.damage.as_ref().is_some_and(|at| at.segment < walk.scan.oldest);
+        // Older segments than the oldest no longer count, whether damaged, or gone in part.
+        let stops_early =
+            walk.scan.damage.as_ref().is_some_and(|at| at.segment <= walk.scan.oldest);
         let (oldest, restart) = (walk.scan.oldest, stops_early && walk.scan.oldest > from);
         if !restart {
             walk.records.retain(|recorded| recorded.segment >= oldest);
@@ -137,11 +138,14 @@ enum Stop {
 }
 
 /// One batch on its way through the checks.
-struct Batch {
-    offset: u64,
-    number: u64,
+pub(super) struct Batch {
+    /// Where the next frame begins.
+    pub(super) offset: u64,
+    /// The number that the next frame must have.
+    pub(super) number: u64,
     checksum: u32,
-    records: Vec<Recorded>,
+    /// The records so far.
+    pub(super) records: Vec<Recorded>,
     unreadable: Option<Foreign>,
 }
 
@@ -263,13 +267,7 @@ impl<'a> Walk<'a> {
     /// Walks the batches from the log's end, and moves the end behind each that is whole.
     fn batches(&mut self, segment: u64, reader: &mut Reader<'_>) -> std::io::Result<Option<Stop>> {
         while self.scan.end.offset < reader.len() {
-            let mut batch = Batch {
-                offset: self.scan.end.offset,
-                number: self.scan.end.next_frame,
-                checksum: 0,
-                records: Vec::new(),
-                unreadable: None,
-            };
+            let mut batch = Batch::at(self.scan.end.offset, self.scan.end.next_frame);
             let commit = loop {
                 match batch.frame(segment, reader)? {
                     Ok(None) => {}
@@ -358,11 +356,24 @@ impl<'a> Walk<'a> {
 }
 
 /// Bytes searched at a time; more than a commit frame.
-const SEARCHED: usize = 64 * 1024;
+pub(super) const SEARCHED: usize = 64 * 1024;
 
 impl Batch {
+    /// A batch that begins here, with a frame of this number.
+    pub(super) fn at(offset: u64, number: u64) -> Self {
+        Self { offset, number, checksum: 0, records: Vec::new(), unreadable: None }
+    }
+
+    /// The first record that means nothing here, and why.
+    pub(super) fn unreadable_at(&self) -> Option<(u64, Mistake)> {
+        match self.unreadable {
+            Some(Foreign::Unreadable { offset, what, .. }) => Some((offset, what)),
+            _ => None,
+        }
+    }
+
     /// Takes the next frame in; gives the commit if it is that.
-    fn frame(
+    pub(super) fn frame(
         &mut self,
         segment: u64,
         reader: &mut Reader<'_>,
