@@ -14,12 +14,12 @@ use super::driver::{self, Batch};
 use super::history::History;
 use super::mailbox::{Deferred, Mailbox};
 use super::options::BrokerOptions;
+use super::port::Port;
 use super::registry;
 use crate::engine::{ChannelView, ConnectionView, EngineView, MessageView, QueueView};
 use crate::journal::Journal;
 use crate::protocol::{
-    CallId, ChannelId, Command, ConnectionId, Gate, Method, Name, Notice, Output, Refusal, Reply,
-    ReplyCode,
+    ChannelId, Command, ConnectionId, Gate, Name, Notice, Output, Refusal, Reply, ReplyCode,
 };
 
 /// An in-process broker. Clones are handles to the same one; brokers share nothing.
@@ -43,7 +43,7 @@ pub struct Broker {
 
 /// What keeps a broker going: dropped when nobody uses it any more.
 pub(super) struct Shared {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
     /// The journal's thread, if there is a journal.
     journal_thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -52,9 +52,9 @@ pub(super) struct Shared {
 pub(super) struct Inner {
     state: Mutex<State>,
     clock: Clock,
-    vhost: Name,
-    channel_max: u16,
-    users: Vec<(Name, String)>,
+    pub(super) vhost: Name,
+    pub(super) channel_max: u16,
+    pub(super) users: Vec<(Name, String)>,
 }
 
 struct State {
@@ -95,17 +95,6 @@ pub enum BrokerError {
     /// A defect of its own stopped it in the middle of a step; its state cannot be trusted.
     #[error("the broker is broken: an earlier call panicked inside it; make a new one")]
     Broken,
-}
-
-/// Who connects, and whereto.
-#[derive(Clone, Copy, Debug)]
-pub struct Login<'a> {
-    /// The user.
-    pub user: &'a str,
-    /// The user's password.
-    pub password: &'a str,
-    /// The virtual host.
-    pub vhost: &'a str,
 }
 
 impl Broker {
@@ -219,101 +208,13 @@ impl Broker {
     /// A port to the broker that listens on `authority`, if one does.
     #[must_use]
     pub fn find(authority: &str) -> Option<Port> {
-        registry::find(authority).map(|shared| Port { shared })
+        registry::find(authority).map(Port::to)
     }
 
     /// A port to this broker.
     #[must_use]
     pub fn port(&self) -> Port {
-        Port { shared: Arc::clone(&self.shared) }
-    }
-}
-
-/// What a client library speaks to a broker through: commands in, notices to its mailboxes.
-///
-/// It keeps the broker alive, but not reachable for others.
-#[derive(Clone)]
-pub struct Port {
-    shared: Arc<Shared>,
-}
-
-impl Port {
-    /// Connects. `mailbox` hears what the broker says to the connection as a whole.
-    ///
-    /// # Errors
-    ///
-    /// RabbitMQ's refusals: `403 ACCESS_REFUSED` for a wrong user or password, `530 NOT_ALLOWED` for
-    /// an unknown virtual host (S176). A broker that was shut down or is broken refuses with
-    /// `541 INTERNAL_ERROR` and says so.
-    pub fn connect(
-        &self,
-        login: Login<'_>,
-        mailbox: Arc<dyn Mailbox>,
-    ) -> Result<ConnectionId, Refusal> {
-        let Login { user, password, vhost } = login;
-        let mut known = self.shared.inner.users.iter();
-        if !known.any(|(name, secret)| &**name == user && secret == password) {
-            let text = "Login was refused using authentication mechanism PLAIN. For details see \
-                        the broker logfile.";
-            return Err(Refusal::new(ReplyCode::AccessRefused, text));
-        }
-        if vhost != &*self.shared.inner.vhost {
-            let refusal = Refusal::new(ReplyCode::NotAllowed, format!("vhost {vhost} not found"));
-            return Err(refusal.of_method((10, 40)));
-        }
-        let command = Command::OpenConnection { user: user.into() };
-        match self.shared.inner.step(command, Some(mailbox)) {
-            Ok(Some(connection)) => Ok(connection),
-            Ok(None) => Err(Refusal::new(ReplyCode::InternalError, "the connection did not open")),
-            Err(error) => Err(Refusal::new(ReplyCode::InternalError, error)),
-        }
-    }
-
-    /// Opens channel `number`. `mailbox` hears all that the broker says to it, first the answer to
-    /// `call`.
-    ///
-    /// # Errors
-    ///
-    /// The broker was shut down or is broken.
-    pub fn open_channel(
-        &self,
-        connection: ConnectionId,
-        number: u16,
-        call: CallId,
-        mailbox: Arc<dyn Mailbox>,
-    ) -> Result<(), BrokerError> {
-        let command = Command::OpenChannel { connection, number, call };
-        self.shared.inner.step(command, Some(mailbox)).map(drop)
-    }
-
-    /// Sends a method. What comes of it is in the mailboxes when this returns, except what waits for
-    /// the disk.
-    ///
-    /// # Errors
-    ///
-    /// The broker was shut down or is broken.
-    pub fn send(
-        &self,
-        channel: ChannelId,
-        call: CallId,
-        method: Method,
-    ) -> Result<(), BrokerError> {
-        self.shared.inner.step(Command::Channel { channel, call, method }, None).map(drop)
-    }
-
-    /// How many channels a connection may have open.
-    #[must_use]
-    pub fn channel_max(&self) -> u16 {
-        self.shared.inner.channel_max
-    }
-
-    /// Closes a connection, or loses it.
-    ///
-    /// # Errors
-    ///
-    /// The broker was shut down or is broken; the connection is as good as closed.
-    pub fn disconnect(&self, connection: ConnectionId) -> Result<(), BrokerError> {
-        self.shared.inner.step(Command::CloseConnection { connection }, None).map(drop)
+        Port::to(Arc::clone(&self.shared))
     }
 }
 
@@ -408,7 +309,7 @@ impl Inner {
     /// Takes one step under the lock, puts what it says into the mailboxes, and wakes after unlocking.
     ///
     /// `newcomer` is the mailbox of the connection or channel that the command opens.
-    fn step(
+    pub(super) fn step(
         &self,
         command: Command,
         newcomer: Option<Arc<dyn Mailbox>>,
@@ -500,11 +401,5 @@ impl Drop for Listener {
 impl fmt::Debug for Broker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Broker").field("uri", &self.uri()).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Port {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Port").field("vhost", &self.shared.inner.vhost).finish_non_exhaustive()
     }
 }

@@ -9,12 +9,14 @@ mod history;
 mod mailbox;
 mod open;
 mod options;
+mod port;
 mod registry;
 
 pub use clock::{Clock, ManualClock};
 pub use core::Core;
-pub use handle::{Broker, BrokerError, Login, Port};
+pub use handle::{Broker, BrokerError};
 pub use history::History;
 pub use mailbox::{Deferred, Mailbox};
 pub use open::OpenError;
 pub use options::BrokerOptions;
+pub use port::{Login, Port};

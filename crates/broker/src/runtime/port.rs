@@ -1,0 +1,117 @@
+//! `Port`: what a client library speaks to a broker through.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::handle::{BrokerError, Shared};
+use super::mailbox::Mailbox;
+use crate::protocol::{CallId, ChannelId, Command, ConnectionId, Method, Refusal, ReplyCode};
+
+/// Who connects, and whereto.
+#[derive(Clone, Copy, Debug)]
+pub struct Login<'a> {
+    /// The user.
+    pub user: &'a str,
+    /// The user's password.
+    pub password: &'a str,
+    /// The virtual host.
+    pub vhost: &'a str,
+}
+
+/// What a client library speaks to a broker through: commands in, notices to its mailboxes.
+///
+/// It keeps the broker alive, but not reachable for others.
+#[derive(Clone)]
+pub struct Port {
+    shared: Arc<Shared>,
+}
+
+impl Port {
+    pub(super) fn to(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Connects. `mailbox` hears what the broker says to the connection as a whole.
+    ///
+    /// # Errors
+    ///
+    /// RabbitMQ's refusals: `403 ACCESS_REFUSED` for a wrong user or password, `530 NOT_ALLOWED` for
+    /// an unknown virtual host (S176). A broker that was shut down or is broken refuses with
+    /// `541 INTERNAL_ERROR` and says so.
+    pub fn connect(
+        &self,
+        login: Login<'_>,
+        mailbox: Arc<dyn Mailbox>,
+    ) -> Result<ConnectionId, Refusal> {
+        let Login { user, password, vhost } = login;
+        let mut known = self.shared.inner.users.iter();
+        if !known.any(|(name, secret)| &**name == user && secret == password) {
+            let text = "Login was refused using authentication mechanism PLAIN. For details see \
+                        the broker logfile.";
+            return Err(Refusal::new(ReplyCode::AccessRefused, text));
+        }
+        if vhost != &*self.shared.inner.vhost {
+            let refusal = Refusal::new(ReplyCode::NotAllowed, format!("vhost {vhost} not found"));
+            return Err(refusal.of_method((10, 40)));
+        }
+        let command = Command::OpenConnection { user: user.into() };
+        match self.shared.inner.step(command, Some(mailbox)) {
+            Ok(Some(connection)) => Ok(connection),
+            Ok(None) => Err(Refusal::new(ReplyCode::InternalError, "the connection did not open")),
+            Err(error) => Err(Refusal::new(ReplyCode::InternalError, error)),
+        }
+    }
+
+    /// Opens channel `number`. `mailbox` hears all that the broker says to it, first the answer to
+    /// `call`.
+    ///
+    /// # Errors
+    ///
+    /// The broker was shut down or is broken.
+    pub fn open_channel(
+        &self,
+        connection: ConnectionId,
+        number: u16,
+        call: CallId,
+        mailbox: Arc<dyn Mailbox>,
+    ) -> Result<(), BrokerError> {
+        let command = Command::OpenChannel { connection, number, call };
+        self.shared.inner.step(command, Some(mailbox)).map(drop)
+    }
+
+    /// Sends a method. What comes of it is in the mailboxes when this returns, except what waits for
+    /// the disk.
+    ///
+    /// # Errors
+    ///
+    /// The broker was shut down or is broken.
+    pub fn send(
+        &self,
+        channel: ChannelId,
+        call: CallId,
+        method: Method,
+    ) -> Result<(), BrokerError> {
+        self.shared.inner.step(Command::Channel { channel, call, method }, None).map(drop)
+    }
+
+    /// How many channels a connection may have open.
+    #[must_use]
+    pub fn channel_max(&self) -> u16 {
+        self.shared.inner.channel_max
+    }
+
+    /// Closes a connection, or loses it.
+    ///
+    /// # Errors
+    ///
+    /// The broker was shut down or is broken; the connection is as good as closed.
+    pub fn disconnect(&self, connection: ConnectionId) -> Result<(), BrokerError> {
+        self.shared.inner.step(Command::CloseConnection { connection }, None).map(drop)
+    }
+}
+
+impl fmt::Debug for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Port").field("vhost", &self.shared.inner.vhost).finish_non_exhaustive()
+    }
+}
