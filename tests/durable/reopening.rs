@@ -117,3 +117,18 @@ async fn wait_for_confirms_waits_for_the_disk() {
         assert!(confirm.now_or_never().expect("decided").unwrap().is_ack());
     }
 }
+
+#[tokio::test]
+async fn a_durable_declaration_that_is_dropped_while_it_waits_happens_all_the_same() {
+    let disk = MemoryDisk::default();
+    let broker = open(&disk);
+    let channel = channel(&broker).await;
+    // Fewer calls than make a channel give way to other tasks, which would put off the first poll's work.
+    for number in 0..20 {
+        // Polled once; whether or not the disk was faster, the next call gets its own answer.
+        let _ = declare(&channel, &format!("q{number}"), true).now_or_never();
+        declare(&channel, "same", true).await.unwrap();
+    }
+    assert_eq!(broker.queues().len(), 21);
+    assert!(channel.status().connected());
+}

@@ -35,7 +35,9 @@ use crate::{BasicProperties, Error};
 ///
 /// # Cancel safety
 ///
-/// Every method is done at the poll that completes it: dropped before that, it has not happened.
+/// Every method is done at the poll that completes it: dropped before that, it has not happened. The
+/// exception is what waits for a disk (a durable queue declared or deleted on a broker that was opened
+/// on a directory): dropped while it waits, it happens all the same.
 ///
 /// # Examples
 ///

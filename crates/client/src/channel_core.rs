@@ -4,7 +4,7 @@
 //! consumers find their deliveries there. The broker fills the inbox under its own lock, so the order
 //! in it is the broker's.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -45,6 +45,8 @@ struct Inbox {
     replies: BTreeMap<CallId, Reply>,
     /// Who waits for a reply that is not there yet.
     waiting: BTreeMap<CallId, Waker>,
+    /// Calls that were dropped while they waited: their replies are for nobody.
+    abandoned: BTreeSet<CallId>,
     consumers: BTreeMap<ConsumerId, ConsumerInbox>,
     outcomes: BTreeMap<CallId, Outcome>,
     /// How many of them the broker has yet to decide.
@@ -337,6 +339,9 @@ impl ChannelCore {
             }
             _ => {}
         }
+        if inbox.abandoned.remove(&call) {
+            return;
+        }
         inbox.replies.insert(call, reply);
         if let Some(waker) = inbox.waiting.remove(&call) {
             deferred.wake(waker);
@@ -483,8 +488,11 @@ impl AwaitedReply<'_> {
 impl Drop for AwaitedReply<'_> {
     fn drop(&mut self) {
         let mut inbox = self.core.inbox.lock();
-        let _waker = inbox.waiting.remove(&self.call);
-        let _reply = inbox.replies.remove(&self.call);
+        let waker = inbox.waiting.remove(&self.call);
+        let reply = inbox.replies.remove(&self.call);
+        if waker.is_some() && reply.is_none() {
+            inbox.abandoned.insert(self.call);
+        }
         drop(inbox);
     }
 }

@@ -138,7 +138,8 @@ impl Broker {
     }
 
     /// Stops the broker as an operator does: every connection is closed with
-    /// `320 CONNECTION_FORCED` (S178), and no new one is accepted. What it held is gone.
+    /// `320 CONNECTION_FORCED` (S178), and no new one is accepted. What it held in memory is gone; what
+    /// is durable is on disk when this returns, and the directory can be opened anew.
     pub fn shutdown(&self) {
         registry::stop_listening(&self.listener.authority);
         let text = "broker forced connection closure with reason 'shutdown'";
