@@ -1,10 +1,12 @@
 //! What is there again, and how.
 
+use std::sync::Arc;
+
 use futures_util::FutureExt;
 use leveret_broker::disk::MemoryDisk;
-use leveret_broker::testing::disk::SimDisk;
+use leveret_broker::testing::disk::{OpKind, SimDisk};
 use leveret_client::options::{BasicAckOptions, BasicPublishOptions, QueuePurgeOptions};
-use leveret_client::{BasicProperties, Broker, Confirmation};
+use leveret_client::{BasicProperties, Broker, BrokerOptions, Confirmation, Level};
 
 use super::{PERSISTENT, channel, declare, hold, open, publish, ready};
 
@@ -68,6 +70,22 @@ async fn s180_s182_after_a_power_cut_every_confirmed_message_is_there_marked_red
 }
 
 #[tokio::test]
+async fn at_the_level_written_a_confirmed_message_survives_the_process_without_any_sync() {
+    let disk = SimDisk::default();
+    let options = BrokerOptions::default().with_level(Level::Written);
+    let broker = Broker::open_on(Arc::new(disk.clone()), options).unwrap();
+    let channel = channel(&broker).await;
+    declare(&channel, "q", true).await.unwrap();
+    for body in ["m1", "m2", "m3"] {
+        let syncs = |disk: &SimDisk| disk.log().iter().filter(|op| op.kind == OpKind::Sync).count();
+        let before = syncs(&disk);
+        assert!(publish(&channel, "q", body, PERSISTENT).await.unwrap().is_ack());
+        assert_eq!(syncs(&disk), before, "a confirm at this level waits for no sync");
+    }
+    assert_eq!(ready(&open(&disk.kill_image()), "q"), ["m1*", "m2*", "m3*"]);
+}
+
+#[tokio::test]
 async fn what_was_acknowledged_or_purged_stays_away_after_a_stop() {
     let disk = MemoryDisk::default();
     let broker = open(&disk);
@@ -90,7 +108,7 @@ async fn what_was_acknowledged_or_purged_stays_away_after_a_stop() {
 async fn a_second_broker_on_a_directory_is_refused_until_the_first_is_gone() {
     let disk = MemoryDisk::default();
     let broker = open(&disk);
-    let second = Broker::open_on(std::sync::Arc::new(disk.clone()), Default::default());
+    let second = Broker::open_on(Arc::new(disk.clone()), Default::default());
     let text = second.unwrap_err().to_string();
     assert!(text.contains(&std::process::id().to_string()), "it names the holder: {text}");
     drop(broker);
