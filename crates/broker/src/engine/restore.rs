@@ -7,6 +7,10 @@
 //! it says is therefore free of contradictions too, also one that ends in the middle of a step. What
 //! does contradict is damage that no checksum can see.
 //!
+//! A log may begin with a head ([`Record::Numbered`]) because what stood before it was not needed any
+//! more. Then the queues are those of the head, messages up to the head's number may appear for the first
+//! time as [`Record::MessageKept`], and removals may name messages of which nothing else is known.
+//!
 //! Two orders are open, because nothing depends on them: a message may be enqueued after one with a
 //! higher number (its number is its place, S181), and a stop may be followed by anything, which makes
 //! it void.
@@ -145,6 +149,10 @@ pub struct Restore {
     last_message: MessageId,
     /// How many records there were.
     records: u64,
+    /// The number up to which messages may be missing, because the log's beginning went.
+    forgotten: MessageId,
+    /// Whether all records so far are the head of a log whose beginning went.
+    in_head: bool,
     end: End,
 }
 
@@ -183,12 +191,17 @@ impl Restore {
         let index = self.records;
         self.records += 1;
         self.apply_to_end(&record);
+        self.apply_to_head(&record, index);
         let folded = match record {
             Record::QueueDeclared { queue, auto_delete, arguments } => {
                 self.declared(queue, auto_delete, arguments)
             }
             Record::QueueDeleted { queue } => self.deleted(&queue),
+            Record::QueueKept { queue, auto_delete, arguments } => {
+                self.queue_kept(queue, auto_delete, arguments)
+            }
             Record::Enqueued { message, queues } => self.enqueued(&message, &queues),
+            Record::MessageKept { message, queues } => self.message_kept(&message, &queues),
             Record::Removed { queue, message } => self.removed(&queue, &[message]),
             Record::Purged { queue, messages } => self.removed(&queue, &messages),
             Record::Numbered { last } => self.numbered(last),
@@ -262,6 +275,56 @@ impl Restore {
         }
     }
 
+    fn apply_to_head(&mut self, record: &Record, index: u64) {
+        match record {
+            Record::Numbered { last } if index == 0 => {
+                (self.forgotten, self.in_head) = (*last, true);
+            }
+            Record::QueueKept { .. } => {}
+            _ => self.in_head = false,
+        }
+    }
+
+    fn queue_kept(
+        &mut self,
+        queue: Name,
+        auto_delete: bool,
+        arguments: FieldTable,
+    ) -> Result<(), Contradiction> {
+        if self.in_head {
+            return self.declared(queue, auto_delete, arguments);
+        }
+        let folded = self.queue(&queue)?;
+        if folded.auto_delete == auto_delete && folded.arguments == arguments {
+            Ok(())
+        } else {
+            Err(Contradiction::DeclaredTwice { queue })
+        }
+    }
+
+    /// The message is in these queues, and must have been unless the log's beginning went.
+    fn message_kept(
+        &mut self,
+        message: &Arc<Message>,
+        queues: &[Name],
+    ) -> Result<(), Contradiction> {
+        let (id, forgotten) = (message.id, self.forgotten);
+        check_message(message, queues)?;
+        for (place, name) in queues.iter().enumerate() {
+            let there = self.queue(name)?.messages.contains_key(&id);
+            if queues[..place].contains(name) {
+                return Err(Contradiction::EnqueuedTwice { queue: name.clone(), message: id });
+            }
+            if !there && id > forgotten {
+                return Err(Contradiction::UnknownMessage { queue: name.clone(), message: id });
+            }
+        }
+        for name in queues {
+            self.queue(name)?.messages.entry(id).or_insert_with(|| Arc::clone(message));
+        }
+        Ok(())
+    }
+
     fn declared(
         &mut self,
         queue: Name,
@@ -290,13 +353,7 @@ impl Restore {
 
     fn enqueued(&mut self, message: &Arc<Message>, queues: &[Name]) -> Result<(), Contradiction> {
         let id = message.id;
-        if queues.is_empty() {
-            return Err(Contradiction::EnqueuedNowhere { message: id });
-        }
-        if !message.persistent() {
-            return Err(Contradiction::Transient { message: id });
-        }
-        check_number(id)?;
+        check_message(message, queues)?;
         for (place, name) in queues.iter().enumerate() {
             let twice = queues[..place].contains(name);
             if twice || self.queue(name)?.messages.contains_key(&id) {
@@ -311,7 +368,7 @@ impl Restore {
     }
 
     fn removed(&mut self, queue: &Name, messages: &[MessageId]) -> Result<(), Contradiction> {
-        self.known(queue, messages)?;
+        self.known(queue, messages, self.forgotten)?;
         let folded = self.queue(queue)?;
         for message in messages {
             folded.messages.remove(message);
@@ -329,19 +386,25 @@ impl Restore {
     }
 
     fn handed_out(&mut self, queue: &Name, messages: &[MessageId]) -> Result<(), Contradiction> {
-        self.known(queue, messages)?;
+        self.known(queue, messages, MessageId(0))?;
         let number = self.number(queue)?;
         self.end.handed_out.extend(messages.iter().map(|message| (number, *message)));
         Ok(())
     }
 
-    /// The queue must be there, and the messages in it, named in order.
-    fn known(&mut self, queue: &Name, messages: &[MessageId]) -> Result<(), Contradiction> {
+    /// The queue must be there, and the messages after `forgotten` in it, named in order.
+    fn known(
+        &mut self,
+        queue: &Name,
+        messages: &[MessageId],
+        forgotten: MessageId,
+    ) -> Result<(), Contradiction> {
         let folded = self.queue(queue)?;
         if !messages.is_sorted_by(|one, next| one < next) {
             return Err(Contradiction::OutOfOrder { queue: queue.clone() });
         }
-        match messages.iter().find(|message| !folded.messages.contains_key(message)) {
+        let missing = |id: &&MessageId| **id > forgotten && !folded.messages.contains_key(id);
+        match messages.iter().find(missing) {
             Some(message) => {
                 Err(Contradiction::UnknownMessage { queue: queue.clone(), message: *message })
             }
@@ -377,6 +440,17 @@ impl Engine {
         }
         Ok(restore.finish(options))
     }
+}
+
+fn check_message(message: &Message, queues: &[Name]) -> Result<(), Contradiction> {
+    let id = message.id;
+    if queues.is_empty() {
+        return Err(Contradiction::EnqueuedNowhere { message: id });
+    }
+    if !message.persistent() {
+        return Err(Contradiction::Transient { message: id });
+    }
+    check_number(id)
 }
 
 fn check_number(message: MessageId) -> Result<(), Contradiction> {

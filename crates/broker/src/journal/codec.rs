@@ -8,7 +8,8 @@ use bytes::Bytes;
 
 use super::frame::KIND_RECORD;
 use super::values::{properties, put_properties, put_table, table};
-use crate::protocol::limits::MESSAGE_SIZE_MAX;
+use crate::protocol::limits::MESSAGE_SIZE_LIMIT;
+use crate::protocol::types::FieldTable;
 use crate::protocol::{Address, Message, MessageId, Name, Record};
 
 /// The version of the records that are written.
@@ -26,6 +27,8 @@ const NUMBERED: u8 = 6;
 const HANDED_OUT: u8 = 7;
 const STOPPED: u8 = 8;
 const STARTED: u8 = 9;
+const QUEUE_KEPT: u8 = 10;
+const MESSAGE_KEPT: u8 = 11;
 
 /// A record read from a payload.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,10 +49,10 @@ pub fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), Mistake> {
     out.extend_from_slice(&[KIND_RECORD, RECORD_VERSION]);
     match record {
         Record::QueueDeclared { queue, auto_delete, arguments } => {
-            out.push(QUEUE_DECLARED);
-            put_name(out, queue);
-            out.push(u8::from(*auto_delete));
-            put_table(out, arguments, 0)?;
+            put_queue(out, QUEUE_DECLARED, (queue, *auto_delete, arguments))?;
+        }
+        Record::QueueKept { queue, auto_delete, arguments } => {
+            put_queue(out, QUEUE_KEPT, (queue, *auto_delete, arguments))?;
         }
         Record::QueueDeleted { queue } => {
             out.push(QUEUE_DELETED);
@@ -57,6 +60,10 @@ pub fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), Mistake> {
         }
         Record::Enqueued { message, queues } => {
             out.push(ENQUEUED);
+            put_message(out, message, queues)?;
+        }
+        Record::MessageKept { message, queues } => {
+            out.push(MESSAGE_KEPT);
             put_message(out, message, queues)?;
         }
         Record::Removed { queue, message } => {
@@ -76,6 +83,18 @@ pub fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), Mistake> {
     Ok(())
 }
 
+/// Adds a record of what a queue is like.
+fn put_queue(
+    out: &mut Vec<u8>,
+    kind: u8,
+    (queue, auto_delete, arguments): (&Name, bool, &FieldTable),
+) -> Result<(), Mistake> {
+    out.push(kind);
+    put_name(out, queue);
+    out.push(u8::from(auto_delete));
+    put_table(out, arguments, 0)
+}
+
 /// Adds a record of some messages of one queue.
 fn put_messages(out: &mut Vec<u8>, kind: u8, queue: &Name, messages: &[MessageId]) {
     out.push(kind);
@@ -87,7 +106,7 @@ fn put_messages(out: &mut Vec<u8>, kind: u8, queue: &Name, messages: &[MessageId
 }
 
 fn put_message(out: &mut Vec<u8>, message: &Message, queues: &[Name]) -> Result<(), Mistake> {
-    if message.body.len() as u64 > MESSAGE_SIZE_MAX {
+    if message.body.len() as u64 > MESSAGE_SIZE_LIMIT {
         return Err("the body is larger than any message may be");
     }
     put_number(out, message.id.0);
@@ -119,20 +138,24 @@ pub fn decode(payload: &[u8]) -> Result<Decoded, Mistake> {
     }
     let mut body_at = None;
     let record = match input.byte()? {
-        QUEUE_DECLARED => Record::QueueDeclared {
-            queue: input.name()?,
-            auto_delete: match input.byte()? {
-                0 => false,
-                1 => true,
-                _ => return Err("a truth value that is neither"),
-            },
-            arguments: table(&mut input, 0)?,
-        },
+        QUEUE_DECLARED => {
+            let (queue, auto_delete, arguments) = queue(&mut input)?;
+            Record::QueueDeclared { queue, auto_delete, arguments }
+        }
+        QUEUE_KEPT => {
+            let (queue, auto_delete, arguments) = queue(&mut input)?;
+            Record::QueueKept { queue, auto_delete, arguments }
+        }
         QUEUE_DELETED => Record::QueueDeleted { queue: input.name()? },
         ENQUEUED => {
-            let (record, body) = enqueued(&mut input)?;
-            body_at = Some(payload.len() - body);
-            record
+            let (message, queues) = message(&mut input)?;
+            body_at = Some(payload.len() - message.body.len());
+            Record::Enqueued { message, queues }
+        }
+        MESSAGE_KEPT => {
+            let (message, queues) = message(&mut input)?;
+            body_at = Some(payload.len() - message.body.len());
+            Record::MessageKept { message, queues }
         }
         REMOVED => Record::Removed { queue: input.name()?, message: MessageId(input.number()?) },
         PURGED => Record::Purged { queue: input.name()?, messages: messages(&mut input)? },
@@ -150,7 +173,17 @@ fn messages(input: &mut Input<'_>) -> Result<Vec<MessageId>, Mistake> {
     (0..count).map(|_| Ok(MessageId(input.number()?))).collect()
 }
 
-fn enqueued(input: &mut Input<'_>) -> Result<(Record, usize), Mistake> {
+fn queue(input: &mut Input<'_>) -> Result<(Name, bool, FieldTable), Mistake> {
+    let queue = input.name()?;
+    let auto_delete = match input.byte()? {
+        0 => false,
+        1 => true,
+        _ => return Err("a truth value that is neither"),
+    };
+    Ok((queue, auto_delete, table(input, 0)?))
+}
+
+fn message(input: &mut Input<'_>) -> Result<(Arc<Message>, Vec<Name>), Mistake> {
     let id = MessageId(input.number()?);
     let address = Address { exchange: input.name()?, routing_key: input.name()? };
     let count = input.count()?;
@@ -158,7 +191,7 @@ fn enqueued(input: &mut Input<'_>) -> Result<(Record, usize), Mistake> {
     let properties = properties(input)?;
     let len = input.number()?;
     let checksum = u32::from_le_bytes(input.array()?);
-    if len > MESSAGE_SIZE_MAX {
+    if len > MESSAGE_SIZE_LIMIT {
         return Err("a body larger than any message may be");
     }
     let body = input.take(usize::try_from(len).map_err(|_| "a body that does not fit")?)?;
@@ -167,7 +200,7 @@ fn enqueued(input: &mut Input<'_>) -> Result<(Record, usize), Mistake> {
     }
     let message =
         Message { id, address: Arc::new(address), properties, body: Bytes::copy_from_slice(body) };
-    Ok((Record::Enqueued { message: Arc::new(message), queues }, body.len()))
+    Ok((Arc::new(message), queues))
 }
 
 /// Adds a number, seven bits a byte, the lowest first.

@@ -39,6 +39,16 @@ pub enum JournalError {
         /// What shows that the bytes were durable: a file and a place in it.
         proof: String,
     },
+    /// Bytes that this journal has written and needs again have changed meanwhile.
+    #[error("{file} has changed at byte {offset} since it was written ({what})")]
+    Changed {
+        /// The file.
+        file: String,
+        /// Where the frame begins.
+        offset: u64,
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// A record that is whole, and that this version cannot read. Nothing was written.
     #[error(
         "{file} holds at byte {offset} a record that cannot be read ({what}); nothing was changed; \

@@ -4,7 +4,7 @@
 pub const FRAME_HEAD: usize = 16;
 /// The longest payload, checked before memory is taken. A message of the largest size, its headers and
 /// the names of its queues fit well.
-pub const PAYLOAD_MAX: usize = 64 * 1024 * 1024;
+pub const PAYLOAD_MAX: usize = 1024 * 1024 * 1024;
 /// Bytes of a commit frame's payload.
 pub const COMMIT_PAYLOAD: usize = 54;
 /// Bytes of a commit frame.
@@ -15,7 +15,7 @@ pub const KIND_RECORD: u8 = 1;
 /// First byte of a payload that ends a batch.
 pub const KIND_COMMIT: u8 = 2;
 
-const _: () = assert!(crate::protocol::limits::MESSAGE_SIZE_MAX * 2 < PAYLOAD_MAX as u64);
+const _: () = assert!(crate::protocol::limits::MESSAGE_SIZE_LIMIT * 2 <= PAYLOAD_MAX as u64);
 
 /// The first bytes of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 pub mod codec;
 mod error;
 pub mod frame;
+mod ledger;
 mod open;
 mod reclaim;
 mod renew;
@@ -12,6 +13,7 @@ pub mod scan;
 pub mod segment;
 mod values;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,6 +21,7 @@ use bytes::Bytes;
 
 use crate::disk::{Disk, DiskLock, LogFile};
 use crate::protocol::{MessageId, Name, Record};
+use ledger::Ledger;
 use segment::{Header, segment_name};
 
 pub use error::JournalError;
@@ -44,7 +47,8 @@ pub struct JournalOptions {
     /// What a flush promises.
     pub level: Level,
     /// A segment that has reached this length gets no more batches. A batch is never divided, so the
-    /// last one may go beyond it.
+    /// last one may go beyond it; and a segment is at least four times as long as the declarations of
+    /// the queues, which it begins with.
     pub segment_bytes: u64,
     /// Tells a new log from every other, best drawn at random; a log that exists keeps its own.
     pub mark: u64,
@@ -97,6 +101,8 @@ pub struct Recorded {
     pub number: RecordNumber,
     /// The segment that it is in.
     pub segment: u64,
+    /// Bytes of its frame.
+    pub len: u32,
     /// The record.
     pub record: Record,
     /// Where the message's body is, if the record has a message.
@@ -109,7 +115,8 @@ pub const PURGED_MAX: usize = 64 * 1024;
 /// One vhost's log, open for appending.
 ///
 /// [`append`](Self::append) gathers records in memory, [`flush`](Self::flush) makes them one batch in the
-/// file. Reading and repairing happen in [`open`](Self::open), and nowhere else.
+/// file. Reading and repairing happen in [`open`](Self::open), and nowhere else. Room that is not needed
+/// any more is given back with each flush.
 #[derive(Debug)]
 pub struct Journal {
     disk: Arc<dyn Disk>,
@@ -122,6 +129,11 @@ pub struct Journal {
     file: Option<Box<dyn LogFile>>,
     len: u64,
     oldest: u64,
+    /// The lengths of the segments before the last one, by number.
+    older: BTreeMap<u64, u64>,
+    ledger: Ledger,
+    /// Whether the last record ends a graceful stop, which anything after it would make void.
+    stopped: bool,
     next_frame: u64,
     next_batch: u64,
     batch: Batch,
@@ -136,6 +148,10 @@ struct Batch {
     bytes: Vec<u8>,
     checksum: u32,
     first_frame: u64,
+    /// The segment that it goes to, and where in it it begins.
+    place: (u64, u64),
+    /// Whether the place is chosen, and the head of a new segment is there.
+    begun: bool,
 }
 
 impl Journal {
@@ -168,12 +184,27 @@ impl Journal {
         last
     }
 
+    /// Chooses the place of the batch that begins, and puts the head of a new segment into it.
+    fn begin_batch(&mut self) -> Result<(), JournalError> {
+        if self.batch.begun {
+            return Ok(());
+        }
+        self.batch.begun = true;
+        self.batch.first_frame = self.next_frame;
+        self.batch.place = self.place();
+        if self.batch.place.0 != self.segment && self.segment != 0 {
+            for record in self.ledger.head() {
+                self.append_one(&record)?;
+            }
+        }
+        Ok(())
+    }
+
     fn append_one(&mut self, record: &Record) -> Result<Appended, JournalError> {
+        self.begin_batch()?;
         let unrecordable = |what| JournalError::Unrecordable { what };
         let bytes = &mut self.batch.bytes;
-        if bytes.is_empty() {
-            self.batch.first_frame = self.next_frame;
-        }
+        let from = bytes.len();
         let payload = |out: &mut Vec<u8>| codec::encode(record, out);
         let written = frame::write_frame(bytes, self.next_frame, payload).map_err(unrecordable)?;
         let checksum = written.ok_or(unrecordable("it is longer than a frame may be"))?;
@@ -181,9 +212,11 @@ impl Journal {
         self.batch.checksum = frame::batch_checksum(self.batch.checksum, checksum);
         let number = RecordNumber(self.next_frame);
         self.next_frame += 1;
-        let (segment, begin) = self.place();
+        let (segment, begin) = self.batch.place;
+        self.ledger.apply(record, segment, end - from as u64);
+        self.stopped = matches!(record, Record::Stopped);
         let body = match record {
-            Record::Enqueued { message, .. } => {
+            Record::Enqueued { message, .. } | Record::MessageKept { message, .. } => {
                 let len = message.body.len();
                 Some(Position { segment, offset: begin + end - len as u64, len: len as u32 })
             }
@@ -194,7 +227,8 @@ impl Journal {
 
     /// The segment that the next batch goes to, and where in it the batch begins.
     fn place(&self) -> (u64, u64) {
-        if self.file.is_some() && self.len < self.segment_bytes {
+        let room = self.segment_bytes.max(4 * self.ledger.topology());
+        if self.file.is_some() && self.len < room {
             (self.segment, self.len)
         } else {
             (self.segment + 1, Header::len_for(&self.vhost))
@@ -231,8 +265,13 @@ impl Journal {
         if self.batch.bytes.is_empty() {
             return Ok(self.durable);
         }
+        let wrote = self.batch.bytes.len() as u64;
         let done = self.write_batch();
-        self.settled(done)
+        let durable = self.settled(done)?;
+        // The batch is durable whatever becomes of this; a failure is told by the next call.
+        let tidied = self.give_back_room(wrote);
+        let _ = self.settled(tidied);
+        Ok(durable)
     }
 
     /// Takes note of how a write ended; a failure is final.
@@ -251,7 +290,8 @@ impl Journal {
     }
 
     fn write_batch(&mut self) -> Result<(), JournalError> {
-        let (segment, begin) = self.place();
+        self.begin_batch()?;
+        let (segment, begin) = self.batch.place;
         let commit = frame::Commit {
             synced_before: self.level == Level::Synced,
             mark: self.mark,
@@ -285,6 +325,7 @@ impl Journal {
         self.batch.bytes.clear();
         self.batch.bytes.shrink_to(BATCH_KEPT);
         self.batch.checksum = 0;
+        self.batch.begun = false;
         Ok(())
     }
 
@@ -306,6 +347,9 @@ impl Journal {
         if self.level == Level::Synced {
             file.sync().map_err(JournalError::io("syncing", &name))?;
             self.disk.sync_directory().map_err(JournalError::io("syncing", "the directory"))?;
+        }
+        if self.segment != 0 {
+            self.older.insert(self.segment, self.len);
         }
         (self.segment, self.file, self.len) = (segment, Some(file), bytes.len() as u64);
         Ok(())

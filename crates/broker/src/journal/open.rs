@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use super::error::JournalError;
+use super::ledger::Ledger;
 use super::repair::{self, Case, Verdict};
 use super::scan::{Scan, scan};
 use super::segment::{VHOST_MAX, segment_name};
 use super::{Batch, Journal, JournalOptions, Level, RecordNumber, Recorded, renew};
 use crate::disk::Disk;
+use crate::protocol::Record;
 
 /// What a log held when it was opened.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -63,6 +65,13 @@ impl Journal {
                 Some(disk.open(&name).map_err(JournalError::io("opening", &name))?)
             }
         };
+        let mut ledger = Ledger::default();
+        for recorded in &recovered.records {
+            ledger.apply(&recorded.record, recorded.segment, u64::from(recorded.len));
+        }
+        let older = scan.segments.iter().filter(|found| found.segment != end.segment);
+        let older = older.map(|found| (found.segment, found.len)).collect();
+        let last = recovered.records.last().map(|recorded| &recorded.record);
         let (next_frame, next_batch) = (end.next_frame.max(1), end.next_batch.max(1));
         let journal = Self {
             level: options.level,
@@ -73,6 +82,9 @@ impl Journal {
             file,
             len: end.offset,
             oldest: scan.oldest,
+            older,
+            ledger,
+            stopped: matches!(last, Some(Record::Stopped)),
             next_frame,
             next_batch,
             batch: Batch::default(),

@@ -1,36 +1,91 @@
 //! Giving back the room of segments that nothing needs any more, from the oldest end only.
+//!
+//! The log may take half as much again as what is needed of it, and half a segment. Beyond that the
+//! oldest segment goes, and what is alive in it moves forward. One turn through the whole log leaves
+//! nothing that is not needed, so the work is bounded by what is given back. A turn is taken in steps,
+//! a few bytes moved for each byte written, unless there is so much to give back that it must be now.
 
 use super::error::JournalError;
-use super::segment::{segment_name, segment_of};
-use super::{Journal, RecordNumber};
+use super::frame::{FRAME_HEAD, FrameHead, KIND_RECORD};
+use super::segment::{Header, Reader, segment_name, segment_of};
+use super::{Journal, RecordNumber, codec};
+use crate::protocol::Record;
+
+/// Bytes of old segments that are gone through for each byte written.
+const PACE: u64 = 4;
+/// The least that a segment counts for: a file takes a block of the disk, however short it is.
+const SLACK_MIN: u64 = 4096;
+/// Bytes of the batches in which messages move forward.
+const MOVED: usize = 1024 * 1024;
 
 impl Journal {
-    /// Lets go of all segments before `oldest`, together with a flush of the records that wait.
-    ///
-    /// What is still alive in them must have been appended again before this: queues that exist, and
-    /// messages that nobody has removed. Since segments go from the oldest end alone, a removal never
-    /// goes before its message. That the log begins later is durable before a file goes.
-    ///
-    /// # Errors
-    ///
-    /// As for [`flush`](Self::flush); or `oldest` has not been begun, which changes nothing.
-    pub fn let_go_before(&mut self, oldest: u64) -> Result<RecordNumber, JournalError> {
-        self.working()?;
-        if oldest > self.place().0 {
-            return Err(JournalError::Unrecordable { what: "a segment that is not there yet" });
-        }
-        if oldest <= self.oldest.max(1) {
-            return self.flush();
-        }
-        self.oldest = oldest;
-        if self.batch.bytes.is_empty() {
-            self.batch.first_frame = self.next_frame;
-        }
-        let done = self.write_batch().and_then(|()| self.remove_older(oldest));
-        self.settled(done)
+    /// Bytes of the log's files.
+    #[must_use]
+    pub fn disk_bytes(&self) -> u64 {
+        self.older.values().sum::<u64>() + self.len
     }
 
-    fn remove_older(&mut self, oldest: u64) -> Result<(), JournalError> {
+    /// Bytes of the log's frames that are needed: messages that are in a queue, and the queues.
+    /// [`disk_bytes`](Self::disk_bytes) stays below three times this and two segments, of at least 4 KiB.
+    #[must_use]
+    pub fn live_bytes(&self) -> u64 {
+        self.ledger.live()
+    }
+
+    /// Lets go of old segments as far as there is more room in use than there should be.
+    pub(super) fn give_back_room(&mut self, wrote: u64) -> Result<(), JournalError> {
+        let mut budget = wrote.saturating_mul(PACE);
+        loop {
+            let (live, used) = (self.ledger.live(), self.disk_bytes());
+            let slack = self.segment_bytes.max(SLACK_MIN);
+            let wanted = (live + live / 2).saturating_add(slack / 2);
+            let bound = (2 * live + live / 2).saturating_add(slack);
+            let oldest = self.oldest.max(1);
+            let enough = used <= wanted || budget == 0 && used <= bound;
+            if enough || self.stopped || oldest >= self.place().0 {
+                return Ok(());
+            }
+            budget = budget.saturating_sub(self.older.get(&oldest).copied().unwrap_or(self.len));
+            self.move_forward(oldest)?;
+            self.let_go(oldest + 1)?;
+        }
+    }
+
+    /// Says again what is alive in a segment.
+    fn move_forward(&mut self, segment: u64) -> Result<(), JournalError> {
+        let name = segment_name(segment);
+        let file = self.disk.open(&name).map_err(JournalError::io("opening", &name))?;
+        let mut reader = Reader::new(&*file).map_err(JournalError::io("measuring", &name))?;
+        // The segment may be the last one: it is not followed into what is appended meanwhile.
+        let mut offset = Header::len_for(&self.vhost);
+        while offset < reader.len() {
+            let record = read_record(&mut reader, &name, &mut offset)?;
+            let (Some(Record::Enqueued { message, queues })
+            | Some(Record::MessageKept { message, queues })) = record
+            else {
+                continue;
+            };
+            let queues = self.ledger.holders(segment, message.id, &queues);
+            if queues.is_empty() {
+                continue;
+            }
+            self.append_one(&Record::MessageKept { message, queues })?;
+            if self.waiting() >= MOVED {
+                self.write_batch()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets go of all segments before `oldest`, together with a flush of the records that wait.
+    ///
+    /// What is still alive in them must have been appended again before this. Since segments go from the
+    /// oldest end alone, a removal never goes before its message. That the log begins later is durable
+    /// before a file goes.
+    fn let_go(&mut self, oldest: u64) -> Result<(), JournalError> {
+        self.oldest = oldest;
+        self.write_batch()?;
+        self.durable = RecordNumber(self.next_frame - 1);
         if let Some(file) = &mut self.file {
             let name = segment_name(self.segment);
             file.sync().map_err(JournalError::io("syncing", &name))?;
@@ -41,6 +96,31 @@ impl Journal {
                 self.disk.remove(&name).map_err(JournalError::io("removing", &name))?;
             }
         }
-        self.disk.sync_directory().map_err(JournalError::io("syncing", "the directory"))
+        self.disk.sync_directory().map_err(JournalError::io("syncing", "the directory"))?;
+        self.older.retain(|segment, _| *segment >= oldest);
+        self.ledger.let_go_before(oldest);
+        Ok(())
     }
+}
+
+/// Reads the frame at `offset`, and goes behind it; `None` for the end of a batch.
+fn read_record(
+    reader: &mut Reader<'_>,
+    name: &str,
+    offset: &mut u64,
+) -> Result<Option<Record>, JournalError> {
+    let at = *offset;
+    let damaged = |what| JournalError::Changed { file: name.to_owned(), offset: at, what };
+    let read = |error| JournalError::io("reading", name)(error);
+    let head = reader.get(at, FRAME_HEAD).map_err(read)?;
+    let head = head.and_then(<[u8]>::first_chunk).and_then(FrameHead::read);
+    let head = head.ok_or_else(|| damaged("a frame has an impossible length"))?;
+    let payload = reader.get(at + FRAME_HEAD as u64, head.len as usize).map_err(read)?;
+    let payload = payload.filter(|payload| head.holds(payload));
+    let payload = payload.ok_or_else(|| damaged("a frame's checksum does not hold"))?;
+    *offset = at + (FRAME_HEAD + payload.len()) as u64;
+    if payload[0] != KIND_RECORD {
+        return Ok(None);
+    }
+    codec::decode(payload).map(|decoded| Some(decoded.record)).map_err(damaged)
 }

@@ -6,6 +6,7 @@ use super::frame::{COMMIT_FRAME, Commit, FRAME_HEAD, FrameHead, KIND_COMMIT, bat
 use super::segment::{Header, HeaderRead, Reader, segment_name, segment_of};
 use super::{Position, RecordNumber, Recorded};
 use crate::disk::Disk;
+use crate::protocol::Record;
 
 /// What is in a directory.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -117,10 +118,26 @@ pub fn scan(disk: &dyn Disk, vhost: &str) -> Result<(Scan, Vec<Recorded>), Journ
         let (oldest, restart) = (walk.scan.oldest, stops_early && walk.scan.oldest > from);
         if !restart {
             walk.records.retain(|recorded| recorded.segment >= oldest);
+            drop_heads(&mut walk.records);
             return Ok((walk.scan, walk.records));
         }
         from = oldest;
     }
+}
+
+/// Leaves out the heads of segments that say again what the segments before them have said.
+fn drop_heads(records: &mut Vec<Recorded>) {
+    let mut segment = records.first().map_or(0, |first| first.segment);
+    let mut in_head = false;
+    records.retain(|recorded| {
+        in_head = match recorded.record {
+            Record::Numbered { .. } => recorded.segment != segment,
+            Record::QueueKept { .. } => in_head,
+            _ => false,
+        };
+        segment = recorded.segment;
+        !in_head
+    });
 }
 
 struct Walk<'a> {
@@ -409,7 +426,8 @@ impl Batch {
                     len: (payload.len() - at) as u32,
                 });
                 let number = RecordNumber(head.number);
-                self.records.push(Recorded { number, segment, record: decoded.record, body });
+                let len = FRAME_HEAD as u32 + head.len;
+                self.records.push(Recorded { number, segment, len, record: decoded.record, body });
             }
             Err(what) => {
                 let foreign = Foreign::Unreadable { segment, offset: begin, what };

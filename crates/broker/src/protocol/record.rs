@@ -7,6 +7,11 @@
 //! a log = life, life, ...      a life = [snapshot] Started, facts of its steps, [HandedOut ... Stopped]
 //! a snapshot = Numbered, QueueDeclared ..., Enqueued ...
 //! ```
+//!
+//! A log forgets its oldest part once that is not needed. What is needed of it is said again before:
+//! each part begins with a head (Numbered, QueueKept ...), and messages that are still alive move
+//! forward (MessageKept). A reader that begins at a head misses nothing but messages that were removed
+//! later, and comes upon their removals.
 
 use std::sync::Arc;
 
@@ -53,7 +58,9 @@ pub enum Record {
     },
     /// Message numbers up to this one have been given, whatever else is still known of them.
     ///
-    /// A snapshot begins with it: later messages are numbered after those that left no other trace.
+    /// A snapshot and the head of a part of the log begin with it: later messages are numbered after
+    /// those that left no other trace. At the beginning of a log it says also that removals of messages
+    /// up to this number may follow whose messages are not in the log any more.
     Numbered {
         /// The last number given.
         last: MessageId,
@@ -69,6 +76,24 @@ pub enum Record {
     /// The broker was stopped gracefully: what the [`HandedOut`](Self::HandedOut) records just before
     /// name was handed out, and nothing else. Any record after it makes it void.
     Stopped,
+    /// A durable queue still exists. Says again what [`QueueDeclared`](Self::QueueDeclared) said, so
+    /// that the log before this may go.
+    QueueKept {
+        /// Its name.
+        queue: Name,
+        /// Whether it goes with its last consumer.
+        auto_delete: bool,
+        /// Its arguments.
+        arguments: FieldTable,
+    },
+    /// A persistent message is still in these durable queues, and in no others. Says again what
+    /// [`Enqueued`](Self::Enqueued) said, so that the log before this may go.
+    MessageKept {
+        /// The message.
+        message: Arc<Message>,
+        /// The queues.
+        queues: Vec<Name>,
+    },
     /// A broker runs on this log. Deliveries leave no record, so this is to be durable before the
     /// first: without it a log that ends with [`Stopped`](Self::Stopped) would hide them.
     Started,

@@ -33,8 +33,8 @@ pub(super) fn start(
     Ok((batches, thread))
 }
 
-/// How many steps go to the disk as one at most, so that a batch has a bound.
-const GATHERED_MAX: usize = 16 * 1024;
+/// Bytes after which a batch gathers no more steps, so that it has a bound.
+const GATHERED_MAX: usize = 1024 * 1024;
 
 fn keep(mut journal: Journal, batches: &Receiver<Batch>, inner: &Inner) {
     while let Ok(first) = batches.recv() {
@@ -56,14 +56,19 @@ fn write(
     first: Batch,
     batches: &Receiver<Batch>,
 ) -> Result<u64, JournalError> {
-    let mut last = first.step;
-    let gathered = batches.try_iter().take(GATHERED_MAX);
-    for batch in std::iter::once(first).chain(gathered) {
+    let mut batch = first;
+    loop {
         for record in &batch.records {
             journal.append(record)?;
         }
-        last = batch.step;
+        let step = batch.step;
+        let full = journal.waiting() >= GATHERED_MAX;
+        match batches.try_recv() {
+            Ok(next) if !full => batch = next,
+            _ => {
+                journal.flush()?;
+                return Ok(step);
+            }
+        }
     }
-    journal.flush()?;
-    Ok(last)
 }

@@ -73,18 +73,19 @@ impl Broker {
     ///
     /// As [`open`](Self::open).
     pub fn open_on(disk: Arc<dyn Disk>, mut options: BrokerOptions) -> Result<Self, OpenError> {
-        if options.engine.message_size_max.is_some_and(|max| max > limits::MESSAGE_SIZE_MAX) {
-            let max = limits::MESSAGE_SIZE_MAX;
+        if options.engine.message_size_max.is_some_and(|max| max > limits::MESSAGE_SIZE_LIMIT) {
+            let max = limits::MESSAGE_SIZE_LIMIT;
             let text =
                 format!("a journal keeps messages of at most {max} bytes; configure no more");
             return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, text).into());
         }
         let clock = options.clock.take().unwrap_or_default();
+        let defaults = JournalOptions::default();
         let journal = JournalOptions {
+            segment_bytes: options.segment_bytes.unwrap_or(defaults.segment_bytes),
             vhost: options.engine.vhost.to_string(),
             level: options.level,
             mark: clock.now().wall_ms ^ u64::from(std::process::id()).rotate_left(32),
-            ..JournalOptions::default()
         };
         options.clock = Some(clock);
         let (mut journal, recovered) = Journal::open(disk, journal)?;

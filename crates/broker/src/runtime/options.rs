@@ -20,6 +20,7 @@ pub struct BrokerOptions {
     pub(super) record_history: bool,
     pub(super) users: Vec<(Name, String)>,
     pub(super) level: Level,
+    pub(super) segment_bytes: Option<u64>,
 }
 
 impl BrokerOptions {
@@ -43,6 +44,14 @@ impl BrokerOptions {
     #[must_use]
     pub fn with_level(mut self, level: Level) -> Self {
         self.level = level;
+        self
+    }
+
+    /// How long the journal's files are, for a broker on a directory. Default: 16 MiB. What is not needed
+    /// any more takes no more room than three times what is, and two such files.
+    #[must_use]
+    pub fn with_segment_bytes(mut self, bytes: u64) -> Self {
+        self.segment_bytes = Some(bytes);
         self
     }
 

@@ -1,0 +1,270 @@
+//! What of the log is still needed: which messages are alive, in which segment, and which queues exist.
+//!
+//! A fold over the same records as a broker's, for the sake of room alone: it keeps sixteen bytes for a
+//! message and never the message.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::protocol::types::FieldTable;
+use crate::protocol::{MessageId, Name, Record};
+
+/// What is alive, and where.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ledger {
+    /// The queues' numbers, which count declarations.
+    numbers: BTreeMap<Name, u32>,
+    queues: BTreeMap<u32, Declared>,
+    queues_declared: u32,
+    /// The highest message number seen.
+    last: MessageId,
+    /// The segments of the log, oldest first.
+    segments: VecDeque<Segment>,
+    /// Messages that are not in the order of their numbers: those that were moved forward.
+    moved: BTreeMap<MessageId, (u64, Entry)>,
+    /// The queues that still hold a message that went to several.
+    shared: BTreeMap<MessageId, Vec<u32>>,
+    /// The same by queue.
+    shared_by_queue: BTreeSet<(u32, MessageId)>,
+    live: u64,
+    topology: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Declared {
+    name: Name,
+    auto_delete: bool,
+    arguments: FieldTable,
+    /// Bytes of the frame that says so.
+    len: u64,
+}
+
+/// One segment's share.
+#[derive(Clone, Debug)]
+struct Segment {
+    number: u64,
+    /// Message numbers from here on are its own, or later segments'.
+    first: u64,
+    /// Its messages in the order of their numbers, dead ones included.
+    entries: Vec<Entry>,
+    /// Bytes of its frames with messages of one queue, by queue.
+    by_queue: BTreeMap<u32, u64>,
+}
+
+/// One message.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    id: u64,
+    /// Bytes of its frame.
+    len: u32,
+    /// The number of its queue, or one of those below.
+    queue: u32,
+}
+
+/// Instead of a queue's number: no queue holds the message.
+const GONE: u32 = 0;
+/// Instead of a queue's number: the message went to several.
+const SEVERAL: u32 = u32::MAX;
+
+impl Ledger {
+    /// Bytes of the frames that are needed: messages that somebody holds, and the declarations of the
+    /// queues that exist.
+    pub(super) fn live(&self) -> u64 {
+        self.live + self.topology
+    }
+
+    /// Bytes of what is said again at the head of a segment.
+    pub(super) fn topology(&self) -> u64 {
+        self.topology
+    }
+
+    /// The records at the head of a segment: they make the log readable from there on.
+    pub(super) fn head(&self) -> Vec<Record> {
+        let queues = self.queues.values().map(|queue| Record::QueueKept {
+            queue: queue.name.clone(),
+            auto_delete: queue.auto_delete,
+            arguments: queue.arguments.clone(),
+        });
+        std::iter::once(Record::Numbered { last: self.last }).chain(queues).collect()
+    }
+
+    /// Takes a record in whose frame of `len` bytes is in `segment`.
+    pub(super) fn apply(&mut self, record: &Record, segment: u64, len: u64) {
+        self.begin(segment);
+        match record {
+            Record::QueueDeclared { queue, auto_delete, arguments }
+            | Record::QueueKept { queue, auto_delete, arguments } => {
+                self.declared(queue, *auto_delete, arguments, len);
+            }
+            Record::QueueDeleted { queue } => self.deleted(queue),
+            Record::Enqueued { message, queues } | Record::MessageKept { message, queues } => {
+                self.enqueued(message.id, queues, segment, len);
+            }
+            Record::Removed { queue, message } => self.removed(queue, &[*message]),
+            Record::Purged { queue, messages } => self.removed(queue, messages),
+            Record::Numbered { last } => self.last = self.last.max(*last),
+            Record::HandedOut { .. } | Record::Stopped | Record::Started => {}
+        }
+    }
+
+    /// The queues that hold a message whose frame in `segment` names `queues`; none if that frame is
+    /// not needed.
+    pub(super) fn holders(&self, segment: u64, id: MessageId, queues: &[Name]) -> Vec<Name> {
+        let fresh = self.place(id).filter(|(at, _)| self.segments[*at].number == segment);
+        let entry = match fresh {
+            Some((at, place)) => Some(self.segments[at].entries[place]),
+            None => self.moved.get(&id).filter(|(at, _)| *at == segment).map(|(_, entry)| *entry),
+        };
+        match entry.map_or(GONE, |entry| entry.queue) {
+            GONE => Vec::new(),
+            SEVERAL => {
+                let numbers = self.shared.get(&id).map(Vec::as_slice).unwrap_or_default();
+                let queues = numbers.iter().filter_map(|number| self.queues.get(number));
+                queues.map(|queue| queue.name.clone()).collect()
+            }
+            number if self.queues.contains_key(&number) => queues.to_vec(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Forgets the segments before `oldest`, in which nothing is alive.
+    pub(super) fn let_go_before(&mut self, oldest: u64) {
+        while self.segments.front().is_some_and(|segment| segment.number < oldest) {
+            self.segments.pop_front();
+        }
+        self.moved.retain(|_, (segment, _)| *segment >= oldest);
+    }
+
+    fn begin(&mut self, segment: u64) {
+        if self.segments.back().is_none_or(|last| last.number < segment) {
+            if let Some(last) = self.segments.back_mut() {
+                last.entries.shrink_to_fit();
+            }
+            let (first, entries) = (self.last.0 + 1, Vec::new());
+            let by_queue = BTreeMap::new();
+            self.segments.push_back(Segment { number: segment, first, entries, by_queue });
+        }
+    }
+
+    fn declared(&mut self, name: &Name, auto_delete: bool, arguments: &FieldTable, len: u64) {
+        // Four thousand million declarations in one life would bring numbers to an end; queues beyond
+        // them merely hold their segments' room until the log is opened anew.
+        if self.numbers.contains_key(name) || self.queues_declared + 1 == SEVERAL {
+            return;
+        }
+        self.queues_declared += 1;
+        self.numbers.insert(name.clone(), self.queues_declared);
+        let (name, arguments) = (name.clone(), arguments.clone());
+        let queue = Declared { name, auto_delete, arguments, len };
+        self.queues.insert(self.queues_declared, queue);
+        self.topology += len;
+    }
+
+    fn deleted(&mut self, name: &Name) {
+        let Some(number) = self.numbers.remove(name) else { return };
+        if let Some(queue) = self.queues.remove(&number) {
+            self.topology -= queue.len;
+        }
+        for segment in &mut self.segments {
+            self.live -= segment.by_queue.remove(&number).unwrap_or(0);
+        }
+        let shared = self.shared_by_queue.range((number, MessageId(0))..);
+        let shared = shared.take_while(|(queue, _)| *queue == number);
+        for (number, id) in shared.copied().collect::<Vec<_>>() {
+            self.leave_one_of_several(number, id);
+        }
+    }
+
+    fn enqueued(&mut self, id: MessageId, queues: &[Name], segment: u64, len: u64) {
+        let numbers = queues.iter().filter_map(|name| self.numbers.get(name).copied());
+        let numbers: Vec<u32> = numbers.collect();
+        // Moved forward: the older frame is not needed any more.
+        self.forget(id);
+        let queue = match numbers[..] {
+            [] => return,
+            [number] => number,
+            _ => SEVERAL,
+        };
+        if queue == SEVERAL {
+            self.shared_by_queue.extend(numbers.iter().map(|number| (*number, id)));
+            self.shared.insert(id, numbers);
+        }
+        // A frame's length is a u32 in its file.
+        let entry = Entry { id: id.0, len: len as u32, queue };
+        let fresh = id > self.last;
+        self.last = self.last.max(id);
+        self.live += len;
+        let Some(current) = self.segments.back_mut() else { return };
+        if queue != SEVERAL {
+            *current.by_queue.entry(queue).or_default() += len;
+        }
+        if fresh {
+            current.entries.push(entry);
+        } else {
+            self.moved.insert(id, (segment, entry));
+        }
+    }
+
+    fn removed(&mut self, queue: &Name, messages: &[MessageId]) {
+        let Some(&number) = self.numbers.get(queue) else { return };
+        for &id in messages {
+            match self.entry(id).map_or(GONE, |entry| entry.queue) {
+                SEVERAL => self.leave_one_of_several(number, id),
+                holder if holder == number => self.forget(id),
+                _ => {}
+            }
+        }
+    }
+
+    fn leave_one_of_several(&mut self, number: u32, id: MessageId) {
+        self.shared_by_queue.remove(&(number, id));
+        let Some(numbers) = self.shared.get_mut(&id) else { return };
+        numbers.retain(|holder| *holder != number);
+        if numbers.is_empty() {
+            self.forget(id);
+        }
+    }
+
+    /// Takes the frame of a message for dead.
+    fn forget(&mut self, id: MessageId) {
+        let (segment, entry) = if let Some((at, place)) = self.place(id) {
+            let entry = self.segments[at].entries[place];
+            self.segments[at].entries[place].queue = GONE;
+            (at, entry)
+        } else if let Some((segment, entry)) = self.moved.remove(&id) {
+            (self.segments.partition_point(|other| other.number < segment), entry)
+        } else {
+            return;
+        };
+        if entry.queue == SEVERAL {
+            for number in self.shared.remove(&id).unwrap_or_default() {
+                self.shared_by_queue.remove(&(number, id));
+            }
+            self.live -= u64::from(entry.len);
+        } else if let Some(segment) = self.segments.get_mut(segment)
+            && let Some(bytes) = segment.by_queue.get_mut(&entry.queue)
+        {
+            // Not there if the queue has gone, and its messages with it.
+            *bytes -= u64::from(entry.len);
+            self.live -= u64::from(entry.len);
+            if *bytes == 0 {
+                segment.by_queue.remove(&entry.queue);
+            }
+        }
+    }
+
+    fn entry(&self, id: MessageId) -> Option<Entry> {
+        match self.place(id) {
+            Some((at, place)) => Some(self.segments[at].entries[place]),
+            None => self.moved.get(&id).map(|(_, entry)| *entry),
+        }
+    }
+
+    /// Where a message is that stands in the order of the numbers and is not gone: its segment, and its
+    /// place in that.
+    fn place(&self, id: MessageId) -> Option<(usize, usize)> {
+        let at = self.segments.partition_point(|segment| segment.first <= id.0).checked_sub(1)?;
+        let entries = &self.segments[at].entries;
+        let place = entries.binary_search_by_key(&id.0, |entry| entry.id).ok()?;
+        (entries[place].queue != GONE).then_some((at, place))
+    }
+}
