@@ -1,7 +1,9 @@
 //! Durable facts: what a journal is given, and which outputs wait for it.
 
+use leveret_broker::engine::{Engine, EngineOptions};
 use leveret_broker::protocol::{
-    ChannelId, Gate, MessageId, Method, Notice, PERSISTENT, Properties, Record, Reply,
+    CallId, ChannelId, Command, Effects, Gate, MessageId, Method, Notice, Now, PERSISTENT,
+    Properties, Record, Reply,
 };
 use leveret_broker::testing::{Harness, Step};
 
@@ -124,6 +126,52 @@ fn purging_records_the_ready_persistent_messages_alone() {
     assert!(harness.purge(channel, "d").records.is_empty());
     harness.publish(channel, "t", "m5");
     assert!(harness.purge(channel, "t").records.is_empty());
+}
+
+#[test]
+fn a_purge_of_many_messages_is_kept_in_records_of_bounded_size() {
+    let (mut harness, channel) = durable();
+    let before = harness.engine().snapshot_records();
+    let Step { records, .. } = persistent(&mut harness, channel, "d", "m1");
+    let [Record::Enqueued { message, queues }] = records.as_slice() else { panic!() };
+    let count = 2 * Record::PURGED_MAX as u64 + 1;
+    let enqueued = (1..=count).map(|id| {
+        let mut message = (**message).clone();
+        message.id = MessageId(id);
+        Record::Enqueued { message: message.into(), queues: queues.clone() }
+    });
+    // An engine without a harness, which would look at all the messages after every step.
+    let records = before.into_iter().chain(enqueued);
+    let mut engine = Engine::restore(EngineOptions::default(), records.clone()).unwrap();
+    let mut effects = Effects::default();
+    let mut step = |command| {
+        effects.records.clear();
+        engine.handle(Now::default(), command, &mut effects);
+        (effects.outputs.pop().unwrap(), effects.records.clone())
+    };
+    let call = CallId::default();
+    let (connected, _) = step(Command::OpenConnection { user: "guest".into() });
+    let open = Command::OpenChannel { connection: connected.connection, number: 1, call };
+    let Notice::Reply { reply: Reply::ChannelOpened(channel), .. } = step(open).0.notice else {
+        panic!("no channel")
+    };
+    let method = Method::QueuePurge { queue: "d".into(), nowait: false };
+    let (purge_ok, purge) = step(Command::Channel { channel, call, method });
+    assert_eq!(purge_ok.notice, Notice::Reply { call, reply: Reply::Purged(count as u32) });
+    let parts: Vec<_> = purge.iter().map(purged).collect();
+    let sizes: Vec<_> = parts.iter().map(|part| part.len()).collect();
+    assert_eq!(sizes, [Record::PURGED_MAX, Record::PURGED_MAX, 1]);
+    assert!(parts.concat().into_iter().eq((1..=count).map(MessageId)), "in order, each once");
+    // The fold takes each part by itself.
+    let restored = Engine::restore(EngineOptions::default(), records.chain(purge)).unwrap();
+    assert_eq!(restored.durable_view(), engine.durable_view());
+}
+
+fn purged(record: &Record) -> &[MessageId] {
+    match record {
+        Record::Purged { messages, .. } => messages,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

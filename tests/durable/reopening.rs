@@ -1,11 +1,15 @@
 //! What is there again, and how.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
 use leveret_broker::disk::MemoryDisk;
 use leveret_broker::testing::disk::{OpKind, SimDisk};
-use leveret_client::options::{BasicAckOptions, BasicPublishOptions, QueuePurgeOptions};
+use leveret_client::options::{
+    BasicAckOptions, BasicPublishOptions, QueueDeclareOptions, QueuePurgeOptions,
+};
+use leveret_client::types::FieldTable;
 use leveret_client::{BasicProperties, Broker, BrokerOptions, Confirmation, Level};
 
 use super::{PERSISTENT, channel, declare, hold, open, publish, ready};
@@ -149,4 +153,41 @@ async fn a_durable_declaration_that_is_dropped_while_it_waits_happens_all_the_sa
     }
     assert_eq!(broker.queues().len(), 21);
     assert!(channel.status().connected());
+}
+
+/// The names that a broker makes for a queue and for a consumer.
+async fn made_names(broker: &Broker) -> [String; 2] {
+    let channel = channel(broker).await;
+    let exclusive = QueueDeclareOptions { exclusive: true, ..Default::default() };
+    let queue = channel.queue_declare("".into(), exclusive, FieldTable::default()).await.unwrap();
+    let (options, arguments) = Default::default();
+    let consumer =
+        channel.basic_consume(queue.name().clone(), "".into(), options, arguments).await.unwrap();
+    [queue.name().to_string(), consumer.tag().to_string()]
+}
+
+#[tokio::test]
+async fn s27_s83_names_of_one_opening_never_come_again_in_another() {
+    let disk = SimDisk::default();
+    let mut seen = BTreeSet::new();
+    for life in 0..40 {
+        let image = disk.kill_image();
+        let broker = open(&disk);
+        if life % 3 == 0 {
+            let channel = channel(&broker).await;
+            declare(&channel, &format!("q{life}"), true).await.unwrap();
+        }
+        let names = made_names(&broker).await;
+        if life % 2 == 0 {
+            broker.shutdown();
+        }
+        // What the directory held, opened with the same options, gives the same names again.
+        assert_eq!(made_names(&open(&image)).await, names);
+        for name in names {
+            assert!(seen.insert(name.clone()), "{name} came twice");
+        }
+    }
+    let options = BrokerOptions::default().with_name_seed(1);
+    let other = Broker::open_on(Arc::new(disk.kill_image()), options).unwrap();
+    assert!(made_names(&other).await.iter().all(|name| !seen.contains(name)));
 }

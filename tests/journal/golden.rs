@@ -1,6 +1,6 @@
 //! The bytes of a log, for ever: what version 1 wrote must stay readable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -10,9 +10,11 @@ use leveret_broker::protocol::types::{
 };
 use leveret_broker::protocol::{Address, Message, MessageId, Properties, Record};
 
+use crate::records::{KINDS, kind};
 use crate::support::{Files, Shelf, write};
 
-/// Version 1, sixteen bytes a line.
+/// Version 1, sixteen bytes a line. What stands in it stays; a new kind of record comes in a batch of its
+/// own at the end.
 const GOLDEN: &str = include_str!("golden.hex");
 
 fn values() -> FieldTable {
@@ -84,6 +86,12 @@ fn batches() -> Vec<Vec<Record>> {
             Record::Purged { queue: "p".into(), messages: vec![MessageId(1), MessageId(128)] },
             Record::QueueDeleted { queue: "q".into() },
         ],
+        vec![Record::Numbered { last: MessageId(300) }],
+        vec![
+            Record::HandedOut { queue: "q".into(), messages: vec![MessageId(7), MessageId(300)] },
+            Record::Stopped,
+        ],
+        vec![Record::Started],
     ]
 }
 
@@ -124,4 +132,10 @@ fn what_version_1_wrote_is_read() {
     let files = files(GOLDEN);
     assert_eq!(files.len(), 2);
     assert_eq!(Shelf::with(&files).records().unwrap(), batches().concat());
+}
+
+#[test]
+fn the_golden_log_has_records_of_every_kind() {
+    let found: BTreeSet<u8> = batches().concat().iter().map(kind).collect();
+    assert_eq!(found, BTreeSet::from(KINDS));
 }

@@ -1,8 +1,10 @@
 //! Random records, of every kind and with every type of value.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use leveret_broker::journal::codec::{RECORD_VERSION, encode};
+use leveret_broker::journal::frame::KIND_RECORD;
 use leveret_broker::protocol::types::{
     AMQPValue, ByteArray, DecimalValue, FieldArray, FieldTable, LongString, ShortString,
 };
@@ -10,6 +12,8 @@ use leveret_broker::protocol::{Address, Message, MessageId, Name, Properties, Re
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 
 fn short() -> impl Strategy<Value = ShortString> {
     "[a-zäß€]{0,12}".prop_map(ShortString::from)
@@ -101,8 +105,30 @@ fn message() -> impl Strategy<Value = Message> {
     )
 }
 
+/// The kinds of records, by the number that they have in a log.
+pub(crate) const KINDS: [u8; 9] = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+
+/// The kind of a record.
+pub(crate) fn kind(record: &Record) -> u8 {
+    match record {
+        Record::QueueDeclared { .. } => 1,
+        Record::QueueDeleted { .. } => 2,
+        Record::Enqueued { .. } => 3,
+        Record::Removed { .. } => 4,
+        Record::Purged { .. } => 5,
+        Record::Numbered { .. } => 6,
+        Record::HandedOut { .. } => 7,
+        Record::Stopped => 8,
+        Record::Started => 9,
+    }
+}
+
+fn ids() -> impl Strategy<Value = Vec<MessageId>> {
+    vec(any::<u64>().prop_map(MessageId), 0..9)
+}
+
+/// Any record of any kind; what it says need not be true after others.
 pub(crate) fn record() -> impl Strategy<Value = Record> {
-    let ids = vec(any::<u64>().prop_map(MessageId), 0..9);
     prop_oneof![
         (name(), any::<bool>(), table()).prop_map(|(queue, auto_delete, arguments)| {
             Record::QueueDeclared { queue, auto_delete, arguments }
@@ -112,6 +138,24 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
             .prop_map(|(message, queues)| Record::Enqueued { message: Arc::new(message), queues }),
         (name(), any::<u64>())
             .prop_map(|(queue, id)| Record::Removed { queue, message: MessageId(id) }),
-        (name(), ids).prop_map(|(queue, messages)| Record::Purged { queue, messages }),
+        (name(), ids()).prop_map(|(queue, messages)| Record::Purged { queue, messages }),
+        any::<u64>().prop_map(|last| Record::Numbered { last: MessageId(last) }),
+        (name(), ids()).prop_map(|(queue, messages)| Record::HandedOut { queue, messages }),
+        Just(Record::Stopped),
+        Just(Record::Started),
     ]
+}
+
+#[test]
+fn records_of_every_kind_are_made_and_written_with_their_number() {
+    let mut seen = BTreeSet::new();
+    let mut runner = TestRunner::deterministic();
+    for _ in 0..40 * KINDS.len() {
+        let record = record().new_tree(&mut runner).unwrap().current();
+        let mut bytes = Vec::new();
+        encode(&record, &mut bytes).unwrap();
+        assert_eq!(bytes[..3], [KIND_RECORD, RECORD_VERSION, kind(&record)]);
+        seen.insert(kind(&record));
+    }
+    assert_eq!(seen, BTreeSet::from(KINDS));
 }

@@ -143,9 +143,10 @@ impl Engine {
         let purged = std::mem::take(&mut queue.ready);
         let recorded = purged.iter().filter(|(message, _)| is_recorded(queue, message));
         let messages: Vec<_> = recorded.map(|(message, _)| message.id).collect();
-        if !messages.is_empty() {
-            effects.records.push(Record::Purged { queue: queue.name.clone(), messages });
-        }
+        let parts = messages.chunks(Record::PURGED_MAX);
+        effects.records.extend(
+            parts.map(|part| Record::Purged { queue: queue.name.clone(), messages: part.to_vec() }),
+        );
         let messages = purged.len();
         caller.record(effects, || EventKind::QueuePurged { queue: queue.name.clone(), messages });
         if !nowait {

@@ -78,6 +78,9 @@ pub struct EngineOptions {
     pub message_size_max: Option<u64>,
     /// What the names that the broker makes follow from.
     pub name_seed: u64,
+    /// Tells this broker from those before it on the same directory, so that they make other names of
+    /// the same seed: any number that no other has.
+    pub life: u64,
 }
 
 impl Default for EngineOptions {
@@ -87,6 +90,7 @@ impl Default for EngineOptions {
             channel_max: limits::CHANNEL_MAX,
             message_size_max: None,
             name_seed: 0,
+            life: 0,
         }
     }
 }
@@ -137,7 +141,7 @@ impl Engine {
     #[must_use]
     pub fn new(options: EngineOptions) -> Self {
         Self {
-            names: NameGenerator::new(options.name_seed),
+            names: NameGenerator::new(options.name_seed, options.life),
             options,
             connections: SlotMap::with_key(),
             channels: SlotMap::with_key(),

@@ -49,11 +49,12 @@ pub enum Record {
         /// The message.
         message: MessageId,
     },
-    /// Every ready persistent message has left a durable queue for good.
+    /// Ready persistent messages have left a durable queue for good, all at once. A purge of many is
+    /// several of these.
     Purged {
         /// The queue.
         queue: Name,
-        /// The messages, in order.
+        /// The messages, in order; at most [`PURGED_MAX`](Self::PURGED_MAX).
         messages: Vec<MessageId>,
     },
     /// Message numbers up to this one have been given, whatever else is still known of them.
@@ -103,4 +104,6 @@ impl Record {
     /// How many messages one [`HandedOut`](Self::HandedOut) names at most, so that its size has a
     /// bound.
     pub const HANDED_OUT_MAX: usize = 4096;
+    /// How many messages one [`Purged`](Self::Purged) of the engine names at most, for the same reason.
+    pub const PURGED_MAX: usize = 4096;
 }

@@ -89,6 +89,10 @@ impl Broker {
         };
         options.clock = Some(clock);
         let (mut journal, recovered) = Journal::open(disk, journal)?;
+        // How many records there have been: each opening adds one, and what it is does not depend on
+        // how records fell into batches, each of which has one frame more.
+        let end = &recovered.report.scan.end;
+        options.engine.life = end.next_frame.saturating_sub(end.next_batch);
         let mut restore = Restore::default();
         for recorded in recovered.records {
             restore.apply(recorded.record)?;

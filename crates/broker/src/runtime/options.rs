@@ -56,6 +56,10 @@ impl BrokerOptions {
     }
 
     /// What the names that the broker makes (`amq.gen-…`, `amq.ctag-…`) follow from. Default: 0.
+    ///
+    /// A broker on a directory makes other names each time that the directory is opened, so that a name
+    /// which a client has kept never means another queue. They follow from the seed and from how many
+    /// records the directory's journal has had.
     #[must_use]
     pub fn with_name_seed(mut self, seed: u64) -> Self {
         self.engine.name_seed = seed;
