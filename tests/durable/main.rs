@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may fail by panicking")]
 
 mod failing;
+mod paused_clock;
 mod reopening;
+mod slow_disk;
 
 use std::sync::Arc;
 

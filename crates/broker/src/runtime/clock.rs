@@ -57,6 +57,16 @@ impl Clock {
         })
     }
 
+    /// The runtime that a caller's tasks are of: the one that it is in, otherwise the clock's own.
+    #[cfg(feature = "tokio")]
+    pub(super) fn runtime(&self) -> Option<tokio::runtime::Handle> {
+        let own = match &self.0 {
+            Source::Tokio { runtime, .. } => runtime.as_ref(),
+            Source::System { .. } | Source::Manual(_) => None,
+        };
+        tokio::runtime::Handle::try_current().ok().or_else(|| own.cloned())
+    }
+
     /// Reads the clock.
     #[expect(clippy::disallowed_methods, reason = "this file owns the clocks")]
     pub(super) fn now(&self) -> Now {
@@ -115,6 +125,26 @@ impl ManualClock {
     pub fn elapsed(&self) -> Duration {
         Duration::from_nanos(self.nanoseconds.load(Ordering::SeqCst))
     }
+}
+
+/// Whether the clock of `runtime` is paused; tokio has no question for that.
+///
+/// A clock that goes has gone on when the system's has, and one that is paused has not. The answer is wrong
+/// only if another thread moves a paused clock at this very moment.
+#[cfg(feature = "tokio")]
+#[expect(clippy::disallowed_methods, reason = "this file owns the clocks")]
+pub(super) fn is_paused(runtime: &tokio::runtime::Handle) -> bool {
+    // Only a runtime of one thread can pause its clock.
+    if runtime.runtime_flavor() != tokio::runtime::RuntimeFlavor::CurrentThread {
+        return false;
+    }
+    let _guard = runtime.enter();
+    let first = tokio::time::Instant::now();
+    let began = std::time::Instant::now();
+    while std::time::Instant::now() == began {
+        std::hint::spin_loop();
+    }
+    tokio::time::Instant::now() == first
 }
 
 fn since(wall_ms_began: u64, elapsed: Duration) -> Now {

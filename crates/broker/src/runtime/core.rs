@@ -79,6 +79,18 @@ impl Core {
         (!records.is_empty()).then_some((self.recorded, records))
     }
 
+    /// How many outputs wait until their records are durable.
+    #[must_use]
+    pub fn withheld(&self) -> usize {
+        self.doorkeeper.as_ref().map_or(0, Doorkeeper::waiting)
+    }
+
+    /// The last step that made records; 0 before the first.
+    #[must_use]
+    pub fn recorded(&self) -> u64 {
+        self.recorded
+    }
+
     /// The records of steps up to `step` are durable: gives what waited for that, in order.
     pub fn durable(&mut self, step: u64) -> Vec<Output> {
         self.doorkeeper.as_mut().map(|doorkeeper| doorkeeper.durable(step)).unwrap_or_default()

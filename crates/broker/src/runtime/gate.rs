@@ -51,6 +51,11 @@ impl Doorkeeper {
         said
     }
 
+    /// How many outputs wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Lets out, in order, what waited for steps up to `step`.
     pub(super) fn durable(&mut self, step: u64) -> Vec<Output> {
         self.durable = self.durable.max(step);

@@ -16,6 +16,8 @@ use super::mailbox::{Deferred, Mailbox};
 use super::options::BrokerOptions;
 use super::port::Port;
 use super::registry;
+#[cfg(feature = "tokio")]
+use super::standstill::Standstill;
 use crate::engine::{ChannelView, ConnectionView, EngineView, MessageView, QueueView};
 use crate::journal::Journal;
 use crate::protocol::{
@@ -52,6 +54,8 @@ pub(super) struct Shared {
 pub(super) struct Inner {
     state: Mutex<State>,
     clock: Clock,
+    #[cfg(feature = "tokio")]
+    standstill: Arc<Standstill>,
     pub(super) vhost: Name,
     pub(super) channel_max: u16,
     pub(super) users: Vec<(Name, String)>,
@@ -258,6 +262,8 @@ impl Inner {
         users.push(("guest".into(), "guest".to_owned()));
         Self {
             clock: clock.unwrap_or_default(),
+            #[cfg(feature = "tokio")]
+            standstill: Arc::default(),
             vhost: engine.vhost.clone(),
             channel_max: engine.channel_max,
             users,
@@ -282,6 +288,7 @@ impl Inner {
             }
         }
         deferred.run();
+        self.end_standstill(step);
     }
 
     /// The journal's thread gives up: what waits for the disk is refused, every connection is closed
@@ -291,20 +298,39 @@ impl Inner {
         {
             let mut state = self.state.lock();
             let State { core, connections, channels, health, .. } = &mut *state;
-            if *health != Health::Running {
-                return;
-            }
-            *health = Health::JournalFailed;
-            let text = format!("the journal failed: {why}");
-            let refusal = Refusal::new(ReplyCode::InternalError, text);
-            let refused = core.give_up();
-            let now = core.now();
-            let closed = core.step(now, Command::Shutdown { refusal });
-            for output in refused.into_iter().chain(closed) {
-                hand_over(output, connections, channels, &mut deferred);
+            if *health == Health::Running {
+                *health = Health::JournalFailed;
+                let text = format!("the journal failed: {why}");
+                let refusal = Refusal::new(ReplyCode::InternalError, text);
+                let refused = core.give_up();
+                let now = core.now();
+                let closed = core.step(now, Command::Shutdown { refusal });
+                for output in refused.into_iter().chain(closed) {
+                    hand_over(output, connections, channels, &mut deferred);
+                }
             }
         }
         deferred.run();
+        // Nothing is waited for any more.
+        self.end_standstill(u64::MAX);
+    }
+
+    /// Something is withheld until `step` is durable.
+    fn begin_standstill(&self, step: u64) {
+        #[cfg(feature = "tokio")]
+        if let Some(runtime) = self.clock.runtime() {
+            self.standstill.begin(step, &runtime);
+        }
+        #[cfg(not(feature = "tokio"))]
+        let _ = step;
+    }
+
+    /// Everybody has heard what was withheld until `step` was durable.
+    fn end_standstill(&self, step: u64) {
+        #[cfg(feature = "tokio")]
+        self.standstill.end(step);
+        #[cfg(not(feature = "tokio"))]
+        let _ = step;
     }
 
     /// Takes one step under the lock, puts what it says into the mailboxes, and wakes after unlocking.
@@ -317,6 +343,7 @@ impl Inner {
     ) -> Result<Option<ConnectionId>, BrokerError> {
         let mut deferred = Deferred::default();
         let mut opened = None;
+        let awaited;
         {
             let mut state = self.state.lock();
             let State { core, journal, connections, channels, health } = &mut *state;
@@ -327,6 +354,7 @@ impl Inner {
                 Health::JournalFailed => return Err(BrokerError::JournalFailed),
             }
             let mut newcomer = newcomer;
+            let withheld = core.withheld();
             let now = if core.needs_time() { self.clock.now() } else { core.now() };
             for output in core.step(now, command) {
                 let Output { connection, channel, notice, .. } = output;
@@ -343,11 +371,15 @@ impl Inner {
                 let output = Output { connection, channel, gate: Gate::AtOnce, notice };
                 hand_over(output, connections, channels, &mut deferred);
             }
+            awaited = (core.withheld() > withheld).then(|| core.recorded());
             if let (Some(journal), Some((step, records))) = (journal, core.take_records()) {
                 // The thread ends early only when the journal has failed, and then nothing is kept.
                 let _ = journal.send(Batch { step, records });
             }
             *health = Health::Running;
+        }
+        if let Some(step) = awaited {
+            self.begin_standstill(step);
         }
         deferred.run();
         Ok(opened)

@@ -11,6 +11,8 @@ mod open;
 mod options;
 mod port;
 mod registry;
+#[cfg(feature = "tokio")]
+mod standstill;
 
 pub use clock::{Clock, ManualClock};
 pub use core::Core;

@@ -1,0 +1,67 @@
+//! Opening a directory: goal half the speed of reading the same files and checksumming them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use leveret_broker::disk::FsDisk;
+use leveret_client::options::{BasicAckOptions, BasicGetOptions};
+use leveret_client::{Broker, BrokerOptions, Level};
+
+use super::{Size, compare, directory, publish, publisher, raw, remove, timed};
+
+/// Bytes of bodies in a log.
+const BYTES: usize = 100_000_000;
+
+/// Logs of small and larger messages, all of them live, and one of which two thirds are gone.
+pub(crate) fn all(size: Size) {
+    for (what, body, removed) in [
+        ("100 bytes, all live", 100, 0),
+        ("1 KiB, all live", 1024, 0),
+        ("100 bytes, 2/3 gone", 100, 2),
+    ] {
+        let count = BYTES / body / size.part;
+        let path = directory("recovery");
+        fill(&path, count, body, removed);
+        let mut rounds = Vec::new();
+        let mut bytes = 0;
+        for _ in 0..size.rounds {
+            let (own, broker) = timed(|| open(&path));
+            let left = broker.queue("q").expect("it is durable").messages_ready;
+            assert_eq!(left, count - count * removed / 3);
+            drop(broker);
+            let (took, read) = timed(|| raw::checksum(&path));
+            bytes = read;
+            rounds.push((own, took));
+        }
+        remove(&path);
+        let what = format!("{what}, {} bytes each", bytes / count as u64);
+        compare(&what, count, &rounds, 2.0);
+    }
+}
+
+fn open(path: &Path) -> Broker {
+    let disk = FsDisk::at(path).expect("it is there");
+    let options = BrokerOptions::default().with_level(Level::Written);
+    Broker::open_on(Arc::new(disk), options).expect("it is whole")
+}
+
+/// Writes a log of `count` messages, of which `removed` of each three are acknowledged.
+fn fill(path: &Path, count: usize, body: usize, removed: usize) {
+    let broker = open(path);
+    let body = vec![b'x'; body];
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.expect("a runtime without drivers").block_on(async {
+        let channel = publisher(&broker).await;
+        for _ in 0..count {
+            drop(publish(&channel, &body).await);
+        }
+        for _ in 0..count * removed / 3 {
+            let options = BasicGetOptions::default();
+            let got = channel.basic_get("q".into(), options).await.expect("it is there");
+            let delivery = got.expect("there are more").delivery;
+            let options = BasicAckOptions::default();
+            channel.basic_ack(delivery.delivery_tag, options).await.expect("it is held");
+        }
+    });
+    broker.shutdown();
+}

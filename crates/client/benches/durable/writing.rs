@@ -1,0 +1,153 @@
+//! Appending: through a broker and its client, and through the journal alone.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use leveret_broker::disk::{Disk, FsDisk};
+use leveret_broker::journal::{Journal, JournalOptions, Level};
+use leveret_broker::protocol::{Address, Message, MessageId, Name, Properties, Record};
+use leveret_client::{Broker, BrokerOptions};
+use tokio::runtime::Runtime;
+
+use super::raw::{self, Watched};
+use super::{Size, compare, directory, publish, publisher, remove, timed};
+
+const BODY: [u8; 100] = [b'x'; 100];
+/// Messages of one round.
+const MANY: usize = 100_000;
+/// How many of them are under way at once.
+const IN_FLIGHT: [usize; 3] = [100, 1_000, 10_000];
+/// Messages of one round, one at a time.
+const FEW: usize = 300;
+
+/// Many publishes under way: goal 80 % of the raw rate.
+pub(crate) fn synced(size: Size) {
+    many(size, Level::Synced, 1.25);
+}
+
+/// The same without syncs: goal half the raw rate.
+pub(crate) fn written(size: Size) {
+    many(size, Level::Written, 2.0);
+}
+
+fn many(size: Size, level: Level, goal: f64) {
+    let count = MANY / size.part;
+    for in_flight in IN_FLIGHT {
+        let (mut client, mut journal) = (Vec::new(), Vec::new());
+        let mut pieces = 0;
+        for _ in 0..size.rounds {
+            let path = directory("broker");
+            let (own, batches) = broker_round(&path, level, count, in_flight / size.part);
+            remove(&path);
+            client.push((own, raw_round(&batches, level)));
+            pieces += batches.len();
+            let (own, batches) = journal_round(level, count, batches.len());
+            journal.push((own, raw_round(&batches, level)));
+        }
+        let batch = count * size.rounds / pieces.max(1);
+        let what = format!("client, {in_flight} in flight, {batch} a batch");
+        compare(&what, count, &client, goal);
+        compare(&format!("journal, {batch} a batch"), count, &journal, goal);
+    }
+}
+
+fn raw_round(batches: &[usize], level: Level) -> Duration {
+    let path = directory("raw");
+    let (took, ()) = timed(|| raw::append(&path, batches, level == Level::Synced));
+    remove(&path);
+    took
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime without drivers")
+}
+
+fn open(disk: Watched, level: Level) -> Broker {
+    let options = BrokerOptions::default().with_level(level);
+    Broker::open_on(Arc::new(disk), options).expect("a fresh directory can be opened")
+}
+
+/// Publishes `count` messages, of which at most `in_flight` are unconfirmed; gives the time and the
+/// batches that the journal's thread made of them.
+fn broker_round(
+    path: &Path,
+    level: Level,
+    count: usize,
+    in_flight: usize,
+) -> (Duration, Vec<usize>) {
+    let disk = Watched::at(path);
+    let broker = open(disk.clone(), level);
+    runtime().block_on(async {
+        let channel = publisher(&broker).await;
+        disk.take();
+        let began = super::now();
+        let mut confirms = std::collections::VecDeque::new();
+        for _ in 0..count {
+            confirms.push_back(publish(&channel, &BODY).await);
+            if confirms.len() >= in_flight {
+                let first = confirms.pop_front().expect("it is not empty");
+                assert!(first.await.expect("the disk works").is_ack());
+            }
+        }
+        for confirm in confirms {
+            assert!(confirm.await.expect("the disk works").is_ack());
+        }
+        (super::now().duration_since(began), disk.take())
+    })
+}
+
+/// Appends `count` messages to a journal in `batches` batches.
+fn journal_round(level: Level, count: usize, batches: usize) -> (Duration, Vec<usize>) {
+    let path = directory("journal");
+    let disk = Watched::at(&path);
+    let options = JournalOptions { level, ..JournalOptions::default() };
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    let (mut journal, _) = Journal::open(shared, options).expect("a fresh directory");
+    let records = records(count);
+    disk.take();
+    let (took, ()) = timed(|| {
+        for batch in records.chunks(count.div_ceil(batches.max(1))) {
+            for record in batch {
+                journal.append(record).expect("it fits");
+            }
+            journal.flush().expect("the disk works");
+        }
+    });
+    remove(&path);
+    (took, disk.take())
+}
+
+/// What an engine records of `count` messages.
+pub(crate) fn records(count: usize) -> Vec<Record> {
+    let queue = Name::from("q");
+    let address = Arc::new(Address { exchange: "".into(), routing_key: queue.clone() });
+    let properties = Properties::default().with_delivery_mode(2);
+    let numbers = 1..=count as u64;
+    let record = |id| Record::Enqueued {
+        message: Arc::new(Message {
+            id: MessageId(id),
+            address: Arc::clone(&address),
+            properties: properties.clone(),
+            body: Bytes::copy_from_slice(&BODY),
+        }),
+        queues: vec![queue.clone()],
+    };
+    numbers.map(record).collect()
+}
+
+/// One publish at a time, each waiting for its confirm: goal 1.15 times one append and sync.
+pub(crate) fn one_at_a_time(size: Size) {
+    let count = (FEW / size.part).max(1);
+    let mut rounds = Vec::new();
+    for _ in 0..size.rounds {
+        let path = directory("one");
+        let (own, batches) = broker_round(&path, Level::Synced, count, 1);
+        assert_eq!(batches.len(), count, "each message is a batch");
+        drop(FsDisk::at(&path));
+        remove(&path);
+        rounds.push((own, raw_round(&batches, Level::Synced)));
+    }
+    compare("client, broker, journal", count, &rounds, 1.15);
+}
