@@ -66,6 +66,8 @@ fn batches() -> Vec<Vec<Record>> {
         properties,
         body: b"Hello World!"[..].into(),
     };
+    let message = Arc::new(message);
+    let kept = Arc::clone(&message);
     let queues = vec!["q".into(), "p".into()];
     let bare = Message {
         id: MessageId(u64::MAX),
@@ -78,7 +80,7 @@ fn batches() -> Vec<Vec<Record>> {
     vec![
         vec![declared],
         vec![
-            Record::Enqueued { message: Arc::new(message), queues },
+            Record::Enqueued { message, queues },
             Record::Enqueued { message: Arc::new(bare), queues: Vec::new() },
         ],
         vec![
@@ -92,6 +94,10 @@ fn batches() -> Vec<Vec<Record>> {
             Record::Stopped,
         ],
         vec![Record::Started],
+        vec![
+            Record::QueueKept { queue: "p".into(), auto_delete: false, arguments: values() },
+            Record::MessageKept { message: kept, queues: vec!["p".into()] },
+        ],
     ]
 }
 
@@ -123,7 +129,7 @@ fn files(text: &str) -> Files {
 
 #[test]
 fn the_bytes_that_are_written_are_those_of_version_1() {
-    let written = write(&batches(), Level::Synced, 500).files();
+    let written = write(&batches(), Level::Synced, 700).files();
     assert_eq!(text(&written), GOLDEN, "{}", text(&written));
 }
 

@@ -106,7 +106,7 @@ fn message() -> impl Strategy<Value = Message> {
 }
 
 /// The kinds of records, by the number that they have in a log.
-pub(crate) const KINDS: [u8; 9] = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+pub(crate) const KINDS: [u8; 11] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
 
 /// The kind of a record.
 pub(crate) fn kind(record: &Record) -> u8 {
@@ -120,6 +120,8 @@ pub(crate) fn kind(record: &Record) -> u8 {
         Record::HandedOut { .. } => 7,
         Record::Stopped => 8,
         Record::Started => 9,
+        Record::QueueKept { .. } => 10,
+        Record::MessageKept { .. } => 11,
     }
 }
 
@@ -143,6 +145,12 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
         (name(), ids()).prop_map(|(queue, messages)| Record::HandedOut { queue, messages }),
         Just(Record::Stopped),
         Just(Record::Started),
+        (name(), any::<bool>(), table()).prop_map(|(queue, auto_delete, arguments)| {
+            Record::QueueKept { queue, auto_delete, arguments }
+        }),
+        (message(), vec(name(), 0..4)).prop_map(|(message, queues)| {
+            Record::MessageKept { message: Arc::new(message), queues }
+        }),
     ]
 }
 

@@ -4,7 +4,7 @@ use leveret_broker::journal::segment::segment_name;
 use leveret_broker::journal::{JournalError, JournalOptions, Level, Salvaged, salvage};
 use leveret_broker::protocol::Record;
 
-use crate::support::{Files, MARK, Shelf, small_batches, write};
+use crate::support::{Files, MARK, Shelf, small_batches, without_heads, write};
 
 fn saved(files: &Files) -> (Salvaged, Vec<Record>) {
     let (from, to) = (Shelf::with(files), Shelf::default());
@@ -13,7 +13,7 @@ fn saved(files: &Files) -> (Salvaged, Vec<Record>) {
     assert_eq!(from.files(), *files, "salvage only reads");
     let records = to.records().unwrap();
     assert_eq!(salvaged.records, records.len() as u64);
-    (salvaged, records)
+    (salvaged, without_heads(records))
 }
 
 /// Whether `some` are records of `all` in their order.

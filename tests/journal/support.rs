@@ -169,6 +169,12 @@ pub(crate) fn records(recovered: &Recovered) -> Vec<Record> {
     recovered.records.iter().map(|recorded| recorded.record.clone()).collect()
 }
 
+/// The records that are not the head of a segment.
+pub(crate) fn without_heads(mut records: Vec<Record>) -> Vec<Record> {
+    records.retain(|record| !matches!(record, Record::Numbered { .. } | Record::QueueKept { .. }));
+    records
+}
+
 pub(crate) fn declared(queue: &str) -> Record {
     Record::QueueDeclared {
         queue: queue.into(),

@@ -139,7 +139,7 @@ impl Ledger {
             if let Some(last) = self.segments.back_mut() {
                 last.entries.shrink_to_fit();
             }
-            let (first, entries) = (self.last.0 + 1, Vec::new());
+            let (first, entries) = (self.last.0.saturating_add(1), Vec::new());
             let by_queue = BTreeMap::new();
             self.segments.push_back(Segment { number: segment, first, entries, by_queue });
         }
