@@ -7,6 +7,7 @@
 //! | [`Oracle`] | the same broker again, on plain vectors and naive loops: obviously right, and slow |
 //! | [`Op`], [`Profile`] | random programs that shrink well, from a seed or as a `proptest` strategy |
 //! | [`disk::SimDisk`] | a disk with every fault, and the disks that a crash could leave |
+//! | [`explore::Explorer`] | every state of a small world, and the shortest way to what must not be |
 //!
 //! Together they say: whatever program you think of, the engine says what the oracle says.
 //!
@@ -25,6 +26,7 @@
 
 mod act;
 pub mod disk;
+pub mod explore;
 mod harness;
 mod oracle;
 mod said;
