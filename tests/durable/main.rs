@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may fail by panicking")]
 
 mod failing;
+mod recovery;
 mod reopening;
 
 use std::sync::Arc;

@@ -10,6 +10,7 @@ mod mailbox;
 mod open;
 mod options;
 mod port;
+mod recovery;
 mod registry;
 
 pub use clock::{Clock, ManualClock};
@@ -20,3 +21,4 @@ pub use mailbox::{Deferred, Mailbox};
 pub use open::OpenError;
 pub use options::BrokerOptions;
 pub use port::{Login, Port};
+pub use recovery::RecoveryReport;
