@@ -4,6 +4,7 @@
 
 mod failing;
 mod paused_clock;
+mod recovery;
 mod reopening;
 mod slow_disk;
 

@@ -14,14 +14,15 @@ pub(crate) use leveret_broker::protocol::{
 pub(crate) use leveret_broker::runtime::{Deferred, Login, Mailbox, Port};
 
 pub use leveret_broker::engine::{
-    ChannelView, ConnectionView, ConsumerView, EngineView, MessageView, QueueView,
+    ChannelView, ConnectionView, ConsumerView, EngineView, MessageView, QueueView, Stop,
 };
 pub use leveret_broker::journal::Level;
+pub use leveret_broker::journal::repair::{Case as JournalCase, Verdict as JournalVerdict};
 pub use leveret_broker::protocol::types;
 pub use leveret_broker::protocol::{
     Cause, Event as HistoryEvent, EventKind, MessageId, Properties,
 };
-pub use leveret_broker::runtime::OpenError;
+pub use leveret_broker::runtime::{OpenError, RecoveryReport};
 pub use leveret_broker::{Broker, BrokerOptions, Clock, History, ManualClock};
 
 use crate::channel_core::ChannelCore;

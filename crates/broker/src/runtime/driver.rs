@@ -61,14 +61,12 @@ fn write(
         for record in &batch.records {
             journal.append(record)?;
         }
-        let step = batch.step;
         let full = journal.waiting() >= GATHERED_MAX;
-        match batches.try_recv() {
-            Ok(next) if !full => batch = next,
-            _ => {
-                journal.flush()?;
-                return Ok(step);
-            }
+        match if full { None } else { batches.try_recv().ok() } {
+            Some(next) => batch = next,
+            None => break,
         }
     }
+    journal.flush()?;
+    Ok(batch.step)
 }

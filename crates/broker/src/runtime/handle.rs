@@ -15,6 +15,7 @@ use super::history::History;
 use super::mailbox::{Deferred, Mailbox};
 use super::options::BrokerOptions;
 use super::port::Port;
+use super::recovery::RecoveryReport;
 use super::registry;
 #[cfg(feature = "tokio")]
 use super::standstill::Standstill;
@@ -48,6 +49,8 @@ pub(super) struct Shared {
     pub(super) inner: Arc<Inner>,
     /// The journal's thread, if there is a journal.
     journal_thread: Mutex<Option<JoinHandle<()>>>,
+    /// What the journal held when it was opened, if there is one.
+    recovery: Option<RecoveryReport>,
 }
 
 /// What a broker is; the journal's thread shares it.
@@ -113,7 +116,7 @@ impl Broker {
     pub fn new(options: BrokerOptions) -> Self {
         let core = Core::new(options.engine.clone(), options.record_history);
         let inner = Arc::new(Inner::new(options, core));
-        Self::listen(Shared { inner, journal_thread: Mutex::new(None) })
+        Self::listen(Shared { inner, journal_thread: Mutex::new(None), recovery: None })
     }
 
     /// A broker around `core`, whose records `journal` keeps.
@@ -121,11 +124,13 @@ impl Broker {
         options: BrokerOptions,
         core: Core,
         journal: Journal,
+        recovery: RecoveryReport,
     ) -> std::io::Result<Self> {
         let inner = Arc::new(Inner::new(options, core));
         let (batches, thread) = driver::start(journal, Arc::clone(&inner))?;
         inner.state.lock().journal = Some(batches);
-        Ok(Self::listen(Shared { inner, journal_thread: Mutex::new(Some(thread)) }))
+        let (journal_thread, recovery) = (Mutex::new(Some(thread)), Some(recovery));
+        Ok(Self::listen(Shared { inner, journal_thread, recovery }))
     }
 
     fn listen(shared: Shared) -> Self {
@@ -156,6 +161,13 @@ impl Broker {
             }
         }
         self.shared.stop_journal();
+    }
+
+    /// What the directory held when this broker was opened, and what was cut off; `None` for a broker in
+    /// memory.
+    #[must_use]
+    pub fn recovery(&self) -> Option<&RecoveryReport> {
+        self.shared.recovery.as_ref()
     }
 
     /// The queues, in the order of declaring, with their counts and consumers.

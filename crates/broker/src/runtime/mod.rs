@@ -10,6 +10,7 @@ mod mailbox;
 mod open;
 mod options;
 mod port;
+mod recovery;
 mod registry;
 #[cfg(feature = "tokio")]
 mod standstill;
@@ -22,3 +23,4 @@ pub use mailbox::{Deferred, Mailbox};
 pub use open::OpenError;
 pub use options::BrokerOptions;
 pub use port::{Login, Port};
+pub use recovery::RecoveryReport;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::core::Core;
 use super::handle::Broker;
 use super::options::BrokerOptions;
+use super::recovery::RecoveryReport;
 use crate::disk::{Disk, FsDisk};
 use crate::engine::{Restore, RestoreError};
 use crate::journal::{Journal, JournalError, JournalOptions};
@@ -97,11 +98,13 @@ impl Broker {
         for recorded in recovered.records {
             restore.apply(recorded.record)?;
         }
+        let stop = restore.stop();
         let engine = restore.finish(options.engine.clone());
+        let recovery = RecoveryReport::new(&recovered.report, stop, &engine);
         // From here on messages are handed out, which leaves no record: the last stop counts no more.
         journal.append(&Record::Started)?;
         journal.flush()?;
         let core = Core::journalled(engine, options.record_history);
-        Ok(Self::journalled(options, core, journal)?)
+        Ok(Self::journalled(options, core, journal, recovery)?)
     }
 }
