@@ -127,5 +127,9 @@ const NEXT: &[(&str, &str)] = &[
         "cargo run --bin tutorial -- \"First message.\" \"Second message..\"",
         "The tutorial's two programs in real time. Their code is in crates/demo/src/tutorial.",
     ),
+    (
+        "cargo run --bin new_task -- \"First message.\"  &&  cargo run --bin worker",
+        "The same two programs, one after the other: the task is in ./leveret-data between them.",
+    ),
     ("cargo run -- --scene crash --pace 1000", "One scene, slowly."),
 ];
