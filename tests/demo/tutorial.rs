@@ -46,7 +46,7 @@ fn s184_worker_prints_that_it_waits_and_what_it_did() {
     new_task(&broker.uri(), &["no", "dots"], &mut Vec::new()).unwrap();
     let (lines, printed) = mpsc::channel();
     let uri = broker.uri();
-    let program = thread::spawn(move || worker(&uri, Printed(lines)));
+    let program = thread::spawn(move || worker(&uri, Printed(lines), || false));
     let mut output = String::new();
     while !output.ends_with(" [x] Done\n") {
         output += &printed.recv().expect("the worker lives until it is done");

@@ -59,6 +59,8 @@ pub mod options;
 pub mod protocol;
 mod queue;
 mod status;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod translate;
 mod uri;
 

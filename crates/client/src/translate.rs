@@ -23,6 +23,8 @@ pub use leveret_broker::protocol::{
     Cause, Event as HistoryEvent, EventKind, MessageId, Properties,
 };
 pub use leveret_broker::runtime::{OpenError, RecoveryReport};
+#[cfg(feature = "testing")]
+pub use leveret_broker::testing::disk;
 pub use leveret_broker::{Broker, BrokerOptions, Clock, History, ManualClock};
 
 use crate::channel_core::ChannelCore;

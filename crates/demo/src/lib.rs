@@ -9,6 +9,7 @@
 //! says what it has seen.
 
 mod calls;
+pub mod directory;
 pub mod output;
 mod pause;
 pub mod tour;

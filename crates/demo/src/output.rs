@@ -41,6 +41,40 @@ pub fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
+/// Something to print to that gives `take` one whole line after the other, without its end and
+/// [`printable`].
+#[derive(Debug)]
+pub struct Lines<F> {
+    begun: Vec<u8>,
+    take: F,
+}
+
+impl<F: FnMut(&str) -> io::Result<()>> Lines<F> {
+    /// Lines for `take`. What it refuses is refused to whoever prints.
+    pub fn new(take: F) -> Self {
+        Self { begun: Vec::new(), take }
+    }
+}
+
+impl<F: FnMut(&str) -> io::Result<()>> Write for Lines<F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for &byte in bytes {
+            if byte == b'\n' {
+                let line = printable(&String::from_utf8_lossy(&self.begun));
+                self.begun.clear();
+                (self.take)(&line)?;
+            } else {
+                self.begun.push(byte);
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()

@@ -7,7 +7,7 @@
 //! Each argument is a task; a dot is a second, and takes a second. Two workers run on threads of
 //! their own, the publisher runs here.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
@@ -15,7 +15,7 @@ use std::thread;
 use anyhow::{Result, ensure};
 use clap::Parser;
 use leveret_client::Broker;
-use leveret_demo::output::{exit_code, printable, stdout};
+use leveret_demo::output::{Lines, exit_code, stdout};
 use leveret_demo::tutorial::{new_task, worker};
 
 /// Runs the tutorial's new_task for each task, and its worker twice, in real time.
@@ -40,10 +40,10 @@ fn play(args: &Args) -> Result<()> {
     let (lines, printed) = mpsc::channel();
     let mut output = stdout();
     for number in 1..=args.workers {
-        let marked = Marked::new(format!("w{number}"), lines.clone());
+        let printer = marked(format!("w{number}"), lines.clone());
         let uri = broker.uri();
         // A worker ends with an error when the broker does: at the end of this program.
-        thread::spawn(move || worker(&uri, marked));
+        thread::spawn(move || worker(&uri, printer, || false));
         // The next one starts when this one is there, so that w1 is the first.
         print_until(&printed, &mut *output, &[" [*]"], 1)?;
         // It says that it waits just before it subscribes, as the tutorial's does.
@@ -57,7 +57,7 @@ fn play(args: &Args) -> Result<()> {
         tasks => tasks.iter().map(|task| vec![task.as_str()]).collect(),
     };
     for task in &tasks {
-        new_task(&broker.uri(), task, &mut Marked::new("send".to_owned(), lines.clone()))?;
+        new_task(&broker.uri(), task, &mut marked("send".to_owned(), lines.clone()))?;
     }
     // Without this the wait below would not notice that no worker is left.
     drop(lines);
@@ -87,7 +87,7 @@ fn print_until(
         let line = lines.recv();
         ensure!(line.is_ok(), "every worker ended before its work was done");
         let Ok((who, line)) = line else { break };
-        writeln!(output, "{who:<4} | {}", printable(&line))?;
+        writeln!(output, "{who:<4} | {line}")?;
         output.flush()?;
         seen += usize::from(marks.iter().any(|mark| line.starts_with(mark)));
     }
@@ -95,34 +95,10 @@ fn print_until(
 }
 
 /// Where a program prints to: whole lines go to the main thread, marked with who printed them.
-struct Marked {
-    who: String,
-    begun: Vec<u8>,
-    lines: Sender<(String, String)>,
-}
-
-impl Marked {
-    fn new(who: String, lines: Sender<(String, String)>) -> Self {
-        Self { who, begun: Vec::new(), lines }
-    }
-}
-
-impl Write for Marked {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        for &byte in bytes {
-            if byte == b'\n' {
-                let line = String::from_utf8_lossy(&self.begun).into_owned();
-                self.begun.clear();
-                // Nobody listens any more: the program is about to end.
-                let _ = self.lines.send((self.who.clone(), line));
-            } else {
-                self.begun.push(byte);
-            }
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
+fn marked(who: String, lines: Sender<(String, String)>) -> impl Write + Send + 'static {
+    Lines::new(move |line| {
+        // Nobody listens any more: the program is about to end.
+        let _ = lines.send((who.clone(), line.to_owned()));
         Ok(())
-    }
+    })
 }

@@ -1,11 +1,14 @@
 //! The tour: the tutorial's ideas as scenes, each played on a real broker and narrated.
 //!
-//! A scene is a [`Plan`](crate::work_queue::Plan) that is run while a narrator watches. What is printed
-//! about the run is read from its events and from the broker, and a sentence that explains is only said after the
-//! run has borne it out. A new scene is a new file in `scenes/` and a line in [`SCENES`].
+//! Most scenes are a [`Plan`](crate::work_queue::Plan) that is run while a narrator watches. What is
+//! printed about the run is read from its events and from the broker, and a sentence that explains is only
+//! said after the run has borne it out. The scenes about what survives have a simulated disk instead, and
+//! look at the broker that is opened on it afterwards. A new scene is a new file in `scenes/` and a line in
+//! [`SCENES`].
 
 mod narrator;
 mod scenes;
+mod sender;
 mod stage;
 
 use anyhow::Result;
@@ -54,6 +57,18 @@ pub const SCENES: &[Scene] = &[
         title: "Fair dispatch",
         question: "Every odd task is heavy, every even one light. Do both workers work?",
         play: scenes::fair_dispatch::play,
+    },
+    Scene {
+        name: "durability",
+        title: "The broker is restarted",
+        question: "Two kinds of queue, two kinds of message. Which message is there afterwards?",
+        play: scenes::durability::play,
+    },
+    Scene {
+        name: "power-cut",
+        title: "The power goes",
+        question: "The power goes just before a message is confirmed, or just after. Is it there?",
+        play: scenes::power_cut::play,
     },
 ];
 
@@ -111,6 +126,10 @@ const NEXT: &[(&str, &str)] = &[
     (
         "cargo run --bin tutorial -- \"First message.\" \"Second message..\"",
         "The tutorial's two programs in real time. Their code is in crates/demo/src/tutorial.",
+    ),
+    (
+        "cargo run --bin new_task -- \"First message.\"  &&  cargo run --bin worker",
+        "The same two programs, one after the other: the task is in ./leveret-data between them.",
     ),
     ("cargo run -- --scene crash --pace 1000", "One scene, slowly."),
 ];

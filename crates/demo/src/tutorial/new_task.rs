@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use leveret_client::blocking::Connection;
-use leveret_client::options::{BasicPublishOptions, QueueDeclareOptions};
+use leveret_client::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use leveret_client::types::FieldTable;
 use leveret_client::{BasicProperties, ConnectionProperties};
 
@@ -12,7 +12,7 @@ use leveret_client::{BasicProperties, ConnectionProperties};
 ///
 /// # Errors
 ///
-/// The broker refuses a call, or `output` does.
+/// The broker refuses a call or the message, or `output` refuses the line.
 pub fn new_task(broker: &str, arguments: &[&str], output: &mut dyn Write) -> Result<()> {
     let connection = Connection::connect(broker, ConnectionProperties::default())?;
     let channel = connection.channel()?;
@@ -20,11 +20,17 @@ pub fn new_task(broker: &str, arguments: &[&str], output: &mut dyn Write) -> Res
     let durable = QueueDeclareOptions { durable: true, ..Default::default() };
     channel.queue_declare("task_queue".into(), durable, FieldTable::default())?;
 
+    // Added to the original: each publish below waits until the broker has the message safely.
+    channel.confirm_select(ConfirmSelectOptions::default())?;
+
     let data = task_text(arguments);
     // Delivery mode 2 makes the message persistent.
     let properties = BasicProperties::default().with_delivery_mode(2);
     let options = BasicPublishOptions::default();
-    channel.basic_publish("".into(), "task_queue".into(), options, data.as_bytes(), properties)?;
+    let body = data.as_bytes();
+    let confirmation =
+        channel.basic_publish("".into(), "task_queue".into(), options, body, properties)?;
+    ensure!(confirmation.is_ack(), "the broker could not take the task");
 
     writeln!(output, " [x] Sent {data}")?;
 

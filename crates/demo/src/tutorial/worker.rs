@@ -14,13 +14,17 @@ use leveret_client::types::FieldTable;
 
 use crate::pause;
 
-/// The program: `broker` is the broker's URI. Like the original it waits for ever; it ends when the
-/// broker does.
+/// The program: `broker` is the broker's URI. The original waits for ever; this one until `is_over`,
+/// which is asked before each wait, or until the broker ends.
 ///
 /// # Errors
 ///
 /// The broker closes the connection, as it does when it is shut down, or `output` refuses a line.
-pub fn worker(broker: &str, mut output: impl Write + Send + 'static) -> Result<()> {
+pub fn worker(
+    broker: &str,
+    mut output: impl Write + Send + 'static,
+    is_over: impl Fn() -> bool,
+) -> Result<()> {
     let connection = Connection::connect(broker, ConnectionProperties::default())?;
     let channel = connection.channel()?;
 
@@ -51,7 +55,7 @@ pub fn worker(broker: &str, mut output: impl Write + Send + 'static) -> Result<(
         callback,
     )?;
 
-    while channel.is_consuming() {
+    while channel.is_consuming() && !is_over() {
         channel.wait()?;
     }
     channel.close(200, "".into())?;

@@ -1,5 +1,6 @@
 //! The programs as a user runs them: arguments, pipes, exit codes.
 
+mod across_processes;
 mod process;
 mod tour;
 mod tutorial;

@@ -9,7 +9,7 @@ fn into_a_pipe_it_plays_at_once_and_without_colour() {
     let ran = run(TOUR, &[]);
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
     assert!(!ran.stdout.contains('\u{1b}'));
-    assert!(ran.stdout.contains("5/5  Fair dispatch"));
+    assert!(ran.stdout.contains("7/7  The power goes"));
     assert!(ran.stdout.contains("What to try next"));
 }
 
@@ -21,7 +21,15 @@ fn one_scene_or_only_the_list() {
     let list = run(TOUR, &["--list"]);
     let names: Vec<_> =
         list.stdout.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    let expected = ["round-robin", "crash", "automatic-ack", "forgotten-ack", "fair-dispatch"];
+    let expected = [
+        "round-robin",
+        "crash",
+        "automatic-ack",
+        "forgotten-ack",
+        "fair-dispatch",
+        "durability",
+        "power-cut",
+    ];
     assert_eq!(names, expected);
 }
 
