@@ -10,12 +10,15 @@ use crate::support::{Faults, MARK, Shelf, enqueued, records};
 
 const SEGMENT: u64 = 4096;
 
+/// What should be in each queue: numbers and bodies.
+type Expected = BTreeMap<Name, Vec<(u64, Vec<u8>)>>;
+
 fn options() -> JournalOptions {
     JournalOptions { segment_bytes: SEGMENT, mark: MARK, ..JournalOptions::default() }
 }
 
 /// The messages that a log says are in each queue.
-fn folded(records: &[Record]) -> BTreeMap<Name, Vec<(u64, Vec<u8>)>> {
+fn folded(records: &[Record]) -> Expected {
     let mut restore = Restore::default();
     for record in records {
         restore.apply(record.clone()).unwrap();
@@ -49,7 +52,7 @@ fn removed(queue: &str, id: u64) -> Record {
 struct Kept {
     shelf: Shelf,
     journal: Journal,
-    expected: BTreeMap<Name, Vec<(u64, Vec<u8>)>>,
+    expected: Expected,
     most: f64,
 }
 
@@ -205,7 +208,7 @@ fn a_graceful_stop_stays_the_last_word() {
 }
 
 /// A log on the brink: the next batch makes segments go, with a message moving forward.
-fn brink() -> (Shelf, BTreeMap<Name, Vec<(u64, Vec<u8>)>>) {
+fn brink() -> (Shelf, Expected) {
     let mut kept = Kept::new();
     kept.batch(&[declared("q"), enqueued(1, b"stuck")]);
     let mut before = None;
