@@ -42,7 +42,8 @@ fn main() {
     let size = if tried { Size { rounds: 1, part: 100 } } else { Size { rounds: 7, part: 1 } };
     let filters: Vec<_> = arguments.iter().filter(|one| !one.starts_with('-')).collect();
     let wanted = |name: &str| filters.is_empty() || filters.iter().any(|part| name.contains(*part));
-    let groups: [(&str, fn(Size)); 5] = [
+    type Group = (&'static str, fn(Size));
+    let groups: [Group; 5] = [
         ("synced, many in flight", writing::synced),
         ("synced, one at a time", writing::one_at_a_time),
         ("written", writing::written),
