@@ -7,7 +7,7 @@ use super::core::Core;
 use super::handle::Broker;
 use super::options::BrokerOptions;
 use crate::disk::{Disk, FsDisk};
-use crate::engine::{Restore, RestoreError};
+use crate::engine::{EngineOptions, Restore, RestoreError};
 use crate::journal::{Journal, JournalError, JournalOptions};
 use crate::protocol::{Record, limits};
 
@@ -87,16 +87,28 @@ impl Broker {
             ..JournalOptions::default()
         };
         options.clock = Some(clock);
-        let (mut journal, recovered) = Journal::open(disk, journal)?;
-        let mut restore = Restore::default();
-        for recorded in recovered.records {
-            restore.apply(recorded.record)?;
-        }
-        let engine = restore.finish(options.engine.clone());
-        // From here on messages are handed out, which leaves no record: the last stop counts no more.
-        journal.append(&Record::Started)?;
-        journal.flush()?;
-        let core = Core::journalled(engine, options.record_history);
+        let (core, journal) =
+            recover(disk, options.engine.clone(), journal, options.record_history)?;
         Ok(Self::journalled(options, core, journal)?)
     }
+}
+
+/// What a directory holds, ready to go on: the broker without its lock, and its journal without its
+/// thread. From here on messages are handed out.
+pub(crate) fn recover(
+    disk: Arc<dyn Disk>,
+    engine: EngineOptions,
+    journal: JournalOptions,
+    record_history: bool,
+) -> Result<(Core, Journal), OpenError> {
+    let (mut journal, recovered) = Journal::open(disk, journal)?;
+    let mut restore = Restore::default();
+    for recorded in recovered.records {
+        restore.apply(recorded.record)?;
+    }
+    let engine = restore.finish(engine);
+    // Handing out leaves no record: the last stop counts no more.
+    journal.append(&Record::Started)?;
+    journal.flush()?;
+    Ok((Core::journalled(engine, record_history), journal))
 }

@@ -7,6 +7,7 @@
 //! | [`Oracle`] | the same broker again, on plain vectors and naive loops: obviously right, and slow |
 //! | [`Op`], [`Profile`] | random programs that shrink well, from a seed or as a `proptest` strategy |
 //! | [`disk::SimDisk`] | a disk with every fault, and the disks that a crash could leave |
+//! | [`SimBroker`] | a whole broker on such a disk, driven step by step, without threads |
 //!
 //! Together they say: whatever program you think of, the engine says what the oracle says.
 //!
@@ -28,12 +29,14 @@ pub mod disk;
 mod harness;
 mod oracle;
 mod said;
+mod sim;
 mod step;
 mod workload;
 
 pub use act::Act;
 pub use harness::Harness;
-pub use oracle::Oracle;
+pub use oracle::{Oracle, SurvivingQueue, Survivor};
 pub use said::{Closing, Said, What};
+pub use sim::{SimBroker, Turn};
 pub use step::Step;
 pub use workload::{Mistake, Op, Profile, ops, prelude, program};
