@@ -115,6 +115,7 @@ fn damaged() -> (Row, Row) {
         (flip(&loose, 2, 90), Some(1)),
         (flip(&loose, 2, 3), Some(1)),
         (without(&loose, 3), Some(2)),
+        (without(&loose, 1), Some(0)),
         (changed(&loose, 3, |file| file.truncate(65)), Some(2)),
     ];
     (durable, never)
@@ -129,10 +130,13 @@ fn rows() -> BTreeMap<Case, Row> {
     empty_last.insert(segment_name(5), Vec::new());
     let mut begun = many.clone();
     begun.insert(segment_name(5), vec![b'L'; 40]);
+    let mut stale = many.clone();
+    stale.insert(segment_name(5), many[&segment_name(2)][..65].to_vec());
     let (durable, never_synced) = damaged();
     let begun = vec![
         (empty_last, Some(4)),
         (begun, Some(4)),
+        (stale, Some(4)),
         (changed(&many, 4, |file| file.truncate(65)), Some(3)),
         (changed(&one, 1, |file| file.truncate(20)), Some(0)),
     ];

@@ -386,7 +386,8 @@ impl Restore {
     }
 
     fn handed_out(&mut self, queue: &Name, messages: &[MessageId]) -> Result<(), Contradiction> {
-        self.known(queue, messages, MessageId(0))?;
+        // What an earlier stop named may have moved forward since, to behind it.
+        self.known(queue, messages, self.forgotten)?;
         let number = self.number(queue)?;
         self.end.handed_out.extend(messages.iter().map(|message| (number, *message)));
         Ok(())

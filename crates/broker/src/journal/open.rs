@@ -112,6 +112,10 @@ fn recover(disk: &dyn Disk, vhost: &str) -> Result<Recovered, JournalError> {
             Verdict::Cut => {
                 report.dropped_bytes += decision.dropped;
                 report.removed_files += decision.remove.len() as u64;
+                if decision.case == Case::LeftBehind {
+                    // What says that they are not needed must be certain before they go.
+                    make_durable(disk, &scan)?;
+                }
                 repair::apply(disk, &decision)?;
             }
             Verdict::Refuse => {
@@ -127,10 +131,15 @@ fn recover(disk: &dyn Disk, vhost: &str) -> Result<Recovered, JournalError> {
 
 /// Makes sure that what was read is durable, so that what is appended may say so.
 fn settle(disk: &dyn Disk, level: Level, scan: &Scan) -> Result<(), JournalError> {
-    let end = &scan.end;
     if level == Level::Written {
         return renew::forget(disk);
     }
+    make_durable(disk, scan)
+}
+
+/// Makes what was read durable, the last batch by writing it again.
+fn make_durable(disk: &dyn Disk, scan: &Scan) -> Result<(), JournalError> {
+    let end = &scan.end;
     if end.segment != 0 && !end.synced_before {
         for found in &scan.segments {
             let name = segment_name(found.segment);

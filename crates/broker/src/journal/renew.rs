@@ -120,7 +120,9 @@ pub(super) fn renew(
     match write_copy(disk, &copy, &part) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::StorageFull => {
-            // Acknowledging must stay possible on a full disk; the batch is believed instead.
+            // Acknowledging must stay possible on a full disk; the batch is believed instead, once it is
+            // synced: what is appended behind it says that it was.
+            file.sync().map_err(JournalError::io("syncing", &name))?;
             return disk.remove(&copy).or_else(|error| match error.kind() {
                 io::ErrorKind::NotFound => Ok(()),
                 _ => Err(JournalError::io("removing", &copy)(error)),

@@ -146,6 +146,8 @@ struct Walk<'a> {
     from: u64,
     scan: Scan,
     records: Vec<Recorded>,
+    /// The first segment and place that say that everything before them was durable.
+    durable_before: Option<(u64, u64)>,
 }
 
 /// Why a walk through batches stops before the end of a file.
@@ -168,7 +170,8 @@ pub(super) struct Batch {
 
 impl<'a> Walk<'a> {
     fn new(disk: &'a dyn Disk, vhost: &'a str, from: u64) -> Self {
-        Self { disk, vhost, from, scan: Scan::default(), records: Vec::new() }
+        let (scan, records) = (Scan::default(), Vec::new());
+        Self { disk, vhost, from, scan, records, durable_before: None }
     }
 
     fn all(&mut self, segments: &[u64]) -> Result<(), JournalError> {
@@ -200,7 +203,7 @@ impl<'a> Walk<'a> {
             offset: 0,
             what: "the log's oldest segment is missing",
             missing: true,
-            proof: Some((self.scan.end.segment, self.scan.end.offset)),
+            proof: self.durable_before,
         });
     }
 
@@ -233,6 +236,9 @@ impl<'a> Walk<'a> {
             }
         };
         self.scan.oldest = self.scan.oldest.max(header.oldest);
+        if header.synced_before {
+            self.durable_before = self.durable_before.or(Some((segment, 0)));
+        }
         let end = &mut self.scan.end;
         end.segment = segment;
         end.offset = Header::len_for(&header.vhost);
@@ -269,11 +275,15 @@ impl<'a> Walk<'a> {
                 && header.first_batch == end.next_batch;
         let damage =
             |what, missing, proof| Some(Damage { segment, offset: 0, what, missing, proof });
-        // A torn write makes no whole header, so a wrong one is proof enough.
+        // A write that a crash tore may leave what another file held, and so a whole header. But one that
+        // is synced before something goes behind it was durable if something does.
+        let len = self.scan.segments.last().map_or(0, |found| found.len);
+        let synced = header.synced_before && len > Header::len_for(&header.vhost);
+        let proof = synced.then_some((segment, 0));
         if header.segment != segment {
-            damage("the file has the name of another segment", false, Some((segment, 0)))
+            damage("the file has the name of another segment", false, proof)
         } else if !begins && Some(header.mark) != end.mark {
-            damage("the segment belongs to another log", false, Some((segment, 0)))
+            damage("the segment belongs to another log", false, proof)
         } else if !goes_on {
             damage("what came before this segment is missing", true, None)
         } else {
@@ -307,6 +317,9 @@ impl<'a> Walk<'a> {
             }
             end.last_batch = Some(end.offset);
             end.synced_before = commit.synced_before;
+            if commit.synced_before {
+                self.durable_before = self.durable_before.or(Some((segment, commit.offset)));
+            }
             end.offset = batch.offset;
             end.next_frame = batch.number;
             end.next_batch += 1;

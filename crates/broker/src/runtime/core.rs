@@ -4,7 +4,7 @@
 use super::gate::Doorkeeper;
 use super::history::History;
 use crate::engine::{Engine, EngineOptions};
-use crate::protocol::{Command, Effects, Now, Output, Record};
+use crate::protocol::{Command, Effects, Now, Output, Record, Refusal, ReplyCode};
 
 /// Engine, history, and the way out for what the engine says.
 ///
@@ -96,9 +96,14 @@ impl Core {
         self.doorkeeper.as_mut().map(|doorkeeper| doorkeeper.durable(step)).unwrap_or_default()
     }
 
-    /// Nothing more will become durable: gives the confirms that waited, as refusals.
-    pub fn give_up(&mut self) -> Vec<Output> {
-        self.doorkeeper.as_mut().map(Doorkeeper::give_up).unwrap_or_default()
+    /// Nothing more will become durable: gives the confirms that waited, as refusals, and the ends of
+    /// all connections with the reason.
+    pub fn give_up(&mut self, why: &str) -> Vec<Output> {
+        let mut said = self.doorkeeper.as_mut().map(Doorkeeper::give_up).unwrap_or_default();
+        let text = format!("the journal failed: {why}");
+        let refusal = Refusal::new(ReplyCode::InternalError, text);
+        said.extend(self.step(self.now, Command::Shutdown { refusal }));
+        said
     }
 
     /// What a graceful stop records, as a last step's records.

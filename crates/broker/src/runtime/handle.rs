@@ -312,12 +312,7 @@ impl Inner {
             let State { core, connections, channels, health, .. } = &mut *state;
             if *health == Health::Running {
                 *health = Health::JournalFailed;
-                let text = format!("the journal failed: {why}");
-                let refusal = Refusal::new(ReplyCode::InternalError, text);
-                let refused = core.give_up();
-                let now = core.now();
-                let closed = core.step(now, Command::Shutdown { refusal });
-                for output in refused.into_iter().chain(closed) {
+                for output in core.give_up(why) {
                     hand_over(output, connections, channels, &mut deferred);
                 }
             }

@@ -21,6 +21,8 @@ pub use handle::{Broker, BrokerError};
 pub use history::History;
 pub use mailbox::{Deferred, Mailbox};
 pub use open::OpenError;
+#[cfg(feature = "testing")]
+pub(crate) use open::recover;
 pub use options::BrokerOptions;
 pub use port::{Login, Port};
 pub use recovery::RecoveryReport;

@@ -8,7 +8,7 @@ use super::handle::Broker;
 use super::options::BrokerOptions;
 use super::recovery::RecoveryReport;
 use crate::disk::{Disk, FsDisk};
-use crate::engine::{Restore, RestoreError};
+use crate::engine::{EngineOptions, Restore, RestoreError};
 use crate::journal::{Journal, JournalError, JournalOptions};
 use crate::protocol::{Record, limits};
 
@@ -89,22 +89,34 @@ impl Broker {
             mark: clock.now().wall_ms ^ u64::from(std::process::id()).rotate_left(32),
         };
         options.clock = Some(clock);
-        let (mut journal, recovered) = Journal::open(disk, journal)?;
-        // How many records there have been: each opening adds one, and what it is does not depend on
-        // how records fell into batches, each of which has one frame more.
-        let end = &recovered.report.scan.end;
-        options.engine.life = end.next_frame.saturating_sub(end.next_batch);
-        let mut restore = Restore::default();
-        for recorded in recovered.records {
-            restore.apply(recorded.record)?;
-        }
-        let stop = restore.stop();
-        let engine = restore.finish(options.engine.clone());
-        let recovery = RecoveryReport::new(&recovered.report, stop, &engine);
-        // From here on messages are handed out, which leaves no record: the last stop counts no more.
-        journal.append(&Record::Started)?;
-        journal.flush()?;
-        let core = Core::journalled(engine, options.record_history);
+        let (core, journal, recovery) =
+            recover(disk, options.engine.clone(), journal, options.record_history)?;
         Ok(Self::journalled(options, core, journal, recovery)?)
     }
+}
+
+/// What a directory holds, ready to go on: the broker without its lock, and its journal without its
+/// thread; and what was found. From here on messages are handed out.
+pub(crate) fn recover(
+    disk: Arc<dyn Disk>,
+    mut engine: EngineOptions,
+    journal: JournalOptions,
+    record_history: bool,
+) -> Result<(Core, Journal, RecoveryReport), OpenError> {
+    let (mut journal, recovered) = Journal::open(disk, journal)?;
+    // How many records there have been: each opening adds one, and what it is does not depend on how
+    // records fell into batches, each of which has one frame more.
+    let end = &recovered.report.scan.end;
+    engine.life = end.next_frame.saturating_sub(end.next_batch);
+    let mut restore = Restore::default();
+    for recorded in recovered.records {
+        restore.apply(recorded.record)?;
+    }
+    let stop = restore.stop();
+    let engine = restore.finish(engine);
+    let recovery = RecoveryReport::new(&recovered.report, stop, &engine);
+    // Handing out leaves no record: the last stop counts no more.
+    journal.append(&Record::Started)?;
+    journal.flush()?;
+    Ok((Core::journalled(engine, record_history), journal, recovery))
 }

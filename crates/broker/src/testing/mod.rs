@@ -8,6 +8,7 @@
 //! | [`Op`], [`Profile`] | random programs that shrink well, from a seed or as a `proptest` strategy |
 //! | [`disk::SimDisk`] | a disk with every fault, and the disks that a crash could leave |
 //! | [`explore::Explorer`] | every state of a small world, and the shortest way to what must not be |
+//! | [`SimBroker`] | a whole broker on such a disk, driven step by step, without threads |
 //!
 //! Together they say: whatever program you think of, the engine says what the oracle says.
 //!
@@ -30,12 +31,14 @@ pub mod explore;
 mod harness;
 mod oracle;
 mod said;
+mod sim;
 mod step;
 mod workload;
 
 pub use act::Act;
 pub use harness::Harness;
-pub use oracle::Oracle;
+pub use oracle::{Oracle, SurvivingQueue, Survivor};
 pub use said::{Closing, Said, What};
+pub use sim::{SimBroker, Turn};
 pub use step::Step;
 pub use workload::{Mistake, Op, Profile, ops, prelude, program};

@@ -28,6 +28,9 @@ impl SimDisk {
         if state.crashed {
             return Err(io::Error::other("simulated: the process has crashed"));
         }
+        if kind.changes() {
+            state.keep_moment();
+        }
         let what = state.begin(kind);
         let result = match what {
             Some(What::Error(error)) => Err(simulated(error)),
@@ -176,6 +179,7 @@ impl LogFile for SimFile {
                 }
                 result = Err(simulated(kind));
             }
+            state.keep_moment_within(self.inode, &bytes[..count / 2]);
             state.inodes[self.inode].visible.extend_from_slice(&bytes[..count]);
             result
         })

@@ -31,6 +31,9 @@
 //! [`SimDisk::crash_at`], which ends the process at operation `n`, and open every image there is. Only
 //! operations that [change](OpKind::changes) something matter.
 //!
+//! Or run it once after [`SimDisk::keep_moments`], and take with [`SimDisk::take_moments`] what the disk
+//! was at every such operation.
+//!
 //! # Faults
 //!
 //! Each is counted as its [`FaultClass`] when it shows, over a disk and all images taken from it
@@ -291,24 +294,34 @@ impl SimDisk {
     #[must_use]
     pub fn kill_image(&self) -> Self {
         self.hit(FaultClass::Killed);
-        let state = self.state.lock();
-        let image = State {
-            inodes: state.inodes.clone(),
-            names: state.names.clone(),
-            durable_names: state.durable_names.clone(),
-            pending_names: state.pending_names.clone(),
-            capacity: state.capacity,
-            story: "process killed".to_owned(),
-            ..State::default()
-        };
-        self.image(&state, image)
+        let mut image = self.state.lock().without_process();
+        image.tell("process killed");
+        self.holding(image)
+    }
+
+    /// From now on, keeps what the disk is just before each operation that [changes](OpKind::changes)
+    /// something, and in the middle of each append, until [`take_moments`](Self::take_moments).
+    pub fn keep_moments(&self) {
+        self.state.lock().moments.get_or_insert_default();
+    }
+
+    /// The disks of the moments kept since the last were taken, in order: what they would be had the
+    /// process died there. Their images are what a crash there could leave.
+    #[must_use]
+    pub fn take_moments(&self) -> Vec<Self> {
+        let moments = self.state.lock().moments.as_mut().map(std::mem::take);
+        moments.unwrap_or_default().into_iter().map(|moment| self.holding(moment)).collect()
     }
 
     fn image(&self, before: &State, mut image: State) -> Self {
         if !before.story.is_empty() {
             image.story = format!("{}, then {}", before.story, image.story);
         }
-        Self { state: Arc::new(Mutex::new(image)), hits: Arc::clone(&self.hits) }
+        self.holding(image)
+    }
+
+    fn holding(&self, state: State) -> Self {
+        Self { state: Arc::new(Mutex::new(state)), hits: Arc::clone(&self.hits) }
     }
 
     fn hit(&self, class: FaultClass) {

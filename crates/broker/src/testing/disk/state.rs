@@ -104,6 +104,8 @@ pub(super) struct State {
     /// The operation at which the process ends, and how many bytes of it are still done.
     pub(super) crash: Option<(u64, usize)>,
     pub(super) crashed: bool,
+    /// What the disk was at each moment since the last were taken, if they are kept.
+    pub(super) moments: Option<Vec<Self>>,
 }
 
 impl State {
@@ -164,6 +166,47 @@ impl State {
             }
             SyncLoss::Hidden => self.pending_names.clear(),
         }
+    }
+
+    /// What the next process finds if this one dies now: all of it, still pending where it is, and no
+    /// fault left.
+    pub(super) fn without_process(&self) -> Self {
+        Self {
+            inodes: self.inodes.clone(),
+            names: self.names.clone(),
+            durable_names: self.durable_names.clone(),
+            pending_names: self.pending_names.clone(),
+            capacity: self.capacity,
+            story: self.story.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// Keeps what the disk is just before its next operation, if moments are kept.
+    pub(super) fn keep_moment(&mut self) {
+        if self.moments.is_some() {
+            let mut moment = self.without_process();
+            moment.tell(&format!("at operation {}", self.log.len() + 1));
+            self.moments.get_or_insert_default().push(moment);
+        }
+    }
+
+    /// The same in the middle of an append, of which these bytes are in the file.
+    pub(super) fn keep_moment_within(&mut self, inode: usize, bytes: &[u8]) {
+        if self.moments.is_some() {
+            let mut moment = self.without_process();
+            moment.inodes[inode].visible.extend_from_slice(bytes);
+            let text =
+                format!("within operation {}, after {} bytes", self.log.len() + 1, bytes.len());
+            moment.tell(&text);
+            self.moments.get_or_insert_default().push(moment);
+        }
+    }
+
+    /// Adds to the story how this disk came about.
+    pub(super) fn tell(&mut self, what: &str) {
+        let then = if self.story.is_empty() { "" } else { ", then " };
+        self.story = format!("{}{then}{what}", self.story);
     }
 
     /// How many more bytes fit.

@@ -76,7 +76,11 @@ impl Harness {
     }
 
     /// A harness around an engine that has no clients, with the records that made it.
-    fn around(engine: Engine, options: EngineOptions, fold: Restore) -> Self {
+    pub(in crate::testing) fn around(
+        engine: Engine,
+        options: EngineOptions,
+        fold: Restore,
+    ) -> Self {
         Self {
             engine,
             options,
@@ -130,7 +134,12 @@ impl Harness {
 
     /// Does what an act says. What names nothing does nothing.
     pub fn act(&mut self, act: &Act) -> Step {
-        let command = match act.clone() {
+        self.step(self.command(act))
+    }
+
+    /// What an act says, with handles for numbers.
+    pub(in crate::testing) fn command(&self, act: &Act) -> Command {
+        match act.clone() {
             Act::Connect { user } => Command::OpenConnection { user },
             Act::Disconnect { connection } => {
                 Command::CloseConnection { connection: self.connection_id(connection) }
@@ -149,8 +158,7 @@ impl Harness {
                 call: CallId::default(),
                 method,
             },
-        };
-        self.step(command)
+        }
     }
 
     /// Sends a method on a channel.

@@ -71,7 +71,7 @@ impl Harness {
         tag.map_or_else(|| "?".to_owned(), |tag| tag.to_string())
     }
 
-    pub(super) fn said(&self, output: &Output) -> Said {
+    pub(in crate::testing) fn said(&self, output: &Output) -> Said {
         let numbers = output.channel.map(|id| self.channel_numbers[&id]);
         let connection = self.number_of(output.connection);
         if let Some((of_channel, _)) = numbers {

@@ -24,9 +24,12 @@
 mod consume;
 mod declare;
 mod publish;
+mod restart;
 mod session;
 mod settle;
 mod view;
+
+pub use restart::{SurvivingQueue, Survivor};
 
 use super::{Act, Said, What};
 use crate::protocol::{Method, limits};
@@ -36,6 +39,7 @@ use crate::protocol::{Method, limits};
 struct Message {
     id: u64,
     body: String,
+    persistent: bool,
 }
 
 /// A message in a queue.

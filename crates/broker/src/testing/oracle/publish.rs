@@ -1,15 +1,16 @@
 //! Publishing.
 
 use super::{From, Message, Oracle, Outcome, Ready, refused};
-use crate::protocol::{BasicPublish, limits};
+use crate::protocol::{BasicPublish, PERSISTENT, limits};
 use crate::testing::{Said, What};
 
 impl Oracle {
     pub(super) fn publish(&mut self, from: From, publish: &BasicPublish) -> Outcome {
         self.check(from, publish)?;
         self.published += 1;
-        let body = String::from_utf8_lossy(&publish.body).into_owned();
-        let message = Message { id: self.published, body: body.clone() };
+        let body = preview(&publish.body);
+        let persistent = publish.properties.delivery_mode() == &Some(PERSISTENT);
+        let message = Message { id: self.published, body: body.clone(), persistent };
         let channel = self.channel(from);
         if let Some(last) = &mut channel.confirms {
             *last += 1;
@@ -68,4 +69,11 @@ impl Oracle {
             }
         }
     }
+}
+
+/// The beginning of a body, as it is shown.
+fn preview(body: &[u8]) -> String {
+    let text: Vec<char> = String::from_utf8_lossy(body).chars().collect();
+    let more = if text.len() > 32 { "…" } else { "" };
+    text.iter().take(32).collect::<String>() + more
 }

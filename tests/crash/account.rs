@@ -1,0 +1,281 @@
+//! The account that is kept of every message: what a client asked for and was told, and therefore what
+//! must, may and must not be there after a crash.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use leveret_broker::engine::Engine;
+use leveret_broker::protocol::{BasicPublish, EventKind, Message};
+use leveret_broker::testing::{Oracle, Said, SurvivingQueue, Survivor, Turn, What};
+
+use crate::messages::number_of;
+use crate::report::{Event, Report};
+
+/// What is durable at one moment: queues in order, with their messages in order.
+pub(crate) type State = Vec<QueueState>;
+
+/// A durable queue: its name, whether it is deleted automatically, and its messages, each the number of
+/// an attempt and whether it is marked redelivered.
+pub(crate) type QueueState = (String, bool, Vec<(u64, bool)>);
+
+/// Everything marked redelivered, as after a crash (S180).
+pub(crate) fn all_marked(state: &State) -> State {
+    let marked = |queue: &QueueState| {
+        let (name, auto_delete, messages) = queue;
+        let messages = messages.iter().map(|(attempt, _)| (*attempt, true)).collect();
+        (name.clone(), *auto_delete, messages)
+    };
+    state.iter().map(marked).collect()
+}
+
+/// All attempts in it.
+pub(crate) fn attempts_in(state: &State) -> BTreeSet<u64> {
+    let messages = state.iter().flat_map(|(_, _, messages)| messages);
+    messages.map(|(attempt, _)| *attempt).collect()
+}
+
+/// What was published, and what became of it.
+#[derive(Debug, Default)]
+pub(crate) struct Account {
+    /// Every attempt as it was sent, by number.
+    attempts: Vec<BasicPublish>,
+    /// The attempts by the numbers that this life's broker gave them.
+    ids: BTreeMap<u64, u64>,
+    /// The attempts that channels wait to hear of, by connection, channel and sequence number.
+    awaited: BTreeMap<(u64, u16, u64), u64>,
+    /// Those that were persistent and in a durable queue after the step that published them.
+    kept: BTreeSet<u64>,
+    confirmed: BTreeSet<u64>,
+    /// Those of this life that were handed out, and those of earlier ones.
+    handed_out: BTreeSet<u64>,
+    handed_out_before: BTreeSet<u64>,
+    /// Those that were removed, and no crash may bring back.
+    gone: BTreeSet<u64>,
+    /// Those that clients removed, whether or not a crash brought them back.
+    removed: BTreeSet<u64>,
+    /// The durable queues whose declaration was answered.
+    declared: BTreeSet<String>,
+}
+
+/// Seeing what happens.
+impl Account {
+    /// The number of the next attempt.
+    pub(crate) fn next(&self) -> u64 {
+        self.attempts.len() as u64
+    }
+
+    /// An attempt is about to be sent.
+    pub(crate) fn attempted(&mut self, publish: &BasicPublish) {
+        self.attempts.push(publish.clone());
+    }
+
+    /// Takes note of what a command brought about; `attempt` is the number that it publishes under.
+    pub(crate) fn note(&mut self, turn: &Turn, attempt: Option<u64>, report: &mut Report) {
+        for event in &turn.step.events {
+            match (&event.kind, attempt) {
+                (EventKind::Published { message, .. }, Some(attempt)) => {
+                    self.ids.insert(message.0, attempt);
+                }
+                (EventKind::QueueDeleted { queue, .. }, _) => {
+                    self.declared.remove(&**queue);
+                }
+                (EventKind::Delivered { message, .. }, _) => {
+                    if let Some(attempt) = self.ids.get(&message.0) {
+                        self.received(*attempt, report);
+                    }
+                }
+                _ => {}
+            }
+        }
+        for said in &turn.step.said {
+            if let (What::ConfirmAck(seq), Some(channel), Some(attempt)) =
+                (&said.what, said.channel, attempt)
+            {
+                self.awaited.insert((said.connection, channel, *seq), attempt);
+            }
+        }
+    }
+
+    fn received(&mut self, attempt: u64, report: &mut Report) {
+        let first = self.handed_out.insert(attempt);
+        if first && self.handed_out_before.contains(&attempt) {
+            report.count(Event::Duplicated);
+        } else if first {
+            report.count(Event::Received);
+        }
+    }
+
+    /// What must survive was changed by a command.
+    pub(crate) fn changed(&mut self, before: &State, now: &State, report: &mut Report) {
+        let (before, now) = (attempts_in(before), attempts_in(now));
+        self.removed.extend(before.difference(&now));
+        report.add(Event::Attempts, now.difference(&before).count() as u64);
+        self.kept.extend(now);
+    }
+
+    /// Takes note of what clients were told; `durable` is what is durable now.
+    pub(crate) fn told(&mut self, said: &[Said], durable: &State, report: &mut Report) {
+        for Said { connection, channel, what } in said {
+            let Some(channel) = *channel else { continue };
+            match what {
+                What::ConfirmAck(seq) => {
+                    let attempt = self.awaited.remove(&(*connection, channel, *seq));
+                    if let Some(attempt) = attempt.filter(|attempt| self.kept.contains(attempt)) {
+                        self.confirmed.insert(attempt);
+                        report.count(Event::Confirmed);
+                    }
+                }
+                What::ConfirmNack(seq) => {
+                    self.awaited.remove(&(*connection, channel, *seq));
+                    report.count(Event::Refused);
+                }
+                What::DeclareOk { queue, .. } if durable.iter().any(|(name, ..)| name == queue) => {
+                    self.declared.insert(queue.clone());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// What was durable is now this: what is no longer there is gone for good.
+    pub(crate) fn settled(&mut self, before: &State, now: &State) {
+        self.declared.retain(|queue| now.iter().any(|(name, ..)| name == queue));
+        let now = attempts_in(now);
+        self.gone.extend(attempts_in(before).difference(&now));
+    }
+
+    /// A new life begins with what was found; if the last one `may_lose` then nothing is gone for good.
+    pub(crate) fn reborn(
+        &mut self,
+        engine: &Engine,
+        may_lose: bool,
+        report: &mut Report,
+    ) -> Result<(), String> {
+        self.ids.clear();
+        self.awaited.clear();
+        self.declared.clear();
+        self.handed_out_before.append(&mut self.handed_out);
+        if may_lose {
+            let there = attempts_in(&self.found(engine)?);
+            let safe = &there | &self.removed;
+            self.confirmed.retain(|attempt| safe.contains(attempt));
+            self.gone.clear();
+        }
+        for queue in engine.durable_view().queues {
+            self.declared.insert(queue.name.to_string());
+            for message in queue.messages {
+                let attempt = number_of(&message)?;
+                self.ids.insert(message.id.0, attempt);
+                if self.gone.contains(&attempt) {
+                    report.count(Event::Unexpected);
+                    return Err(format!("attempt {attempt} was removed for good, and is there"));
+                }
+                // From now on it is as safe as any that was confirmed.
+                if self.confirmed.insert(attempt) {
+                    report.count(Event::Recovered);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Judging what is found.
+impl Account {
+    /// What the oracle says must survive, by the numbers of attempts.
+    pub(crate) fn state(&self, oracle: &Oracle) -> State {
+        let queue = |queue: SurvivingQueue| {
+            let messages = queue.messages.iter();
+            let messages = messages.map(|one| (self.ids[&one.id], one.handed_out)).collect();
+            (queue.name, queue.auto_delete, messages)
+        };
+        oracle.survivors().into_iter().map(queue).collect()
+    }
+
+    /// What an engine that was just recovered has. Each message must be, in all its parts, one that was
+    /// published to the queue that it is in.
+    pub(crate) fn found(&self, engine: &Engine) -> Result<State, String> {
+        let mut state = State::new();
+        for queue in engine.durable_view().queues {
+            let ready = engine.ready_messages(&queue.name).unwrap_or_default();
+            if !ready.iter().map(|one| one.id).eq(queue.messages.iter().map(|one| one.id)) {
+                return Err(format!("queue '{}' is not ready as a whole", queue.name));
+            }
+            let mut messages = Vec::new();
+            for (message, ready) in queue.messages.iter().zip(ready) {
+                messages.push((self.genuine(message, &queue.name)?, ready.redelivered));
+            }
+            state.push((queue.name.to_string(), queue.auto_delete, messages));
+        }
+        Ok(state)
+    }
+
+    fn genuine(&self, message: &Message, queue: &str) -> Result<u64, String> {
+        let number = number_of(message)?;
+        let sent = usize::try_from(number).ok().and_then(|number| self.attempts.get(number));
+        let sent = sent.ok_or_else(|| format!("attempt {number} was never made"))?;
+        let same = sent.properties == message.properties
+            && sent.body == message.body
+            && sent.routing_key.as_str() == queue
+            && &*message.address.routing_key == queue
+            && message.address.exchange.is_empty();
+        if same { Ok(number) } else { Err(format!("in {queue}, not as it was sent: {message:?}")) }
+    }
+
+    /// What has been promised of what is in durable queues now, and in those that the batch on its way to
+    /// the disk leaves: messages that were confirmed, and queues whose declaration was answered.
+    pub(crate) fn promised(&self, present: &State, coming: &State) -> Promised {
+        let messages = attempts_in(present).intersection(&self.confirmed).copied().collect();
+        let there = |queue: &&String| coming.iter().any(|(name, ..)| name == *queue);
+        let names = present.iter().map(|(name, ..)| name).filter(there);
+        let queues = names.filter(|name| self.declared.contains(*name)).cloned().collect();
+        Promised { messages, queues }
+    }
+
+    /// At the end, when everything that was there has been received and removed: those that were confirmed
+    /// and that nobody has removed.
+    pub(crate) fn lost(&self) -> Vec<u64> {
+        self.confirmed.difference(&self.removed).copied().collect()
+    }
+}
+
+/// What must be there after a crash, whatever else is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Promised {
+    messages: BTreeSet<u64>,
+    queues: BTreeSet<String>,
+}
+
+impl Promised {
+    pub(crate) fn kept(&self, found: &State) -> Result<(), String> {
+        let there = attempts_in(found);
+        let lost: Vec<_> = self.messages.difference(&there).collect();
+        let missing = |queue: &&String| found.iter().all(|(name, ..)| name != *queue);
+        let queues: Vec<_> = self.queues.iter().filter(missing).collect();
+        if lost.is_empty() && queues.is_empty() {
+            return Ok(());
+        }
+        Err(format!("lost: confirmed attempts {lost:?}, declared queues {queues:?}"))
+    }
+}
+
+/// What an oracle begins with that stands beside a broker with this engine and these durable messages.
+pub(crate) fn oracle_beside(engine: &Engine) -> Oracle {
+    let mut published = 0;
+    let queues = engine.durable_view().queues.into_iter().map(|queue| {
+        let ready = engine.ready_messages(&queue.name).unwrap_or_default();
+        let messages = ready.into_iter().map(|one| Survivor {
+            id: one.id.0,
+            body: one.body,
+            handed_out: one.redelivered,
+        });
+        let (name, messages) = (queue.name.to_string(), messages.collect());
+        SurvivingQueue { name, auto_delete: queue.auto_delete, messages }
+    });
+    let queues: Vec<SurvivingQueue> = queues.collect();
+    for record in engine.snapshot_records() {
+        if let leveret_broker::protocol::Record::Numbered { last } = record {
+            published = last.0;
+        }
+    }
+    Oracle::restarted(&queues, published)
+}
