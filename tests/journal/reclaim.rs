@@ -1,10 +1,14 @@
 //! Old segments going away, what moves forward, and crashes while that happens.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use leveret_broker::disk::Disk;
 use leveret_broker::engine::{EngineOptions, Restore};
-use leveret_broker::journal::{Journal, JournalError, JournalOptions};
+use leveret_broker::journal::segment::segment_name;
+use leveret_broker::journal::{Journal, JournalError, JournalOptions, Level};
 use leveret_broker::protocol::{MessageId, Name, Record};
+use leveret_broker::testing::disk::SimDisk;
 
 use crate::support::{Faults, MARK, Shelf, enqueued, records};
 
@@ -128,7 +132,7 @@ fn one_message_stuck_for_ever_moves_forward_while_others_pass() {
     kept.reopen();
     assert_eq!(kept.expected["q"], [(1, b"stuck".to_vec())]);
     let first = kept.shelf.files().into_keys().next().unwrap();
-    assert!(first > leveret_broker::journal::segment::segment_name(500), "{first}");
+    assert!(first > segment_name(500), "{first}");
 }
 
 #[test]
@@ -207,6 +211,21 @@ fn a_graceful_stop_stays_the_last_word() {
     }
 }
 
+#[test]
+fn what_an_earlier_stop_named_may_have_moved_forward_since() {
+    let mut kept = Kept::new();
+    let held = Record::HandedOut { queue: "q".into(), messages: vec![MessageId(1)] };
+    kept.batch(&[declared("q"), enqueued(1, b"held")]);
+    for id in 2..60 {
+        // The stop is not in the segment that the message is in.
+        kept.batch(&[enqueued(id, &[1; 900]), removed("q", id)]);
+        kept.batch(&[held.clone(), Record::Stopped]);
+        kept.batch(&[Record::Started]);
+        kept.reopen();
+    }
+    assert_eq!(kept.expected["q"], [(1, b"held".to_vec())]);
+}
+
 /// A log on the brink: the next batch makes segments go, with a message moving forward.
 fn brink() -> (Shelf, Expected) {
     let mut kept = Kept::new();
@@ -278,4 +297,64 @@ fn any_set_of_old_segments_may_be_left_by_a_power_cut() {
         assert_eq!(folded(&records(&recovered)), expected, "{set:04b}");
         assert_eq!(cut.files(), shelf.files(), "{set:04b}");
     }
+}
+
+#[test]
+fn at_the_level_written_what_moved_forward_is_synced_before_the_old_segment_goes() {
+    let disk = SimDisk::new();
+    let options = JournalOptions { level: Level::Written, ..options() };
+    let (mut journal, _) = Journal::open(Arc::new(disk.clone()), options.clone()).unwrap();
+    journal.append(&declared("q")).unwrap();
+    journal.append(&enqueued(1, b"stuck")).unwrap();
+    journal.flush().unwrap();
+    let first = |disk: &SimDisk| disk.list().unwrap().into_iter().next();
+    let begin = first(&disk);
+    let (mut images, mut gone) = (0, 0);
+    for id in 2..40 {
+        journal.append(&enqueued(id, &[7; 900])).unwrap();
+        journal.append(&removed("q", id)).unwrap();
+        disk.keep_moments();
+        let before = first(&disk);
+        journal.flush().unwrap();
+        gone += u64::from(before != first(&disk));
+        let moments = disk.take_moments();
+        if before == begin {
+            // Nothing has gone yet, and nothing was promised to survive a power cut.
+            continue;
+        }
+        for image in moments.iter().flat_map(|moment| moment.crash_images(5000)) {
+            let (_, recovered) = Journal::open(Arc::new(image.clone()), options.clone()).unwrap();
+            let found = folded(&records(&recovered));
+            let stuck = found.get("q").and_then(|held| held.first());
+            assert_eq!(stuck, Some(&(1, b"stuck".to_vec())), "{}", image.story());
+            images += 1;
+        }
+    }
+    assert!(gone > 3 && images > 300, "{gone} {images}");
+}
+
+#[test]
+fn many_queues_make_longer_segments_and_no_more_waste() {
+    let shelf = Shelf::default();
+    let (mut journal, _) = shelf.open_with(options()).unwrap();
+    let queues: Vec<String> = (0..300).map(|number| format!("queue-{number}")).collect();
+    let used = |shelf: &Shelf| shelf.files().values().map(|bytes| bytes.len() as u64).sum::<u64>();
+    for queue in &queues {
+        journal.append(&declared(queue)).unwrap();
+    }
+    journal.flush().unwrap();
+    let topology = journal.live_bytes();
+    assert!(topology > 2 * SEGMENT);
+    for id in 1..3000 {
+        let queue = &queues[id as usize * 7 % queues.len()];
+        journal.append(&enqueued_in(id, &[3; 100], &[queue])).unwrap();
+        if id > 5 {
+            let queue = &queues[(id as usize - 5) * 7 % queues.len()];
+            journal.append(&removed(queue, id - 5)).unwrap();
+        }
+        journal.flush().unwrap();
+        let (used, live) = (used(&shelf), journal.live_bytes());
+        assert!(used <= 3 * live + 2 * 4 * topology, "{used} bytes for {live}");
+    }
+    assert!(shelf.files().into_keys().next() > Some(segment_name(3)));
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use leveret_broker::journal::codec::{decode, encode};
 use leveret_broker::journal::segment::segment_name;
-use leveret_broker::journal::{DEPTH_MAX, JournalError, JournalOptions, Level, PURGED_MAX};
+use leveret_broker::journal::{DEPTH_MAX, JournalError, JournalOptions, Level};
 use leveret_broker::protocol::limits::MESSAGE_SIZE_LIMIT;
 use leveret_broker::protocol::types::{AMQPValue, FieldArray, FieldTable};
 use leveret_broker::protocol::{Message, MessageId, Record};
@@ -116,22 +116,4 @@ fn a_record_that_does_not_fit_changes_nothing() {
     journal.flush().unwrap();
     drop(journal);
     assert_eq!(shelf.records().unwrap(), [&[removed(1)][..], &fits].concat());
-}
-
-#[test]
-fn a_large_purge_is_kept_in_parts_of_one_batch() {
-    let shelf = Shelf::default();
-    let (mut journal, _) = shelf.open().unwrap();
-    let messages: Vec<_> = (0..2 * PURGED_MAX as u64 + 5).map(MessageId).collect();
-    let purge = Record::Purged { queue: "q".into(), messages: messages.clone() };
-    let number = journal.append(&purge).unwrap().number;
-    assert!(journal.flush().unwrap() >= number);
-    drop(journal);
-    let (_, recovered) = shelf.open().unwrap();
-    let parts = recovered.records.iter().map(|found| match &found.record {
-        Record::Purged { messages, .. } => messages.clone(),
-        other => panic!("{other:?}"),
-    });
-    assert_eq!(parts.collect::<Vec<_>>().concat(), messages);
-    assert_eq!((recovered.records.len(), recovered.report.scan.segments[0].batches), (3, 1));
 }

@@ -19,7 +19,8 @@ const PUBLISHED_MAX: u64 = 3 * 400;
 
 /// The options of every broker here.
 fn options(level: Level) -> BrokerOptions {
-    BrokerOptions::default().with_level(level)
+    // Short segments, so that kills meet old ones that go.
+    BrokerOptions::default().with_level(level).with_segment_bytes(16 * 1024)
 }
 
 #[test]

@@ -1,5 +1,4 @@
-//! Small worlds, every state of them: the explorer itself, the engine alone, and a durable broker that
-//! may crash at any point.
+//! Small worlds, every state of them: the explorer itself, and the engine alone.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test crate")]
 

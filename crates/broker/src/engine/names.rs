@@ -60,6 +60,7 @@ mod tests {
         assert_eq!(random.len(), 22);
         assert!(random.bytes().all(|byte| ALPHABET.contains(&byte)));
     }
+
     #[test]
     fn the_names_of_a_life_end_where_those_of_the_next_begin() {
         let mut first = NameGenerator::new(7, 3);

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::disk::{Disk, DiskLock, LogFile};
-use crate::protocol::{MessageId, Name, Record};
+use crate::protocol::Record;
 use ledger::Ledger;
 use segment::{Header, segment_name};
 
@@ -109,9 +109,6 @@ pub struct Recorded {
     pub body: Option<Position>,
 }
 
-/// A purge of more messages than this is kept as several records, which the same batch holds.
-pub const PURGED_MAX: usize = 64 * 1024;
-
 /// One vhost's log, open for appending.
 ///
 /// [`append`](Self::append) gathers records in memory, [`flush`](Self::flush) makes them one batch in the
@@ -131,6 +128,8 @@ pub struct Journal {
     oldest: u64,
     /// The lengths of the segments before the last one, by number.
     older: BTreeMap<u64, u64>,
+    /// At level `Written`, the first segment that may not be synced.
+    unsynced: u64,
     ledger: Ledger,
     /// Whether the last record ends a graceful stop, which anything after it would make void.
     stopped: bool,
@@ -163,25 +162,7 @@ impl Journal {
     /// [`JournalError::Latched`] after a failed flush.
     pub fn append(&mut self, record: &Record) -> Result<Appended, JournalError> {
         self.working()?;
-        match record {
-            Record::Purged { queue, messages } if messages.len() > PURGED_MAX => {
-                self.append_purge(queue, messages)
-            }
-            record => self.append_one(record),
-        }
-    }
-
-    fn append_purge(
-        &mut self,
-        queue: &Name,
-        messages: &[MessageId],
-    ) -> Result<Appended, JournalError> {
-        let mut last = Err(JournalError::Unrecordable { what: "a purge of nothing" });
-        for part in messages.chunks(PURGED_MAX) {
-            let part = Record::Purged { queue: Arc::clone(queue), messages: part.to_vec() };
-            last = Ok(self.append_one(&part)?);
-        }
-        last
+        self.append_one(record)
     }
 
     /// Chooses the place of the batch that begins, and puts the head of a new segment into it.

@@ -83,6 +83,7 @@ impl Journal {
             len: end.offset,
             oldest: scan.oldest,
             older,
+            unsynced: 0,
             ledger,
             stopped: matches!(last, Some(Record::Stopped)),
             next_frame,

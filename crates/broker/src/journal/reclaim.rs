@@ -8,7 +8,7 @@
 use super::error::JournalError;
 use super::frame::{FRAME_HEAD, FrameHead, KIND_RECORD};
 use super::segment::{Header, Reader, segment_name, segment_of};
-use super::{Journal, RecordNumber, codec};
+use super::{Journal, Level, RecordNumber, codec};
 use crate::protocol::Record;
 
 /// Bytes of old segments that are gone through for each byte written.
@@ -86,9 +86,8 @@ impl Journal {
         self.oldest = oldest;
         self.write_batch()?;
         self.durable = RecordNumber(self.next_frame - 1);
-        if let Some(file) = &mut self.file {
-            let name = segment_name(self.segment);
-            file.sync().map_err(JournalError::io("syncing", &name))?;
+        if self.level == Level::Written {
+            self.sync_all()?;
         }
         let names = self.disk.list().map_err(JournalError::io("listing", "the directory"))?;
         for name in names {
@@ -99,6 +98,23 @@ impl Journal {
         self.disk.sync_directory().map_err(JournalError::io("syncing", "the directory"))?;
         self.older.retain(|segment, _| *segment >= oldest);
         self.ledger.let_go_before(oldest);
+        Ok(())
+    }
+
+    /// Makes everything durable that was written without being synced, names too. What goes must not
+    /// go before what stands in its place is certain, or a power cut would take more than the end.
+    fn sync_all(&mut self) -> Result<(), JournalError> {
+        for segment in self.older.range(self.unsynced..).map(|(segment, _)| *segment) {
+            let name = segment_name(segment);
+            let mut file = self.disk.open(&name).map_err(JournalError::io("opening", &name))?;
+            file.sync().map_err(JournalError::io("syncing", &name))?;
+        }
+        if let Some(file) = &mut self.file {
+            let name = segment_name(self.segment);
+            file.sync().map_err(JournalError::io("syncing", &name))?;
+        }
+        self.disk.sync_directory().map_err(JournalError::io("syncing", "the directory"))?;
+        self.unsynced = self.segment;
         Ok(())
     }
 }
