@@ -1,5 +1,6 @@
 //! The demos: what they show is what RabbitMQ does.
 
+mod durable;
 mod kills;
 mod observed;
 mod tour;

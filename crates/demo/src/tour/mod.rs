@@ -131,5 +131,9 @@ const NEXT: &[(&str, &str)] = &[
         "cargo run --bin new_task -- \"First message.\"  &&  cargo run --bin worker",
         "The same two programs, one after the other: the task is in ./leveret-data between them.",
     ),
+    (
+        "cargo run --bin work_queue -- --dir my-tasks first... second... third...",
+        "Kill it (kill -9) in the middle of a task, and run it again.",
+    ),
     ("cargo run -- --scene crash --pace 1000", "One scene, slowly."),
 ];

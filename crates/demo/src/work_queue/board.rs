@@ -6,12 +6,14 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use leveret_client::message::Delivery;
 use leveret_client::{Broker, History};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use super::plan::{Plan, Task};
+use super::register::Register;
 use super::report::Report;
 use crate::calls;
 
@@ -115,21 +117,34 @@ struct Notes<'a> {
     failure: Option<io::Error>,
     /// Texts of calls that have been shown; the publisher's are its own.
     shown: BTreeSet<(bool, &'static str)>,
-    /// Of each task, whether it needs no more work: it is done, or lost.
-    settled: Vec<bool>,
+    register: Register,
+    /// How many tasks need work: they are neither done nor lost.
     unsettled: usize,
     onlooker_gone: bool,
 }
 
+/// What a message is known by: its id, or its text.
+pub(super) fn key_of(delivery: &Delivery) -> Vec<u8> {
+    match delivery.properties.message_id() {
+        Some(id) => id.as_str().as_bytes().to_vec(),
+        None => delivery.data.clone(),
+    }
+}
+
 impl<'a> Board<'a> {
-    pub(super) fn new(plan: &'a Plan, broker: &'a Broker, watch: &'a mut Watch<'_>) -> Self {
+    pub(super) fn new(
+        plan: &'a Plan,
+        broker: &'a Broker,
+        register: Register,
+        watch: &'a mut Watch<'_>,
+    ) -> Self {
         let notes = Notes {
             watch,
             events: Vec::new(),
             failure: None,
             shown: BTreeSet::new(),
-            settled: vec![false; plan.tasks.len()],
-            unsettled: plan.tasks.len(),
+            unsettled: register.unsettled(),
+            register,
             onlooker_gone: false,
         };
         Self {
@@ -166,10 +181,28 @@ impl<'a> Board<'a> {
         }
     }
 
+    /// The id that a task's message is sent with.
+    pub(super) fn id(&self, task: usize) -> String {
+        self.notes.borrow().register.id(task).to_owned()
+    }
+
+    /// The task that has come to a worker, and whether one had it before.
+    pub(super) fn take(&self, delivery: &Delivery) -> Result<(usize, bool)> {
+        let register = &mut self.notes.borrow_mut().register;
+        let task = register.take(&key_of(delivery)).context("a message of somebody else")?;
+        Ok((task, register.begun_before(task, delivery.redelivered)))
+    }
+
+    /// The worker that had these tasks is gone.
+    pub(super) fn give_back(&self, tasks: &[usize]) {
+        let register = &mut self.notes.borrow_mut().register;
+        tasks.iter().for_each(|&task| register.give_back(task));
+    }
+
     /// Notes that a task needs no more work.
     pub(super) fn settle(&self, task: usize) {
         let notes = &mut *self.notes.borrow_mut();
-        if !std::mem::replace(&mut notes.settled[task], true) {
+        if notes.register.settle(task) {
             notes.unsettled -= 1;
             self.progress.notify_one();
         }

@@ -2,7 +2,8 @@
 //!
 //! A [`Plan`] says who does what and when. [`run`] plays it with the real client on a real broker and
 //! gives a [`Report`] of what happened. A dot in a task is a second of work; seconds pass at once
-//! unless the plan asks for real time.
+//! unless the plan asks for real time. A [`DurableRun`] has its broker on a directory, and begins with what
+//! an earlier run has left there.
 //!
 //! ```
 //! use leveret_demo::work_queue::{Plan, run};
@@ -14,9 +15,12 @@
 //! # Ok::<(), anyhow::Error>(())
 //! ```
 
+mod batches;
 mod board;
+mod durable;
 mod people;
 mod plan;
+mod register;
 mod report;
 mod summary;
 
@@ -25,15 +29,17 @@ use std::pin::Pin;
 use anyhow::{Context, Result};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use leveret_client::{Broker, BrokerOptions};
+use leveret_client::{Broker, BrokerOptions, History};
 use tokio::runtime;
 
 pub use board::{Event, Watch, What, Who};
-pub use plan::{Acks, Plan, Task, WorkerPlan, length_of};
+pub use durable::DurableRun;
+pub use plan::{Acks, Plan, TASK_BYTES_MAX, Task, WorkerPlan, length_of};
 pub use report::{Report, Tally};
 pub use summary::summary;
 
 use board::Board;
+use register::Register;
 
 /// The queue of the tutorial.
 pub const QUEUE: &str = "task_queue";
@@ -50,29 +56,33 @@ pub fn run(plan: &Plan, watch: &mut Watch<'_>) -> Result<Report> {
         .start_paused(!plan.real_time)
         .build()
         .context("no runtime")?;
-    runtime.block_on(play(plan, watch))
+    runtime.block_on(async {
+        let options = BrokerOptions::default();
+        let broker = Broker::new(if plan.history { options.with_history() } else { options });
+        let board = Board::new(plan, &broker, Register::numbered(plan.tasks.len()), watch);
+        if plan.backlog {
+            people::publisher(&board).await?;
+        }
+        let history = play(&board, !plan.backlog).await?;
+        Ok(board.report(history))
+    })
 }
 
 /// A participant, as something to be run.
 type Person<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
-async fn play(plan: &Plan, watch: &mut Watch<'_>) -> Result<Report> {
-    let options = BrokerOptions::default();
-    let broker = Broker::new(if plan.history { options.with_history() } else { options });
-    let board = Board::new(plan, &broker, watch);
-    if plan.backlog {
-        people::publisher(&board).await?;
-    }
+/// Lets everybody act until all is over, the publisher only if it is still to send.
+async fn play(board: &Board<'_>, still_to_send: bool) -> Result<History> {
     // Everybody runs on this one thread and is woken in a fixed order: the same plan gives the same
     // report every time.
     let mut everybody: FuturesUnordered<Person<'_>> = FuturesUnordered::new();
-    for worker in 0..plan.workers.len() {
-        everybody.push(Box::pin(people::worker(&board, worker)));
+    for worker in 0..board.plan.workers.len() {
+        everybody.push(Box::pin(people::worker(board, worker)));
     }
-    if !plan.backlog {
-        everybody.push(Box::pin(people::publisher(&board)));
+    if still_to_send {
+        everybody.push(Box::pin(people::publisher(board)));
     }
-    everybody.push(Box::pin(people::onlooker(&board)));
+    everybody.push(Box::pin(people::onlooker(board)));
     let all_gone = async {
         while let Some(end) = everybody.next().await {
             end?;
@@ -85,7 +95,5 @@ async fn play(plan: &Plan, watch: &mut Watch<'_>) -> Result<Report> {
         end = board.over() => end,
     }?;
     // Taken before the workers are sent home, which is no part of the story.
-    let history = broker.history();
-    drop(everybody);
-    Ok(board.report(history))
+    Ok(board.broker.history())
 }

@@ -2,14 +2,16 @@
 //!
 //! They make the tutorial's calls in the tutorial's order, with the asynchronous client.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use futures_util::{FutureExt, StreamExt};
-use leveret_client::message::Delivery;
 use leveret_client::options::{
-    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, QueueDeclareOptions,
+    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
+    ConfirmSelectOptions, QueueDeclareOptions,
 };
 use leveret_client::types::FieldTable;
-use leveret_client::{BasicProperties, Channel, Connection, ConnectionProperties, Consumer};
+use leveret_client::{
+    BasicProperties, Channel, Connection, ConnectionProperties, Consumer, PublisherConfirm,
+};
 use tokio::time::sleep;
 
 use super::QUEUE;
@@ -23,23 +25,50 @@ pub(super) async fn publisher(board: &Board<'_>) -> Result<()> {
     let (connection, channel) = open(board, who).await?;
     for (number, task) in board.plan.tasks.iter().enumerate() {
         board.until(task.sent_at).await;
-        let body = task.body.as_bytes();
-        let options = BasicPublishOptions::default();
-        // The id is for the report, which must tell tasks of the same text apart.
-        let persistent = BasicProperties::default()
-            .with_delivery_mode(2)
-            .with_message_id(number.to_string().into());
-        shown!(
-            board,
-            who,
-            channel.basic_publish("".into(), QUEUE.into(), options, body, persistent).await?,
-            QUEUE
-        );
+        drop(send(board, &channel, number).await?);
         board.note(who, What::Sent(number));
     }
     channel.close(200, "done".into()).await?;
     connection.close(200, "done".into()).await?;
     Ok(())
+}
+
+/// `new_task` for each task from the `first` on, on a broker whose confirms wait for the disk: a task is
+/// sent when it is confirmed.
+pub(super) async fn confirmed_publisher(board: &Board<'_>, first: usize) -> Result<()> {
+    let who = Who::Publisher;
+    let (connection, channel) = open(board, who).await?;
+    shown!(board, who, channel.confirm_select(ConfirmSelectOptions::default()).await?);
+    // All are under way before the first confirm is awaited, so that one sync confirms many.
+    let mut under_way = Vec::new();
+    for number in first..board.plan.tasks.len() {
+        under_way.push((number, send(board, &channel, number).await?));
+    }
+    for (number, confirm) in under_way {
+        let taken = confirm.await?.is_ack();
+        ensure!(taken, "the broker could not take {:?}", board.plan.tasks[number].body);
+        board.note(who, What::Sent(number));
+    }
+    channel.close(200, "done".into()).await?;
+    connection.close(200, "done".into()).await?;
+    Ok(())
+}
+
+/// Publishes one task.
+async fn send(board: &Board<'_>, channel: &Channel, number: usize) -> Result<PublisherConfirm> {
+    let who = Who::Publisher;
+    let body = board.plan.tasks[number].body.as_bytes();
+    let options = BasicPublishOptions::default();
+    // The id is for the report, which must tell tasks of the same text apart.
+    let persistent =
+        BasicProperties::default().with_delivery_mode(2).with_message_id(board.id(number).into());
+    let confirm = shown!(
+        board,
+        who,
+        channel.basic_publish("".into(), QUEUE.into(), options, body, persistent).await?,
+        QUEUE
+    );
+    Ok(confirm)
 }
 
 /// `worker`, until it is killed.
@@ -60,6 +89,7 @@ pub(super) async fn worker(board: &Board<'_>, number: usize) -> Result<()> {
         () = killed => {}
     }
     let held = desk.held();
+    board.give_back(&held);
     if plan.acks == Acks::Automatic {
         held.iter().for_each(|&task| board.settle(task));
     }
@@ -152,9 +182,9 @@ impl<'a, 'b> Desk<'a, 'b> {
         let board = self.board;
         while let Some(delivery) = self.consumer.next().await {
             let delivery = delivery?;
-            let task = task_of(&delivery)?;
+            let (task, redelivered) = board.take(&delivery)?;
             self.current = Some(task);
-            board.note(who, What::Received { task, redelivered: delivery.redelivered });
+            board.note(who, What::Received { task, redelivered });
             let length = length_of(&delivery.data);
             if length.is_zero() {
                 // However short a task is, others get their turn.
@@ -177,13 +207,8 @@ impl<'a, 'b> Desk<'a, 'b> {
     fn held(&mut self) -> Vec<usize> {
         let mut held: Vec<usize> = self.current.into_iter().collect();
         while let Some(Some(Ok(delivery))) = self.consumer.next().now_or_never() {
-            held.extend(task_of(&delivery));
+            held.extend(self.board.take(&delivery).map(|(task, _)| task));
         }
         held
     }
-}
-
-fn task_of(delivery: &Delivery) -> Result<usize> {
-    let id = delivery.properties.message_id().as_ref().context("a message of somebody else")?;
-    Ok(id.as_str().parse()?)
 }

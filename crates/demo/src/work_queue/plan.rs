@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The longest task, in bytes: the largest message that a broker takes by default.
+pub const TASK_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Who does what, and when. All times are since the beginning of the run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {

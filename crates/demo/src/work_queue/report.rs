@@ -67,6 +67,12 @@ impl Report {
         self.plan.tasks.len() - self.done() - self.lost().len()
     }
 
+    /// The tasks that are still to be done.
+    pub(super) fn undone(&self) -> Vec<usize> {
+        let (done, lost) = (self.done_flags(), self.lost());
+        (0..done.len()).filter(|task| !done[*task] && !lost.contains(task)).collect()
+    }
+
     /// How many times a worker began with a task that had been handed out before.
     #[must_use]
     pub fn redelivered(&self) -> usize {

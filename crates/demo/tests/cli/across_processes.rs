@@ -12,6 +12,7 @@ use crate::process::{Running, Scratch, run, run_in, run_into_head};
 
 const NEW_TASK: &str = env!("CARGO_BIN_EXE_new_task");
 const WORKER: &str = env!("CARGO_BIN_EXE_worker");
+const WORK_QUEUE: &str = env!("CARGO_BIN_EXE_work_queue");
 
 const WAITING: &str = " [*] Waiting for messages. To exit press CTRL+C\n";
 
@@ -98,7 +99,7 @@ fn a_directory_in_use_is_refused_with_the_holders_process_id() {
     assert_eq!(run(NEW_TASK, &["--dir", directory.arg(), "long........."]).code, Some(0));
     let mut holder = Running::start(WORKER, &["--dir", directory.arg()]);
     holder.lines_until("[x] Received");
-    for (program, task) in [(NEW_TASK, Some("more")), (WORKER, None)] {
+    for (program, task) in [(NEW_TASK, Some("more")), (WORKER, None), (WORK_QUEUE, Some("more"))] {
         let mut args = vec!["--dir", directory.arg()];
         args.extend(task);
         let ran = run(program, &args);
@@ -119,7 +120,7 @@ fn what_cannot_be_a_directory_is_told_and_exits_with_1() {
     for (name, message) in cases {
         let path = place.path().join(name);
         let path = path.to_str().expect("UTF-8");
-        for program in [NEW_TASK, WORKER] {
+        for program in [NEW_TASK, WORKER, WORK_QUEUE] {
             let task = if program == WORKER { vec![] } else { vec!["task"] };
             let ran = run(program, &[vec!["--dir", path], task].concat());
             assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{program} {path}");

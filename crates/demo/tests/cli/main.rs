@@ -5,3 +5,4 @@ mod process;
 mod tour;
 mod tutorial;
 mod work_queue;
+mod work_queue_dir;

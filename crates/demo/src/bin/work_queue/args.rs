@@ -8,12 +8,15 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
-use leveret_demo::work_queue::{Acks, Plan};
+use leveret_demo::work_queue::{Acks, Plan, TASK_BYTES_MAX};
 
 /// Runs a work queue: a publisher and workers side by side, on virtual time.
 ///
 /// It prints what the tutorial's new_task and worker print, with the time in seconds and who printed
 /// it. A dot in a task is a second of work; the seconds pass at once.
+///
+/// With --dir the broker keeps the tasks in a directory, and the run can be killed, really, at any
+/// moment: run it again to do what is left.
 #[derive(Debug, Parser)]
 #[command(name = "work_queue", after_help = EXAMPLES)]
 struct Args {
@@ -23,6 +26,13 @@ struct Args {
     /// Take the tasks from a file, one a line.
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
+    /// Keep the tasks in this directory, and begin with those that an earlier run has left there. A task
+    /// is sent once it is on disk, all are sent before the first worker starts, and seconds are real.
+    /// With no tasks only what is left is done. The very tasks of a run that did not come to its end
+    /// are not sent again; others are added. A task that was cut short is done again. One program has a
+    /// directory at a time; it is made if there is none.
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
     /// How many workers.
     #[arg(long, value_name = "N", default_value_t = 2,
           value_parser = clap::value_parser!(u16).range(1..=1000))]
@@ -56,16 +66,17 @@ Examples:
   work_queue --prefetch 0 odd1... even2 odd3... even4   one gets all heavy tasks
   work_queue --kill w1@1.5 first... second third        its task goes to w2
   work_queue --no-ack --kill w1@1.5 first... second     its task is lost
+  work_queue --dir my-tasks first... second... third    kill -9 it, and then
+  work_queue --dir my-tasks                             does the rest
   seq 10000 | work_queue --quiet";
-
-/// The largest message that a broker takes by default.
-const LARGEST: usize = 16 * 1024 * 1024;
 
 /// What was asked for.
 #[derive(Debug)]
 pub(crate) struct Job {
     /// The run.
     pub(crate) plan: Plan,
+    /// The directory that it is on, if it is on one.
+    pub(crate) directory: Option<PathBuf>,
     /// Whether to leave out its lines.
     pub(crate) quiet: bool,
 }
@@ -99,13 +110,13 @@ impl FromStr for Kill {
 pub(crate) fn parse() -> Job {
     let args = Args::parse();
     let tasks = tasks(&args);
-    if tasks.is_empty() {
+    if tasks.is_empty() && args.dir.is_none() {
         refuse(ErrorKind::MissingRequiredArgument, "no tasks: the list is empty");
     }
-    if let Some(place) = tasks.iter().position(|task| task.len() > LARGEST) {
+    if let Some(place) = tasks.iter().position(|task| task.len() > TASK_BYTES_MAX) {
         let (number, bytes) = (place + 1, tasks[place].len());
         let message =
-            format!("task {number} has {bytes} bytes; the broker takes {LARGEST} at most");
+            format!("task {number} has {bytes} bytes; the broker takes {TASK_BYTES_MAX} at most");
         refuse(ErrorKind::InvalidValue, message);
     }
     let mut plan = Plan::new(tasks, args.workers.into()).prefetch(args.prefetch);
@@ -128,7 +139,7 @@ pub(crate) fn parse() -> Job {
     plan.backlog = args.backlog;
     plan.real_time = args.real_time;
     plan.history = args.history;
-    Job { plan, quiet: args.quiet }
+    Job { plan, directory: args.dir, quiet: args.quiet }
 }
 
 fn tasks(args: &Args) -> Vec<String> {
@@ -139,6 +150,7 @@ fn tasks(args: &Args) -> Vec<String> {
         }
         (Some(_), _) => from_stdin(),
         (None, [one]) if one == "-" => from_stdin(),
+        (None, []) if io::stdin().is_terminal() && args.dir.is_some() => Vec::new(),
         (None, []) if io::stdin().is_terminal() => refuse(
             ErrorKind::MissingRequiredArgument,
             "no tasks: give some, for example \"First message.\" \"Second message..\"",

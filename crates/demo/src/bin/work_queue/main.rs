@@ -6,12 +6,12 @@
 
 mod args;
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Result;
 use leveret_demo::output::{exit_code, printable, stdout};
-use leveret_demo::work_queue::{Event, Plan, Report, What, Who, run, summary};
+use leveret_demo::work_queue::{DurableRun, Event, Plan, Report, What, Who, run, summary};
 
 use args::Job;
 
@@ -22,17 +22,23 @@ fn main() -> ExitCode {
 
 fn play(job: &Job) -> Result<ExitCode> {
     let mut output = stdout();
-    let names = job.plan.workers.len().to_string().len() + 1;
-    let report = run(&job.plan, &mut |event, _broker| {
-        if job.quiet {
-            return Ok(());
+    let report = match &job.directory {
+        Some(directory) => {
+            let run = DurableRun::open(directory, job.plan.clone())?;
+            if !job.quiet || run.plan().tasks.is_empty() {
+                write!(output, "{}", prologue(&run))?;
+            }
+            let plan = run.plan().clone();
+            run.run(&mut |event, _broker| show(&mut *output, job.quiet, &plan, event))?
         }
-        let Some(line) = line_of(event, &job.plan) else { return Ok(()) };
-        let seconds = event.at.as_secs_f64();
-        writeln!(output, "{seconds:8.2}  {:<width$} | {line}", event.who, width = names.max(4))?;
-        // In real time a reader wants each line when it happens, also through a pipe.
-        if job.plan.real_time { output.flush() } else { Ok(()) }
-    })?;
+        None => {
+            run(&job.plan, &mut |event, _broker| show(&mut *output, job.quiet, &job.plan, event))?
+        }
+    };
+    if report.plan.tasks.is_empty() {
+        output.flush()?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if !job.quiet {
         writeln!(output)?;
     }
@@ -41,11 +47,41 @@ fn play(job: &Job) -> Result<ExitCode> {
     }
     write!(output, "{}{}", summary(&report), epilogue(&report))?;
     output.flush()?;
-    Ok(if report.done() < job.plan.tasks.len() && report.all_killed() {
+    Ok(if report.done() < report.plan.tasks.len() && report.all_killed() {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// Prints what there is to say about an event.
+fn show(output: &mut dyn Write, quiet: bool, plan: &Plan, event: &Event) -> io::Result<()> {
+    // Where nothing is to be done, the workers only come and go.
+    if quiet || plan.tasks.is_empty() {
+        return Ok(());
+    }
+    let Some(line) = line_of(event, plan) else { return Ok(()) };
+    let seconds = event.at.as_secs_f64();
+    let width = (plan.workers.len().to_string().len() + 1).max(4);
+    writeln!(output, "{seconds:8.2}  {:<width$} | {line}", event.who)?;
+    // In real time a reader wants each line when it happens, also through a pipe.
+    if plan.real_time { output.flush() } else { Ok(()) }
+}
+
+/// What a run on a directory begins with.
+fn prologue(run: &DurableRun) -> String {
+    let nothing = run.plan().tasks.is_empty();
+    let mut text = match run.left() {
+        _ if nothing && run.given_before() => "  an earlier run has done these tasks\n".to_owned(),
+        _ if nothing => "  nothing is left to do\n".to_owned(),
+        0 => return String::new(),
+        1 => "  1 task is left from an earlier run\n".to_owned(),
+        left => format!("  {left} tasks are left from an earlier run\n"),
+    };
+    if run.given_before() && !nothing {
+        text += "  it was given the same tasks, so these are not added\n";
+    }
+    text
 }
 
 /// The line for an event: the program's own, or what a bystander would say.
