@@ -7,7 +7,7 @@ use leveret_broker::journal::segment::segment_name;
 use leveret_broker::journal::{DEPTH_MAX, JournalError, JournalOptions, Level};
 use leveret_broker::protocol::limits::MESSAGE_SIZE_LIMIT;
 use leveret_broker::protocol::types::{AMQPValue, FieldArray, FieldTable};
-use leveret_broker::protocol::{Message, MessageId, Record};
+use leveret_broker::protocol::{Message, Record};
 use proptest::collection::vec;
 use proptest::prelude::*;
 

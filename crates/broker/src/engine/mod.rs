@@ -35,6 +35,7 @@ mod consume;
 mod declare;
 mod dispatch;
 mod durable;
+mod gathered;
 mod index;
 mod invariants;
 mod names;

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use super::arguments::check_queue_arguments;
 use super::durable::{DurableQueue, DurableView};
+use super::gathered::Gathered;
 use super::index::Index;
 use super::queue::Queue;
 use super::ready::Ready;
@@ -145,6 +146,8 @@ pub struct Restore {
     queues: BTreeMap<u64, Folded>,
     queue_index: Index<u64>,
     queues_declared: u64,
+    /// The queue that was looked up last: most records name the one that the record before named.
+    latest: Option<(Name, u64)>,
     /// The highest message number seen.
     last_message: MessageId,
     /// How many records there were.
@@ -162,7 +165,7 @@ struct Folded {
     name: Name,
     auto_delete: bool,
     arguments: FieldTable,
-    messages: BTreeMap<MessageId, Arc<Message>>,
+    messages: Gathered,
 }
 
 /// What the last records tell about the end of the broker that wrote them.
@@ -226,7 +229,7 @@ impl Restore {
             name: queue.name.clone(),
             auto_delete: queue.auto_delete,
             arguments: queue.arguments.clone(),
-            messages: queue.messages.values().cloned().collect(),
+            messages: queue.messages.clone().into_messages().collect(),
         });
         DurableView { queues: queues.collect() }
     }
@@ -242,8 +245,9 @@ impl Restore {
         engine.messages_published = self.last_message.0;
         let End { stop, handed_out } = self.end;
         for (number, folded) in self.queues {
-            let messages = folded.messages.into_iter().map(|(id, message)| {
-                let redelivered = stop == Stop::Killed || handed_out.contains(&(number, id));
+            let messages = folded.messages.into_messages().map(|message| {
+                let redelivered =
+                    stop == Stop::Killed || handed_out.contains(&(number, message.id));
                 (message, redelivered)
             });
             let queue_id = engine.queues.insert(Queue {
@@ -311,7 +315,7 @@ impl Restore {
         let (id, forgotten) = (message.id, self.forgotten);
         check_message(message, queues)?;
         for (place, name) in queues.iter().enumerate() {
-            let there = self.queue(name)?.messages.contains_key(&id);
+            let there = self.queue(name)?.messages.contains(id);
             if queues[..place].contains(name) {
                 return Err(Contradiction::EnqueuedTwice { queue: name.clone(), message: id });
             }
@@ -320,7 +324,10 @@ impl Restore {
             }
         }
         for name in queues {
-            self.queue(name)?.messages.entry(id).or_insert_with(|| Arc::clone(message));
+            let messages = &mut self.queue(name)?.messages;
+            if !messages.contains(id) {
+                messages.insert(Arc::clone(message));
+            }
         }
         Ok(())
     }
@@ -339,7 +346,7 @@ impl Restore {
         self.queues_declared += 1;
         let number = self.queues_declared;
         self.queue_index.insert(queue.clone(), number);
-        let messages = BTreeMap::new();
+        let messages = Gathered::default();
         self.queues.insert(number, Folded { name: queue, auto_delete, arguments, messages });
         Ok(())
     }
@@ -348,6 +355,7 @@ impl Restore {
         let number = self.number(queue)?;
         self.queue_index.remove(queue);
         self.queues.remove(&number);
+        self.latest = None;
         Ok(())
     }
 
@@ -356,12 +364,12 @@ impl Restore {
         check_message(message, queues)?;
         for (place, name) in queues.iter().enumerate() {
             let twice = queues[..place].contains(name);
-            if twice || self.queue(name)?.messages.contains_key(&id) {
+            if twice || self.queue(name)?.messages.contains(id) {
                 return Err(Contradiction::EnqueuedTwice { queue: name.clone(), message: id });
             }
         }
         for name in queues {
-            self.queue(name)?.messages.insert(id, Arc::clone(message));
+            self.queue(name)?.messages.insert(Arc::clone(message));
         }
         self.last_message = self.last_message.max(id);
         Ok(())
@@ -371,7 +379,7 @@ impl Restore {
         self.known(queue, messages, self.forgotten)?;
         let folded = self.queue(queue)?;
         for message in messages {
-            folded.messages.remove(message);
+            folded.messages.remove(*message);
         }
         Ok(())
     }
@@ -404,7 +412,7 @@ impl Restore {
         if !messages.is_sorted_by(|one, next| one < next) {
             return Err(Contradiction::OutOfOrder { queue: queue.clone() });
         }
-        let missing = |id: &&MessageId| **id > forgotten && !folded.messages.contains_key(id);
+        let missing = |id: &&MessageId| **id > forgotten && !folded.messages.contains(**id);
         match messages.iter().find(missing) {
             Some(message) => {
                 Err(Contradiction::UnknownMessage { queue: queue.clone(), message: *message })
@@ -413,9 +421,16 @@ impl Restore {
         }
     }
 
-    fn number(&self, queue: &Name) -> Result<u64, Contradiction> {
+    fn number(&mut self, queue: &Name) -> Result<u64, Contradiction> {
+        if let Some((name, number)) = &self.latest
+            && Arc::ptr_eq(name, queue)
+        {
+            return Ok(*number);
+        }
         let number = self.queue_index.get(queue);
-        number.ok_or_else(|| Contradiction::UnknownQueue { queue: queue.clone() })
+        let number = number.ok_or_else(|| Contradiction::UnknownQueue { queue: queue.clone() })?;
+        self.latest = Some((queue.clone(), number));
+        Ok(number)
     }
 
     fn queue(&mut self, queue: &Name) -> Result<&mut Folded, Contradiction> {

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::frame::KIND_RECORD;
+use super::shared::Shared;
 use super::values::{properties, put_properties, put_table, table};
 use crate::protocol::limits::MESSAGE_SIZE_LIMIT;
 use crate::protocol::types::FieldTable;
-use crate::protocol::{Address, Message, MessageId, Name, Record};
+use crate::protocol::{Message, MessageId, Name, Record};
 
 /// The version of the records that are written.
 pub const RECORD_VERSION: u8 = 1;
@@ -129,78 +130,108 @@ fn put_message(out: &mut Vec<u8>, message: &Message, queues: &[Name]) -> Result<
 ///
 /// It is no record of a version that is known here.
 pub fn decode(payload: &[u8]) -> Result<Decoded, Mistake> {
-    let mut input = Input { rest: payload };
-    if input.byte()? != KIND_RECORD {
-        return Err("a frame of a kind that is not known");
+    Decoder::default().decode(payload)
+}
+
+/// Reads records one after another. They share the names and addresses that they have in common.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    shared: Shared,
+}
+
+impl Decoder {
+    /// Reads the payload of a record's frame, as [`decode`] does.
+    ///
+    /// # Errors
+    ///
+    /// It is no record of a version that is known here.
+    pub fn decode(&mut self, payload: &[u8]) -> Result<Decoded, Mistake> {
+        let mut input = Input { rest: payload };
+        if input.byte()? != KIND_RECORD {
+            return Err("a frame of a kind that is not known");
+        }
+        if input.byte()? != RECORD_VERSION {
+            return Err("a record of a version that is not known");
+        }
+        let mut body_at = None;
+        let record = match input.byte()? {
+            QUEUE_DECLARED => {
+                let (queue, auto_delete, arguments) = self.queue(&mut input)?;
+                Record::QueueDeclared { queue, auto_delete, arguments }
+            }
+            QUEUE_KEPT => {
+                let (queue, auto_delete, arguments) = self.queue(&mut input)?;
+                Record::QueueKept { queue, auto_delete, arguments }
+            }
+            QUEUE_DELETED => Record::QueueDeleted { queue: self.name(&mut input)? },
+            ENQUEUED => {
+                let (message, queues) = self.message(&mut input)?;
+                body_at = Some(payload.len() - message.body.len());
+                Record::Enqueued { message, queues }
+            }
+            MESSAGE_KEPT => {
+                let (message, queues) = self.message(&mut input)?;
+                body_at = Some(payload.len() - message.body.len());
+                Record::MessageKept { message, queues }
+            }
+            REMOVED => {
+                let queue = self.name(&mut input)?;
+                Record::Removed { queue, message: MessageId(input.number()?) }
+            }
+            PURGED => {
+                let queue = self.name(&mut input)?;
+                Record::Purged { queue, messages: messages(&mut input)? }
+            }
+            NUMBERED => Record::Numbered { last: MessageId(input.number()?) },
+            HANDED_OUT => {
+                let queue = self.name(&mut input)?;
+                Record::HandedOut { queue, messages: messages(&mut input)? }
+            }
+            STOPPED => Record::Stopped,
+            STARTED => Record::Started,
+            _ => return Err("a record of a kind that is not known"),
+        };
+        if input.rest.is_empty() { Ok(Decoded { record, body_at }) } else { Err("bytes left over") }
     }
-    if input.byte()? != RECORD_VERSION {
-        return Err("a record of a version that is not known");
+
+    fn name(&mut self, input: &mut Input<'_>) -> Result<Name, Mistake> {
+        input.text().map(|text| self.shared.name(text))
     }
-    let mut body_at = None;
-    let record = match input.byte()? {
-        QUEUE_DECLARED => {
-            let (queue, auto_delete, arguments) = queue(&mut input)?;
-            Record::QueueDeclared { queue, auto_delete, arguments }
+
+    fn queue(&mut self, input: &mut Input<'_>) -> Result<(Name, bool, FieldTable), Mistake> {
+        let queue = self.name(input)?;
+        let auto_delete = match input.byte()? {
+            0 => false,
+            1 => true,
+            _ => return Err("a truth value that is neither"),
+        };
+        Ok((queue, auto_delete, table(input, 0)?))
+    }
+
+    fn message(&mut self, input: &mut Input<'_>) -> Result<(Arc<Message>, Vec<Name>), Mistake> {
+        let id = MessageId(input.number()?);
+        let (exchange, routing_key) = (input.text()?, input.text()?);
+        let address = self.shared.address(exchange, routing_key);
+        let count = input.count()?;
+        let queues = (0..count).map(|_| self.name(input)).collect::<Result<Vec<_>, Mistake>>()?;
+        let properties = properties(input)?;
+        let len = input.number()?;
+        let checksum = u32::from_le_bytes(input.array()?);
+        if len > MESSAGE_SIZE_LIMIT {
+            return Err("a body larger than any message may be");
         }
-        QUEUE_KEPT => {
-            let (queue, auto_delete, arguments) = queue(&mut input)?;
-            Record::QueueKept { queue, auto_delete, arguments }
+        let body = input.take(usize::try_from(len).map_err(|_| "a body that does not fit")?)?;
+        if crc32c::crc32c(body) != checksum {
+            return Err("a body whose checksum does not hold");
         }
-        QUEUE_DELETED => Record::QueueDeleted { queue: input.name()? },
-        ENQUEUED => {
-            let (message, queues) = message(&mut input)?;
-            body_at = Some(payload.len() - message.body.len());
-            Record::Enqueued { message, queues }
-        }
-        MESSAGE_KEPT => {
-            let (message, queues) = message(&mut input)?;
-            body_at = Some(payload.len() - message.body.len());
-            Record::MessageKept { message, queues }
-        }
-        REMOVED => Record::Removed { queue: input.name()?, message: MessageId(input.number()?) },
-        PURGED => Record::Purged { queue: input.name()?, messages: messages(&mut input)? },
-        NUMBERED => Record::Numbered { last: MessageId(input.number()?) },
-        HANDED_OUT => Record::HandedOut { queue: input.name()?, messages: messages(&mut input)? },
-        STOPPED => Record::Stopped,
-        STARTED => Record::Started,
-        _ => return Err("a record of a kind that is not known"),
-    };
-    if input.rest.is_empty() { Ok(Decoded { record, body_at }) } else { Err("bytes left over") }
+        let body = Bytes::copy_from_slice(body);
+        Ok((Arc::new(Message { id, address, properties, body }), queues))
+    }
 }
 
 fn messages(input: &mut Input<'_>) -> Result<Vec<MessageId>, Mistake> {
     let count = input.count()?;
     (0..count).map(|_| Ok(MessageId(input.number()?))).collect()
-}
-
-fn queue(input: &mut Input<'_>) -> Result<(Name, bool, FieldTable), Mistake> {
-    let queue = input.name()?;
-    let auto_delete = match input.byte()? {
-        0 => false,
-        1 => true,
-        _ => return Err("a truth value that is neither"),
-    };
-    Ok((queue, auto_delete, table(input, 0)?))
-}
-
-fn message(input: &mut Input<'_>) -> Result<(Arc<Message>, Vec<Name>), Mistake> {
-    let id = MessageId(input.number()?);
-    let address = Address { exchange: input.name()?, routing_key: input.name()? };
-    let count = input.count()?;
-    let queues = (0..count).map(|_| input.name()).collect::<Result<Vec<_>, Mistake>>()?;
-    let properties = properties(input)?;
-    let len = input.number()?;
-    let checksum = u32::from_le_bytes(input.array()?);
-    if len > MESSAGE_SIZE_LIMIT {
-        return Err("a body larger than any message may be");
-    }
-    let body = input.take(usize::try_from(len).map_err(|_| "a body that does not fit")?)?;
-    if crc32c::crc32c(body) != checksum {
-        return Err("a body whose checksum does not hold");
-    }
-    let message =
-        Message { id, address: Arc::new(address), properties, body: Bytes::copy_from_slice(body) };
-    Ok((Arc::new(message), queues))
 }
 
 /// Adds a number, seven bits a byte, the lowest first.
@@ -273,9 +304,5 @@ impl<'a> Input<'a> {
 
     pub(super) fn text(&mut self) -> Result<&'a str, Mistake> {
         std::str::from_utf8(self.bytes()?).map_err(|_| "a text that is not UTF-8")
-    }
-
-    fn name(&mut self) -> Result<Name, Mistake> {
-        self.text().map(Name::from)
     }
 }

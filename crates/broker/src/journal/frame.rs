@@ -46,9 +46,10 @@ impl FrameHead {
 }
 
 fn frame_checksum(len: u32, number: u64, payload: &[u8]) -> u32 {
-    let sum = crc32c::crc32c(&len.to_le_bytes());
-    let sum = crc32c::crc32c_append(sum, &number.to_le_bytes());
-    crc32c::crc32c_append(sum, payload)
+    let mut head = [0; 12];
+    head[..4].copy_from_slice(&len.to_le_bytes());
+    head[4..].copy_from_slice(&number.to_le_bytes());
+    crc32c::crc32c_append(crc32c::crc32c(&head), payload)
 }
 
 /// Adds a frame to `out`; `payload` adds the payload. Gives the checksum, or `None` and no change if

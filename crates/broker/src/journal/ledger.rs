@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use smallvec::SmallVec;
+
 use crate::protocol::types::FieldTable;
 use crate::protocol::{MessageId, Name, Record};
 
@@ -176,9 +178,12 @@ impl Ledger {
 
     fn enqueued(&mut self, id: MessageId, queues: &[Name], segment: u64, len: u64) {
         let numbers = queues.iter().filter_map(|name| self.numbers.get(name).copied());
-        let numbers: Vec<u32> = numbers.collect();
-        // Moved forward: the older frame is not needed any more.
-        self.forget(id);
+        let numbers: SmallVec<[u32; 4]> = numbers.collect();
+        let fresh = id > self.last;
+        if !fresh {
+            // Moved forward: the older frame is not needed any more.
+            self.forget(id);
+        }
         let queue = match numbers[..] {
             [] => return,
             [number] => number,
@@ -186,11 +191,10 @@ impl Ledger {
         };
         if queue == SEVERAL {
             self.shared_by_queue.extend(numbers.iter().map(|number| (*number, id)));
-            self.shared.insert(id, numbers);
+            self.shared.insert(id, numbers.into_vec());
         }
         // A frame's length is a u32 in its file.
         let entry = Entry { id: id.0, len: len as u32, queue };
-        let fresh = id > self.last;
         self.last = self.last.max(id);
         self.live += len;
         let Some(current) = self.segments.back_mut() else { return };
@@ -264,7 +268,12 @@ impl Ledger {
     fn place(&self, id: MessageId) -> Option<(usize, usize)> {
         let at = self.segments.partition_point(|segment| segment.first <= id.0).checked_sub(1)?;
         let entries = &self.segments[at].entries;
-        let place = entries.binary_search_by_key(&id.0, |entry| entry.id).ok()?;
+        // Where no number is left out.
+        let likely = entries.first().and_then(|first| id.0.checked_sub(first.id));
+        let likely = likely.and_then(|likely| usize::try_from(likely).ok());
+        let place = likely.filter(|at| entries.get(*at).is_some_and(|entry| entry.id == id.0));
+        let search = || entries.binary_search_by_key(&id.0, |entry| entry.id).ok();
+        let place = place.or_else(search)?;
         (entries[place].queue != GONE).then_some((at, place))
     }
 }

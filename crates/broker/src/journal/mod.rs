@@ -11,6 +11,7 @@ pub mod repair;
 mod salvage;
 pub mod scan;
 pub mod segment;
+mod shared;
 mod values;
 
 use std::collections::BTreeMap;
@@ -25,7 +26,7 @@ use ledger::Ledger;
 use segment::{Header, segment_name};
 
 pub use error::JournalError;
-pub use open::{Recovered, Report};
+pub use open::{Fold, Recovered, Report};
 pub use salvage::{Dropped, Salvaged, salvage};
 pub use values::DEPTH_MAX;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::error::JournalError;
 use super::ledger::Ledger;
 use super::repair::{self, Case, Verdict};
-use super::scan::{Scan, scan};
+use super::scan::{self, Scan};
 use super::segment::{VHOST_MAX, segment_name};
 use super::{Batch, Journal, JournalOptions, Level, RecordNumber, Recorded, renew};
 use crate::disk::Disk;
@@ -18,6 +18,26 @@ pub struct Recovered {
     pub records: Vec<Recorded>,
     /// What was found, and what was done about it.
     pub report: Report,
+}
+
+/// Takes the records of a log as they are read.
+pub trait Fold {
+    /// The log is read from its beginning: what was taken so far does not count.
+    fn restart(&mut self);
+
+    /// Takes the next record.
+    fn take(&mut self, recorded: Recorded);
+}
+
+/// Keeps them all.
+impl Fold for Vec<Recorded> {
+    fn restart(&mut self) {
+        self.clear();
+    }
+
+    fn take(&mut self, recorded: Recorded) {
+        self.push(recorded);
+    }
 }
 
 /// What was found in a directory, and what was done about it.
@@ -49,13 +69,31 @@ impl Journal {
         disk: Arc<dyn Disk>,
         options: JournalOptions,
     ) -> Result<(Self, Recovered), JournalError> {
+        let mut records = Vec::new();
+        let (journal, report) = Self::open_into(disk, options, &mut records)?;
+        Ok((journal, Recovered { records, report }))
+    }
+
+    /// As [`open`](Self::open), but hands the records to `fold` as it reads them, so that a log may be
+    /// longer than memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open); what `fold` has taken does not count then.
+    pub fn open_into(
+        disk: Arc<dyn Disk>,
+        options: JournalOptions,
+        fold: &mut dyn Fold,
+    ) -> Result<(Self, Report), JournalError> {
         if options.vhost.len() > VHOST_MAX {
             return Err(JournalError::Unrecordable { what: "the vhost's name is too long" });
         }
         let lock = disk.lock().map_err(JournalError::io("taking", "the directory"))?;
         renew::finish(&*disk)?;
-        let recovered = recover(&*disk, &options.vhost)?;
-        let scan = &recovered.report.scan;
+        let mut alive = Alive { ledger: Ledger::default(), stopped: false, fold };
+        let report = recover(&*disk, &options.vhost, &mut alive)?;
+        let Alive { ledger, stopped, .. } = alive;
+        let scan = &report.scan;
         settle(&*disk, options.level, scan)?;
         let end = &scan.end;
         let file = match end.segment {
@@ -65,13 +103,8 @@ impl Journal {
                 Some(disk.open(&name).map_err(JournalError::io("opening", &name))?)
             }
         };
-        let mut ledger = Ledger::default();
-        for recorded in &recovered.records {
-            ledger.apply(&recorded.record, recorded.segment, u64::from(recorded.len));
-        }
         let older = scan.segments.iter().filter(|found| found.segment != end.segment);
         let older = older.map(|found| (found.segment, found.len)).collect();
-        let last = recovered.records.last().map(|recorded| &recorded.record);
         let (next_frame, next_batch) = (end.next_frame.max(1), end.next_batch.max(1));
         let journal = Self {
             level: options.level,
@@ -85,7 +118,7 @@ impl Journal {
             older,
             unsynced: 0,
             ledger,
-            stopped: matches!(last, Some(Record::Stopped)),
+            stopped,
             next_frame,
             next_batch,
             batch: Batch::default(),
@@ -94,21 +127,42 @@ impl Journal {
             disk,
             _lock: lock,
         };
-        Ok((journal, recovered))
+        Ok((journal, report))
+    }
+}
+
+/// Notes what is alive, and hands the records on.
+struct Alive<'a> {
+    ledger: Ledger,
+    /// Whether the last record ends a graceful stop.
+    stopped: bool,
+    fold: &'a mut dyn Fold,
+}
+
+impl Fold for Alive<'_> {
+    fn restart(&mut self) {
+        (self.ledger, self.stopped) = (Ledger::default(), false);
+        self.fold.restart();
+    }
+
+    fn take(&mut self, recorded: Recorded) {
+        self.ledger.apply(&recorded.record, recorded.segment, u64::from(recorded.len));
+        self.stopped = matches!(recorded.record, Record::Stopped);
+        self.fold.take(recorded);
     }
 }
 
 /// Scans, decides and repairs until there is nothing left to repair.
-fn recover(disk: &dyn Disk, vhost: &str) -> Result<Recovered, JournalError> {
+fn recover(disk: &dyn Disk, vhost: &str, fold: &mut dyn Fold) -> Result<Report, JournalError> {
     let mut report = Report::default();
     for _ in 0..REPAIRS_MAX {
-        let (scan, records) = scan(disk, vhost)?;
+        let scan = scan::read(disk, vhost, fold)?;
         let decision = repair::decide(&scan);
         report.cases.push(decision.case);
         match decision.case.verdict() {
             Verdict::Open => {
                 report.scan = scan;
-                return Ok(Recovered { records, report });
+                return Ok(report);
             }
             Verdict::Cut => {
                 report.dropped_bytes += decision.dropped;

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use super::codec::Decoder;
 use super::error::JournalError;
 use super::frame::{COMMIT_FRAME, Commit, FRAME_HEAD, u64_at};
 use super::scan::{Batch, SEARCHED};
@@ -126,6 +127,7 @@ impl Wreck {
     /// Takes every batch, and of a damaged one the records before the damage.
     fn all(&mut self, reader: &mut Reader<'_>, begin: (u64, Option<u64>)) -> io::Result<()> {
         let (mut offset, mut number) = begin;
+        let mut decoder = Decoder::default();
         while offset < reader.len() {
             let first = match number {
                 Some(number) => number,
@@ -133,7 +135,7 @@ impl Wreck {
             };
             let mut batch = Batch::at(offset, first);
             let broken = loop {
-                match batch.frame(self.segment, reader)? {
+                match batch.frame(self.segment, reader, &mut decoder)? {
                     Ok(None) => {}
                     Ok(Some(_)) => break None,
                     Err(what) => break Some(what),

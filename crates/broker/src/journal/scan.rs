@@ -1,10 +1,10 @@
 //! Looking at a log without touching it: how far it is whole, and what stands behind that.
 
-use super::codec::{self, Mistake};
+use super::codec::{Decoder, Mistake};
 use super::error::JournalError;
 use super::frame::{COMMIT_FRAME, Commit, FRAME_HEAD, FrameHead, KIND_COMMIT, batch_checksum};
 use super::segment::{Header, HeaderRead, Reader, segment_name, segment_of};
-use super::{Position, RecordNumber, Recorded};
+use super::{Fold, Position, RecordNumber, Recorded};
 use crate::disk::Disk;
 use crate::protocol::Record;
 
@@ -106,38 +106,37 @@ pub enum Foreign {
 ///
 /// The medium cannot be read.
 pub fn scan(disk: &dyn Disk, vhost: &str) -> Result<(Scan, Vec<Recorded>), JournalError> {
+    let mut records = Vec::new();
+    let scan = read(disk, vhost, &mut records)?;
+    Ok((scan, records))
+}
+
+/// As [`scan`], but hands the records on as it reads them.
+pub(super) fn read(
+    disk: &dyn Disk,
+    vhost: &str,
+    fold: &mut dyn Fold,
+) -> Result<Scan, JournalError> {
     let names = disk.list().map_err(JournalError::io("listing", "the directory"))?;
     let segments: Vec<u64> = names.iter().filter_map(|name| segment_of(name)).collect();
     let mut from = segments.first().copied().unwrap_or(0);
     loop {
-        let mut walk = Walk::new(disk, vhost, from);
+        let mut walk = Walk::new(disk, vhost, from, fold);
         walk.all(&segments)?;
+        let (scan, first) = (walk.scan, walk.given.map(|(first, _)| first));
+        let oldest = scan.oldest;
         // Older segments than the oldest no longer count, whether damaged, or gone in part.
-        let stops_early =
-            walk.scan.damage.as_ref().is_some_and(|at| at.segment <= walk.scan.oldest);
-        let (oldest, restart) = (walk.scan.oldest, stops_early && walk.scan.oldest > from);
-        if !restart {
-            walk.records.retain(|recorded| recorded.segment >= oldest);
-            drop_heads(&mut walk.records);
-            return Ok((walk.scan, walk.records));
+        let stops_early = scan.damage.as_ref().is_some_and(|at| at.segment <= oldest);
+        if stops_early && oldest > from {
+            from = oldest;
+            continue;
         }
-        from = oldest;
+        if first.is_some_and(|first| first < oldest) {
+            // They were whole, and their records are handed on: again, without them.
+            Walk::new(disk, vhost, oldest, fold).all(&segments)?;
+        }
+        return Ok(scan);
     }
-}
-
-/// Leaves out the heads of segments that say again what the segments before them have said.
-fn drop_heads(records: &mut Vec<Recorded>) {
-    let mut segment = records.first().map_or(0, |first| first.segment);
-    let mut in_head = false;
-    records.retain(|recorded| {
-        in_head = match recorded.record {
-            Record::Numbered { .. } => recorded.segment != segment,
-            Record::QueueKept { .. } => in_head,
-            _ => false,
-        };
-        segment = recorded.segment;
-        !in_head
-    });
 }
 
 struct Walk<'a> {
@@ -145,7 +144,12 @@ struct Walk<'a> {
     vhost: &'a str,
     from: u64,
     scan: Scan,
-    records: Vec<Recorded>,
+    fold: &'a mut dyn Fold,
+    decoder: Decoder,
+    /// The segments of the first and of the last record so far.
+    given: Option<(u64, u64)>,
+    /// Whether the last record was of the head of a segment, which says again what was said before it.
+    in_head: bool,
     /// The first segment and place that say that everything before them was durable.
     durable_before: Option<(u64, u64)>,
 }
@@ -169,9 +173,34 @@ pub(super) struct Batch {
 }
 
 impl<'a> Walk<'a> {
-    fn new(disk: &'a dyn Disk, vhost: &'a str, from: u64) -> Self {
-        let (scan, records) = (Scan::default(), Vec::new());
-        Self { disk, vhost, from, scan, records, durable_before: None }
+    fn new(disk: &'a dyn Disk, vhost: &'a str, from: u64, fold: &'a mut dyn Fold) -> Self {
+        fold.restart();
+        let (scan, decoder) = (Scan::default(), Decoder::default());
+        Self {
+            disk,
+            vhost,
+            from,
+            scan,
+            fold,
+            decoder,
+            given: None,
+            in_head: false,
+            durable_before: None,
+        }
+    }
+
+    /// Hands a record on, but not those at the head of a segment that is not the first.
+    fn give(&mut self, recorded: Recorded) {
+        let (first, last) = self.given.unwrap_or((recorded.segment, recorded.segment));
+        self.in_head = match recorded.record {
+            Record::Numbered { .. } => recorded.segment != last,
+            Record::QueueKept { .. } => self.in_head,
+            _ => false,
+        };
+        self.given = Some((first, recorded.segment));
+        if !self.in_head {
+            self.fold.take(recorded);
+        }
     }
 
     fn all(&mut self, segments: &[u64]) -> Result<(), JournalError> {
@@ -296,7 +325,7 @@ impl<'a> Walk<'a> {
         while self.scan.end.offset < reader.len() {
             let mut batch = Batch::at(self.scan.end.offset, self.scan.end.next_frame);
             let commit = loop {
-                match batch.frame(segment, reader)? {
+                match batch.frame(segment, reader, &mut self.decoder)? {
                     Ok(None) => {}
                     Ok(Some(commit)) => break commit,
                     Err(what) => return Ok(Some(Stop::Damage(what))),
@@ -328,7 +357,7 @@ impl<'a> Walk<'a> {
                 found.batches += 1;
                 found.records += batch.records.len() as u64;
             }
-            self.records.append(&mut batch.records);
+            batch.records.into_iter().for_each(|recorded| self.give(recorded));
         }
         Ok(None)
     }
@@ -407,6 +436,7 @@ impl Batch {
         &mut self,
         segment: u64,
         reader: &mut Reader<'_>,
+        decoder: &mut Decoder,
     ) -> std::io::Result<Result<Option<Commit>, &'static str>> {
         let begin = self.offset;
         let Some(head) = reader.get(begin, FRAME_HEAD)?.and_then(<[u8]>::first_chunk) else {
@@ -431,7 +461,7 @@ impl Batch {
             return Ok(commit.map(Some).ok_or("the end of a batch does not fit the batch"));
         }
         self.checksum = batch_checksum(self.checksum, head.checksum);
-        match codec::decode(payload) {
+        match decoder.decode(payload) {
             Ok(decoded) => {
                 let body = decoded.body_at.map(|at| Position {
                     segment,

@@ -9,7 +9,7 @@ use super::options::BrokerOptions;
 use super::recovery::RecoveryReport;
 use crate::disk::{Disk, FsDisk};
 use crate::engine::{EngineOptions, Restore, RestoreError};
-use crate::journal::{Journal, JournalError, JournalOptions};
+use crate::journal::{Fold, Journal, JournalError, JournalOptions, Recorded};
 use crate::protocol::{Record, limits};
 
 /// Why a directory was not opened. Nothing in it was changed but what a repair before that cut off.
@@ -103,20 +103,44 @@ pub(crate) fn recover(
     journal: JournalOptions,
     record_history: bool,
 ) -> Result<(Core, Journal, RecoveryReport), OpenError> {
-    let (mut journal, recovered) = Journal::open(disk, journal)?;
+    let mut restoring = Restoring::default();
+    let (mut journal, report) = Journal::open_into(disk, journal, &mut restoring)?;
     // How many records there have been: each opening adds one, and what it is does not depend on how
     // records fell into batches, each of which has one frame more.
-    let end = &recovered.report.scan.end;
+    let end = &report.scan.end;
     engine.life = end.next_frame.saturating_sub(end.next_batch);
-    let mut restore = Restore::default();
-    for recorded in recovered.records {
-        restore.apply(recorded.record)?;
-    }
+    let restore = restoring.done()?;
     let stop = restore.stop();
     let engine = restore.finish(engine);
-    let recovery = RecoveryReport::new(&recovered.report, stop, &engine);
+    let recovery = RecoveryReport::new(&report, stop, &engine);
     // Handing out leaves no record: the last stop counts no more.
     journal.append(&Record::Started)?;
     journal.flush()?;
     Ok((Core::journalled(engine, record_history), journal, recovery))
+}
+
+/// Makes the engine while the log is read.
+#[derive(Default)]
+struct Restoring {
+    restore: Restore,
+    /// The first contradiction, if there was one.
+    error: Option<RestoreError>,
+}
+
+impl Restoring {
+    fn done(self) -> Result<Restore, RestoreError> {
+        self.error.map_or(Ok(self.restore), Err)
+    }
+}
+
+impl Fold for Restoring {
+    fn restart(&mut self) {
+        *self = Self::default();
+    }
+
+    fn take(&mut self, recorded: Recorded) {
+        if self.error.is_none() {
+            self.error = self.restore.apply(recorded.record).err();
+        }
+    }
 }

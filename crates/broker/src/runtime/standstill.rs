@@ -5,8 +5,9 @@
 //! fire at once. It does not jump while a blocking task runs. So for as long as a confirm or an answer is
 //! withheld there is one such task, for a broker and a runtime, which waits for the same thing.
 //!
-//! Where no clock is paused nothing is started and nothing is waited for. A clock that is paused while
-//! something is withheld already is held from the next withheld output on.
+//! Where no clock is paused nothing is started and nothing is waited for, and it is asked once for what
+//! the journal writes at once, not for each message. So a clock that is paused while something is
+//! withheld already is held from the next batch on.
 
 use std::sync::Arc;
 
@@ -32,18 +33,29 @@ struct State {
     held: Vec<(u64, Id)>,
     /// How many holds there have been.
     holds: u64,
+    /// A runtime whose clock was not paused when everybody had heard up to this step.
+    going: Option<(Id, u64)>,
 }
 
 impl Standstill {
     /// Something is withheld until `step` is durable, and a task of `runtime` may wait for it.
     pub(super) fn begin(self: &Arc<Self>, step: u64, runtime: &Handle) {
-        if !clock::is_paused(runtime) {
-            return;
-        }
+        let id = runtime.id();
+        let told = {
+            let state = self.state.lock();
+            if state.told >= step || state.going == Some((id, state.told)) {
+                return;
+            }
+            state.told
+        };
+        let paused = clock::is_paused(runtime);
         let number = {
             let mut state = self.state.lock();
+            if !paused {
+                state.going = Some((id, told));
+                return;
+            }
             state.awaited = state.awaited.max(step);
-            let id = runtime.id();
             if state.told >= step || state.held.iter().any(|(_, held)| *held == id) {
                 return;
             }

@@ -12,31 +12,60 @@ use super::{Size, compare, directory, publish, publisher, raw, remove, timed};
 /// Bytes of bodies in a log.
 const BYTES: usize = 100_000_000;
 
-/// Logs of small and larger messages, all of them live, and one of which two thirds are gone.
+/// Logs of small and larger messages, all of them live, and one of which two thirds are gone; each read
+/// from the system's memory, and where the system can be told to forget files, from the medium.
 pub(crate) fn all(size: Size) {
-    for (what, body, removed) in [
-        ("100 bytes, all live", 100, 0),
-        ("1 KiB, all live", 1024, 0),
-        ("100 bytes, 2/3 gone", 100, 2),
-    ] {
+    for (what, body, removed) in
+        [("100 bytes, live", 100, 0), ("1 KiB, live", 1024, 0), ("100 bytes, 2/3 gone", 100, 2)]
+    {
         let count = BYTES / body / size.part;
         let path = directory("recovery");
         fill(&path, count, body, removed);
-        let mut rounds = Vec::new();
-        let mut bytes = 0;
-        for _ in 0..size.rounds {
-            let (own, broker) = timed(|| open(&path));
-            let left = broker.queue("q").expect("it is durable").messages_ready;
-            assert_eq!(left, count - count * removed / 3);
-            drop(broker);
-            let (took, read) = timed(|| raw::checksum(&path));
-            bytes = read;
-            rounds.push((own, took));
+        let left = count - count * removed / 3;
+        for cold in [false, true] {
+            measure(size, &path, what, (count, left), cold);
         }
         remove(&path);
-        let what = format!("{what}, {} bytes each", bytes / count as u64);
-        compare(&what, count, &rounds, 2.0);
     }
+}
+
+fn measure(size: Size, path: &Path, what: &str, (count, left): (usize, usize), cold: bool) {
+    let mut rounds = Vec::new();
+    let mut bytes = 0;
+    for _ in 0..size.rounds {
+        if cold && !forget(path) {
+            return;
+        }
+        let (own, broker) = timed(|| open(path));
+        assert_eq!(broker.queue("q").expect("it is durable").messages_ready, left);
+        drop(broker);
+        if cold {
+            forget(path);
+        }
+        let (took, read) = timed(|| raw::checksum(path));
+        bytes = read;
+        rounds.push((own, took));
+    }
+    let from = if cold { "medium" } else { "memory" };
+    let what = format!("{what}, {} bytes each, {from}", bytes / count as u64);
+    compare(&what, count, &rounds, 2.0);
+}
+
+/// Lets the system forget what it has of the files in a directory; whether it can be told to.
+#[cfg(target_os = "linux")]
+fn forget(path: &Path) -> bool {
+    use rustix::fs::{Advice, fadvise};
+    for entry in std::fs::read_dir(path).expect("it is there") {
+        let file = std::fs::File::open(entry.expect("it is there").path()).expect("it is ours");
+        file.sync_all().expect("the disk works");
+        fadvise(&file, 0, None, Advice::DontNeed).expect("it is a file");
+    }
+    true
+}
+
+#[cfg(not(target_os = "linux"))]
+fn forget(_path: &Path) -> bool {
+    false
 }
 
 fn open(path: &Path) -> Broker {

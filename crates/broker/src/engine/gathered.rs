@@ -1,0 +1,124 @@
+//! The messages of one queue while its records are read.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::protocol::{Message, MessageId};
+
+/// Messages by number. Most are added in the order of their numbers and removed from the front, and
+/// that costs next to nothing; any other order is as right.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Gathered {
+    /// In the order of the numbers; `None` where one was removed.
+    row: VecDeque<(MessageId, Option<Arc<Message>>)>,
+    /// How many of the row were not removed.
+    left: usize,
+    /// What came after one with a higher number.
+    late: BTreeMap<MessageId, Arc<Message>>,
+}
+
+/// Removed messages keep their places in a row of fewer than this.
+const SHORT: usize = 64;
+
+impl Gathered {
+    pub(super) fn contains(&self, id: MessageId) -> bool {
+        match self.place(id) {
+            Ok(place) => self.row[place].1.is_some(),
+            Err(_) => self.late.contains_key(&id),
+        }
+    }
+
+    /// Adds a message that is not there.
+    pub(super) fn insert(&mut self, message: Arc<Message>) {
+        match self.place(message.id) {
+            Err(place) if place == self.row.len() => {
+                self.row.push_back((message.id, Some(message)));
+                self.left += 1;
+            }
+            Ok(place) => {
+                self.row[place].1 = Some(message);
+                self.left += 1;
+            }
+            Err(_) => {
+                self.late.insert(message.id, message);
+            }
+        }
+    }
+
+    /// Removes a message, if it is there.
+    pub(super) fn remove(&mut self, id: MessageId) {
+        let Ok(place) = self.place(id) else {
+            self.late.remove(&id);
+            return;
+        };
+        self.left -= usize::from(self.row[place].1.take().is_some());
+        while self.row.front().is_some_and(|(_, message)| message.is_none()) {
+            self.row.pop_front();
+        }
+        if self.row.len() >= SHORT && self.row.len() / 2 > self.left {
+            self.row.retain(|(_, message)| message.is_some());
+        }
+    }
+
+    /// The messages, in the order of their numbers.
+    pub(super) fn into_messages(mut self) -> impl Iterator<Item = Arc<Message>> {
+        if !self.late.is_empty() {
+            self.row.extend(self.late.into_iter().map(|(id, message)| (id, Some(message))));
+            self.row.make_contiguous().sort_unstable_by_key(|(id, _)| *id);
+        }
+        self.row.into_iter().filter_map(|(_, message)| message)
+    }
+
+    /// Where in the row a number is, or would be.
+    fn place(&self, id: MessageId) -> Result<usize, usize> {
+        let (Some((first, _)), Some((last, _))) = (self.row.front(), self.row.back()) else {
+            return Err(0);
+        };
+        if id > *last {
+            return Err(self.row.len());
+        }
+        // Where no number is left out, and no later than that where some are.
+        let likely = usize::try_from(id.0.saturating_sub(first.0)).unwrap_or(usize::MAX);
+        match self.row.get(likely) {
+            Some((found, _)) if *found == id => Ok(likely),
+            _ => self.row.binary_search_by_key(&id, |(found, _)| *found),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(id: u64) -> Arc<Message> {
+        let address =
+            Arc::new(crate::protocol::Address { exchange: "".into(), routing_key: "".into() });
+        let (properties, body) = Default::default();
+        Arc::new(Message { id: MessageId(id), address, properties, body })
+    }
+
+    #[test]
+    fn it_is_a_map_whatever_the_order() {
+        for seed in 0..200_u64 {
+            let (mut gathered, mut map) = (Gathered::default(), BTreeMap::new());
+            let mut state = seed;
+            for step in 0..600 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                // Numbers that mostly grow, and some that do not.
+                let spread = [1, 10, 200][seed as usize % 3];
+                let id = 1 + (step * (seed % 2)) / 3 + (state >> 33) % spread;
+                let there = map.contains_key(&MessageId(id));
+                assert_eq!(gathered.contains(MessageId(id)), there, "seed {seed}, step {step}");
+                if !there && (state >> 60) % 3 != 0 {
+                    gathered.insert(message(id));
+                    map.insert(MessageId(id), message(id));
+                } else {
+                    gathered.remove(MessageId(id));
+                    map.remove(&MessageId(id));
+                }
+            }
+            let messages: Vec<_> = gathered.into_messages().collect();
+            assert_eq!(messages, map.into_values().collect::<Vec<_>>(), "seed {seed}");
+        }
+    }
+}
