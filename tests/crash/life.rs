@@ -49,7 +49,7 @@ impl Plan {
 pub(crate) fn history(plan: &Plan) -> Result<Report, String> {
     let mut world = World::new(plan.seed, plan.journal.clone(), plan.cuts);
     let mut lived = || {
-        world.open(false, false)?;
+        world.open(false)?;
         for life in 0..plan.lives {
             live(&mut world, plan, life as u64)?;
             reopen(&mut world, plan.faults)?;
@@ -150,14 +150,13 @@ fn reopen(world: &mut World, faults: bool) -> Result<(), String> {
     // A sync that failed may have lost what can still be read, until the power goes. Opening then needs
     // room for a copy of the last batch: on a full disk it has to believe what it reads.
     let mut may_deceive = true;
-    let mut may_lose = false;
     for tried in 0.. {
         if world.choices.below(3) == 0 || tried > 2 * TRIES {
             let mut choices = Seeded::new(world.choices.bits());
             world.disk = world.disk.crash_image(&mut choices);
             world.expected.kill.clone_from(&world.expected.power);
             if world.options.level == Level::Written {
-                may_lose = true;
+                world.may_lose = true;
                 world.expected.promised = Promised::default();
             }
             may_deceive = false;
@@ -172,7 +171,7 @@ fn reopen(world: &mut World, faults: bool) -> Result<(), String> {
         if !calm && world.choices.below(4) == 0 {
             disturb(world, !may_deceive);
         }
-        if world.open(!calm, may_lose)? {
+        if world.open(!calm)? {
             world.disk.clear_faults();
             world.disk.set_capacity(None);
             return Ok(());
@@ -208,7 +207,7 @@ fn drain(world: &mut World) -> Result<(), String> {
     world.act(on(Method::BasicPublish(BasicPublish::default())))?;
     world.stop()?;
     world.end();
-    world.open(false, false)?;
+    world.open(false)?;
     world.end();
     let names = world.disk.list().unwrap();
     let stray: Vec<_> = names.iter().filter(|name| !belongs(name)).collect();

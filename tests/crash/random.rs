@@ -65,6 +65,7 @@ fn assert_met(report: &Report) {
     }
     let events = [
         Event::PowerCutsInRecovery,
+        Event::RoomGivenBack,
         Event::Kills,
         Event::Stops,
         Event::JournalFailures,

@@ -22,6 +22,8 @@ pub(crate) enum Event {
     PowerCutsInRecovery,
     /// A moment of a recovery at which everything was tried.
     MomentsOfRecovery,
+    /// Old files of the log went with a batch.
+    RoomGivenBack,
     /// The process was killed, and what it left recovered and checked.
     Kills,
     /// The broker was stopped gracefully.

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use leveret_broker::journal::{JournalOptions, Level};
+use leveret_broker::journal::{Journal, JournalOptions, Level};
 use leveret_broker::protocol::Method;
-use leveret_broker::testing::disk::{Choices, Seeded, SimDisk};
-use leveret_broker::testing::{Act, Op, Oracle, SimBroker, Turn};
+use leveret_broker::testing::disk::{Choices, Op, OpKind, Seeded, SimDisk};
+use leveret_broker::testing::{Act, Oracle, SimBroker, Turn};
 
-use crate::account::{Account, State, all_marked, oracle_beside};
+use crate::account::{Account, Promised, State, all_marked, oracle_beside};
 use crate::examine::{Examiner, Expected, add};
 use crate::messages;
 use crate::report::{Event, Report};
@@ -30,6 +30,10 @@ pub(crate) struct World {
     present: State,
     /// What each step that is on its way to the disk leaves.
     steps: BTreeMap<u64, State>,
+    /// Whether something handed to the system alone may be gone without a crash.
+    pub(crate) may_lose: bool,
+    /// So many operations of the disk were looked at.
+    seen: usize,
     /// The last commands.
     trail: Vec<String>,
 }
@@ -65,6 +69,8 @@ impl World {
             oracle: Oracle::new(),
             present: State::new(),
             steps: BTreeMap::new(),
+            may_lose: false,
+            seen: 0,
             trail: Vec::new(),
         }
     }
@@ -106,7 +112,7 @@ impl World {
 /// Clients.
 impl World {
     /// A client does what an operation means now; false if that is nothing.
-    pub(crate) fn op(&mut self, op: Op) -> Result<bool, String> {
+    pub(crate) fn op(&mut self, op: leveret_broker::testing::Op) -> Result<bool, String> {
         match op.resolve(self.broker()?.harness()) {
             Some(act) => self.act(act).map(|_| true),
             None => Ok(false),
@@ -173,12 +179,15 @@ impl World {
         add(&mut self.expected.kill, coming.clone());
         self.expected.promised = self.account.promised(&self.present, &coming);
         self.disk.keep_moments();
+        let used = self.broker()?.journal().map_or(0, Journal::disk_bytes);
         let written = self.broker()?.write(steps);
         let moments = self.disk.take_moments();
         self.crash_at(&moments)?;
+        self.look_for_failed_syncs();
         match written {
             Ok(_) => {
                 self.report.count(Event::Batches);
+                self.room(used)?;
                 self.steps = self.steps.split_off(&(last + 1));
                 self.account.settled(&before, &coming);
                 self.expected.kill = vec![coming.clone()];
@@ -200,6 +209,36 @@ impl World {
                 Ok(false)
             }
         }
+    }
+
+    /// At level `Written` nothing is promised of what a failed sync has lost: that is the medium's
+    /// failure, not the end of a process.
+    fn look_for_failed_syncs(&mut self) {
+        let log = self.disk.log();
+        let failed =
+            |op: &Op| matches!(op.kind, OpKind::Sync | OpKind::SyncDirectory) && op.result.is_err();
+        let any = log.iter().skip(self.seen).any(failed);
+        self.seen = log.len();
+        if any && self.options.level == Level::Written {
+            self.may_lose = true;
+            for state in self.expected.power.clone() {
+                add(&mut self.expected.kill, state);
+            }
+            self.expected.promised = Promised::default();
+        }
+    }
+
+    /// The disk in use must be within its bound; `before` was in use before the last batch.
+    fn room(&mut self, before: u64) -> Result<(), String> {
+        let slack = 2 * self.options.segment_bytes.max(4096);
+        if let Some(journal) = self.broker()?.journal().filter(|one| one.latched().is_none()) {
+            let (used, live) = (journal.disk_bytes(), journal.live_bytes());
+            if used > 3 * live + slack {
+                return Err(format!("{used} bytes are in use for {live}"));
+            }
+            self.report.add(Event::RoomGivenBack, u64::from(used < before));
+        }
+        Ok(())
     }
 
     /// Crashes at each of some moments.
@@ -243,8 +282,8 @@ impl World {
     }
 
     /// The next process opens what it finds on the disk, with crashes at every moment of that; false if it
-    /// cannot because of a fault. `may_lose` says whether what was found may lack what was confirmed.
-    pub(crate) fn open(&mut self, faulty: bool, may_lose: bool) -> Result<bool, String> {
+    /// cannot because of a fault.
+    pub(crate) fn open(&mut self, faulty: bool) -> Result<bool, String> {
         let found_any = self.expected.kill.clone();
         self.expected = self.expected.begun();
         self.disk.keep_moments();
@@ -255,6 +294,7 @@ impl World {
             Ok(broker) => broker,
             Err(error) if faulty => {
                 self.report.count(Event::OpeningsFailed);
+                self.look_for_failed_syncs();
                 self.trail.push(format!("opening failed: {error}"));
                 let text = error.to_string();
                 let wrong = text.contains("damaged") || text.contains("contradicts");
@@ -277,7 +317,8 @@ impl World {
             let all: usize = found.iter().map(|(_, _, messages)| messages.len()).sum();
             self.report.add(Event::MarkedAfterStop, all as u64 - unmarked);
         }
-        self.account.reborn(broker.engine(), may_lose, &mut self.report)?;
+        self.account.reborn(broker.engine(), self.may_lose, &mut self.report)?;
+        self.may_lose = false;
         self.oracle = oracle_beside(broker.engine());
         self.present = all_marked(&found);
         self.steps.clear();

@@ -6,6 +6,7 @@ mod failing;
 mod paused_clock;
 mod recovery;
 mod reopening;
+mod sizes;
 mod slow_disk;
 
 use std::sync::Arc;

@@ -250,10 +250,13 @@ impl Journal {
         let wrote = self.batch.bytes.len() as u64;
         let done = self.write_batch();
         let durable = self.settled(done)?;
-        // The batch is durable whatever becomes of this; a failure is told by the next call.
         let tidied = self.give_back_room(wrote);
-        let _ = self.settled(tidied);
-        Ok(durable)
+        match (self.settled(tidied), self.level) {
+            // A sync that failed may have lost also what the system had only been handed.
+            (Err(error), Level::Written) => Err(error),
+            // The batch is durable whatever became of the rest; a failure is told by the next call.
+            _ => Ok(durable),
+        }
     }
 
     /// Takes note of how a write ended; a failure is final.
@@ -346,7 +349,12 @@ impl Journal {
         read_body(&*self.disk, at)
     }
 
-    fn working(&self) -> Result<(), JournalError> {
+    /// Whether it takes records.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Latched`] after a failure, also one behind a flush that had made its records durable.
+    pub fn working(&self) -> Result<(), JournalError> {
         match &self.latched {
             None => Ok(()),
             Some(cause) => Err(JournalError::Latched { cause: cause.clone() }),

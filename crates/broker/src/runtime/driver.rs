@@ -38,8 +38,9 @@ const GATHERED_MAX: usize = 1024 * 1024;
 
 fn keep(mut journal: Journal, batches: &Receiver<Batch>, inner: &Inner) {
     while let Ok(first) = batches.recv() {
-        match write(&mut journal, first, batches) {
-            Ok(step) => inner.durable(step),
+        let written = write(&mut journal, first, batches).map(|step| inner.durable(step));
+        match written.and_then(|()| journal.working()) {
+            Ok(()) => {}
             Err(error) => {
                 // Whoever hears of it may open the directory anew at once, so it is given back first.
                 drop(journal);

@@ -116,6 +116,8 @@ pub(crate) fn recover(
     // Handing out leaves no record: the last stop counts no more.
     journal.append(&Record::Started)?;
     journal.flush()?;
+    // It may be durable, and yet giving room back behind it have failed.
+    journal.working()?;
     Ok((Core::journalled(engine, record_history), journal, recovery))
 }
 

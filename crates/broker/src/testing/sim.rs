@@ -224,6 +224,12 @@ impl SimBroker {
         self.heard(&said)
     }
 
+    /// The journal, until it has failed.
+    #[must_use]
+    pub fn journal(&self) -> Option<&Journal> {
+        self.journal.as_ref()
+    }
+
     /// How many answers and confirms are held back.
     #[must_use]
     pub fn held_back(&self) -> usize {
