@@ -32,8 +32,6 @@ pub(crate) struct World {
     steps: BTreeMap<u64, State>,
     /// Whether something handed to the system alone may be gone without a crash.
     pub(crate) may_lose: bool,
-    /// So many operations of the disk were looked at.
-    seen: usize,
     /// The last commands.
     trail: Vec<String>,
 }
@@ -70,7 +68,6 @@ impl World {
             present: State::new(),
             steps: BTreeMap::new(),
             may_lose: false,
-            seen: 0,
             trail: Vec::new(),
         }
     }
@@ -178,12 +175,13 @@ impl World {
         add(&mut self.expected.power, coming.clone());
         add(&mut self.expected.kill, coming.clone());
         self.expected.promised = self.account.promised(&self.present, &coming);
+        let operations = self.disk.log().len();
         self.disk.keep_moments();
         let used = self.broker()?.journal().map_or(0, Journal::disk_bytes);
         let written = self.broker()?.write(steps);
         let moments = self.disk.take_moments();
         self.crash_at(&moments)?;
-        self.look_for_failed_syncs();
+        self.look_for_failed_syncs(operations);
         match written {
             Ok(_) => {
                 self.report.count(Event::Batches);
@@ -212,14 +210,12 @@ impl World {
     }
 
     /// At level `Written` nothing is promised of what a failed sync has lost: that is the medium's
-    /// failure, not the end of a process.
-    fn look_for_failed_syncs(&mut self) {
+    /// failure, not the end of a process. Looks at the disk's operations behind the first `from`.
+    fn look_for_failed_syncs(&mut self, from: usize) {
         let log = self.disk.log();
         let failed =
             |op: &Op| matches!(op.kind, OpKind::Sync | OpKind::SyncDirectory) && op.result.is_err();
-        let any = log.iter().skip(self.seen).any(failed);
-        self.seen = log.len();
-        if any && self.options.level == Level::Written {
+        if log.iter().skip(from).any(failed) && self.options.level == Level::Written {
             self.may_lose = true;
             for state in self.expected.power.clone() {
                 add(&mut self.expected.kill, state);
@@ -286,6 +282,7 @@ impl World {
     pub(crate) fn open(&mut self, faulty: bool) -> Result<bool, String> {
         let found_any = self.expected.kill.clone();
         self.expected = self.expected.begun();
+        let operations = self.disk.log().len();
         self.disk.keep_moments();
         let opened = SimBroker::open(&self.disk, self.options.clone());
         let moments = self.disk.take_moments();
@@ -294,7 +291,7 @@ impl World {
             Ok(broker) => broker,
             Err(error) if faulty => {
                 self.report.count(Event::OpeningsFailed);
-                self.look_for_failed_syncs();
+                self.look_for_failed_syncs(operations);
                 self.trail.push(format!("opening failed: {error}"));
                 let text = error.to_string();
                 let wrong = text.contains("damaged") || text.contains("contradicts");
