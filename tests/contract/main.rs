@@ -4,6 +4,7 @@
 
 mod determinism;
 mod dispatch;
+mod exchanges;
 mod flatness;
 mod going;
 mod leaks;

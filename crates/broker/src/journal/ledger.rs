@@ -1,4 +1,5 @@
-//! What of the log is still needed: which messages are alive, in which segment, and which queues exist.
+//! What of the log is still needed: which messages are alive, in which segment, and which queues,
+//! exchanges and bindings exist.
 //!
 //! A fold over the same records as a broker's, for the sake of room alone: it keeps sixteen bytes for a
 //! message and never the message.
@@ -7,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use smallvec::SmallVec;
 
+use super::topology::Topology;
 use crate::protocol::types::FieldTable;
 use crate::protocol::{MessageId, Name, Record};
 
@@ -28,7 +30,9 @@ pub(super) struct Ledger {
     /// The same by queue.
     shared_by_queue: BTreeSet<(u32, MessageId)>,
     live: u64,
-    topology: u64,
+    /// Bytes of the declarations of queues.
+    declared: u64,
+    topology: Topology,
 }
 
 #[derive(Clone, Debug)]
@@ -68,15 +72,15 @@ const GONE: u32 = 0;
 const SEVERAL: u32 = u32::MAX;
 
 impl Ledger {
-    /// Bytes of the frames that are needed: messages that somebody holds, and the declarations of the
-    /// queues that exist.
+    /// Bytes of the frames that are needed: messages that somebody holds, and the queues, exchanges and
+    /// bindings that exist.
     pub(super) fn live(&self) -> u64 {
-        self.live + self.topology
+        self.live + self.topology()
     }
 
     /// Bytes of what is said again at the head of a segment.
     pub(super) fn topology(&self) -> u64 {
-        self.topology
+        self.declared + self.topology.bytes()
     }
 
     /// The records at the head of a segment: they make the log readable from there on.
@@ -86,12 +90,14 @@ impl Ledger {
             auto_delete: queue.auto_delete,
             arguments: queue.arguments.clone(),
         });
-        std::iter::once(Record::Numbered { last: self.last }).chain(queues).collect()
+        let numbered = std::iter::once(Record::Numbered { last: self.last });
+        numbered.chain(queues).chain(self.topology.head()).collect()
     }
 
     /// Takes a record in whose frame of `len` bytes is in `segment`.
     pub(super) fn apply(&mut self, record: &Record, segment: u64, len: u64) {
         self.begin(segment);
+        self.topology.apply(record, len);
         match record {
             Record::QueueDeclared { queue, auto_delete, arguments }
             | Record::QueueKept { queue, auto_delete, arguments } => {
@@ -105,6 +111,8 @@ impl Ledger {
             Record::Purged { queue, messages } => self.removed(queue, messages),
             Record::Numbered { last } => self.last = self.last.max(*last),
             Record::HandedOut { .. } | Record::Stopped | Record::Started => {}
+            // Those of exchanges and bindings.
+            _ => {}
         }
     }
 
@@ -158,13 +166,13 @@ impl Ledger {
         let (name, arguments) = (name.clone(), arguments.clone());
         let queue = Declared { name, auto_delete, arguments, len };
         self.queues.insert(self.queues_declared, queue);
-        self.topology += len;
+        self.declared += len;
     }
 
     fn deleted(&mut self, name: &Name) {
         let Some(number) = self.numbers.remove(name) else { return };
         if let Some(queue) = self.queues.remove(&number) {
-            self.topology -= queue.len;
+            self.declared -= queue.len;
         }
         for segment in &mut self.segments {
             self.live -= segment.by_queue.remove(&number).unwrap_or(0);

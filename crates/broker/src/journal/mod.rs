@@ -2,6 +2,7 @@
 
 pub mod codec;
 mod error;
+mod exchanges;
 pub mod frame;
 mod ledger;
 mod open;
@@ -12,6 +13,7 @@ mod salvage;
 pub mod scan;
 pub mod segment;
 mod shared;
+mod topology;
 mod values;
 
 use std::collections::BTreeMap;
