@@ -139,17 +139,9 @@ async fn s70_a_closed_channel_s_stream_goes_on_giving_its_end() {
 async fn s88_what_cannot_be_done_yet_is_refused_in_clear_words() {
     let five = || AMQPValue::LongInt(5);
     let text = |text: &str| AMQPValue::LongString(LongString::from(text));
-    for (name, value) in [
-        ("x-message-ttl", five()),
-        ("x-expires", five()),
-        ("x-max-length", five()),
-        ("x-max-length-bytes", five()),
-        ("x-max-priority", five()),
-        ("x-overflow", text("drop-head")),
-        ("x-dead-letter-exchange", text("")),
-        ("x-dead-letter-routing-key", text("key")),
-        ("x-single-active-consumer", AMQPValue::Boolean(true)),
-    ] {
+    for (name, value) in
+        [("x-max-priority", five()), ("x-single-active-consumer", AMQPValue::Boolean(true))]
+    {
         let why = format!("queue argument '{name}' is not supported");
         assert_not_implemented(name, value, &why).await;
     }
@@ -181,18 +173,6 @@ async fn s15_consumer_priorities_are_refused_until_they_are_there() {
         540,
         "NOT_IMPLEMENTED - consumer argument 'x-priority' is not supported",
     );
-}
-
-#[tokio::test]
-async fn s113_the_expiration_of_messages_is_refused_until_it_is_there() {
-    let s = Stage::new().await;
-    let mut a = consume(&s.channel, &s.q, "a").await;
-    let properties = BasicProperties::default().with_expiration("60000".into());
-    let options = BasicPublishOptions::default();
-    let sent = s.channel.basic_publish("".into(), s.q.clone(), options, b"m1", properties);
-    drop(sent.await.unwrap());
-    let text = "NOT_IMPLEMENTED - the expiration property ('60000') is not supported";
-    assert_closed(&mut a, 540, text).await;
 }
 
 #[tokio::test]

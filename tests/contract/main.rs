@@ -2,12 +2,15 @@
 //! that they check.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test crate")]
 
+mod dead_letters;
 mod determinism;
 mod dispatch;
 mod exchanges;
+mod expiry;
 mod flatness;
 mod going;
 mod leaks;
+mod limits;
 mod publishing;
 mod records;
 mod refusals;

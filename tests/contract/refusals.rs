@@ -109,7 +109,7 @@ fn queue_cases() -> Vec<Case> {
         )
     };
     let mode = |mode: &str| argument("x-queue-mode", AMQPValue::LongString(mode.into()));
-    let unsupported = argument("x-max-length", AMQPValue::LongInt(5));
+    let unsupported = argument("x-max-priority", AMQPValue::LongInt(5));
     vec![
         ("S77", declare("q", |d| d.durable = true), different("durable", true, false)),
         ("S77", declare("q", |d| d.auto_delete = true), different("auto_delete", true, false)),
@@ -123,7 +123,7 @@ fn queue_cases() -> Vec<Case> {
         case(
             "S79",
             declare("q", |d| d.arguments = unsupported.clone()),
-            "406 PRECONDITION_FAILED - inequivalent arg 'x-max-length' for queue 'q' in vhost '/': \
+            "406 PRECONDITION_FAILED - inequivalent arg 'x-max-priority' for queue 'q' in vhost '/': \
              received the value '5' of type 'signedint' but current is none (50,10)",
         ),
         ("S82", declare("nope", |d| d.passive = true), format!("{NO_QUEUE} (50,10)")),
@@ -147,7 +147,7 @@ fn queue_cases() -> Vec<Case> {
         case(
             "not done",
             declare("new", |d| d.arguments = unsupported.clone()),
-            "540 NOT_IMPLEMENTED - queue argument 'x-max-length' is not supported (50,10)",
+            "540 NOT_IMPLEMENTED - queue argument 'x-max-priority' is not supported (50,10)",
         ),
         ("S95", purge("nope"), format!("{NO_QUEUE} (50,30)")),
         case(
@@ -208,9 +208,9 @@ fn basic_cases() -> Vec<Case> {
              was 'guest' (60,40)",
         ),
         case(
-            "not done",
-            with_properties(properties().with_expiration("1000".into())),
-            "540 NOT_IMPLEMENTED - the expiration property ('1000') is not supported (60,40)",
+            "S113",
+            with_properties(properties().with_expiration("abc".into())),
+            "406 PRECONDITION_FAILED - invalid expiration 'abc': no_integer (60,40)",
         ),
         case(
             "S165",

@@ -348,8 +348,8 @@ fn a_record_that_contradicts_those_before_it_is_named() {
         Record::QueueDeclared { queue, auto_delete: true, arguments }
     };
     let mut ttl = FieldTable::default();
-    ttl.insert("x-message-ttl".into(), AMQPValue::LongInt(1));
-    let why = "NOT_IMPLEMENTED - queue argument 'x-message-ttl' is not supported".to_owned();
+    ttl.insert("x-max-priority".into(), AMQPValue::LongInt(1));
+    let why = "NOT_IMPLEMENTED - queue argument 'x-max-priority' is not supported".to_owned();
     let unknown_queue = || Contradiction::UnknownQueue { queue: x.clone() };
     let unknown_message = || Contradiction::UnknownMessage { queue: d.clone(), message: m2 };
     let twice = |message| Contradiction::EnqueuedTwice { queue: d.clone(), message };

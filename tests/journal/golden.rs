@@ -67,6 +67,7 @@ fn batches() -> Vec<Vec<Record>> {
         address: Arc::new(address),
         properties,
         body: b"Hello World!"[..].into(),
+        entered_ms: 0,
     };
     let message = Arc::new(message);
     let kept = Arc::clone(&message);
@@ -76,6 +77,7 @@ fn batches() -> Vec<Vec<Record>> {
         address: Arc::new(Address { exchange: "".into(), routing_key: "q".into() }),
         properties: Properties::default(),
         body: Default::default(),
+        entered_ms: 0,
     };
     let declared =
         Record::QueueDeclared { queue: "q".into(), auto_delete: true, arguments: values() };

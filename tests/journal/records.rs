@@ -96,19 +96,26 @@ fn properties() -> impl Strategy<Value = Properties> {
     })
 }
 
+/// Half of all messages live for ever.
+fn entered_ms() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(0), any::<u64>()]
+}
+
 fn message() -> impl Strategy<Value = Message> {
-    (any::<u64>(), name(), name(), properties(), vec(any::<u8>(), 0..200)).prop_map(
-        |(id, exchange, routing_key, properties, body)| Message {
+    (any::<u64>(), name(), name(), properties(), vec(any::<u8>(), 0..200), entered_ms()).prop_map(
+        |(id, exchange, routing_key, properties, body, entered_ms)| Message {
             id: MessageId(id),
             address: Arc::new(Address { exchange, routing_key }),
             properties,
             body: body.into(),
+            entered_ms,
         },
     )
 }
 
 /// The kinds of records, by the number that they have in a log.
-pub(crate) const KINDS: [u8; 17] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17];
+pub(crate) const KINDS: [u8; 19] =
+    [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19];
 
 /// The kind of a record.
 pub(crate) fn kind(record: &Record) -> u8 {

@@ -193,6 +193,7 @@ pub(crate) fn enqueued(id: u64, body: &[u8]) -> Record {
         address: Arc::new(Address { exchange: "".into(), routing_key: "q".into() }),
         properties: Properties::default().with_delivery_mode(PERSISTENT),
         body: body.to_vec().into(),
+        entered_ms: 0,
     };
     Record::Enqueued { message: Arc::new(message), queues: vec!["q".into()] }
 }

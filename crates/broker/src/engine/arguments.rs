@@ -2,8 +2,9 @@
 //! declarations agree on them.
 
 use super::erlang::type_name;
+use super::rules;
 use crate::protocol::types::{AMQPValue, FieldTable};
-use crate::protocol::{Refusal, ReplyCode};
+use crate::protocol::{Refusal, ReplyCode, limits};
 
 /// An argument of `queue.declare` that RabbitMQ knows, and compares on redeclaration (S79).
 struct QueueArgument {
@@ -22,19 +23,24 @@ enum Support {
 enum Invalid {
     /// RabbitMQ's words, after `invalid arg '…' for queue '…' in vhost '…': `.
     Value(String),
+    /// The type is wrong, and RabbitMQ says it in words of their own (S91).
+    Type(&'static str),
     /// A value that RabbitMQ takes and this broker does not do.
     NotImplemented(String),
 }
 
 /// In the order in which RabbitMQ compares them.
 const QUEUE_ARGUMENTS: [QueueArgument; 12] = [
-    unsupported("x-expires"),
-    unsupported("x-message-ttl"),
-    unsupported("x-dead-letter-exchange"),
-    unsupported("x-dead-letter-routing-key"),
-    unsupported("x-max-length"),
-    unsupported("x-max-length-bytes"),
-    unsupported("x-overflow"),
+    QueueArgument { name: rules::EXPIRES, support: Support::Accepted(check_expires) },
+    QueueArgument { name: rules::MESSAGE_TTL, support: Support::Accepted(check_ttl) },
+    QueueArgument {
+        name: rules::DEAD_LETTER_EXCHANGE,
+        support: Support::Accepted(check_dead_letter_exchange),
+    },
+    QueueArgument { name: rules::DEAD_LETTER_ROUTING_KEY, support: Support::Accepted(check_text) },
+    QueueArgument { name: rules::MAX_LENGTH, support: Support::Accepted(check_length) },
+    QueueArgument { name: rules::MAX_LENGTH_BYTES, support: Support::Accepted(check_length) },
+    QueueArgument { name: rules::OVERFLOW, support: Support::Accepted(check_overflow) },
     unsupported("x-max-priority"),
     unsupported("x-single-active-consumer"),
     QueueArgument { name: "x-queue-mode", support: Support::Accepted(check_queue_mode) },
@@ -59,8 +65,13 @@ pub(super) fn check_queue_arguments(
         let Some(value) = arguments.inner().get(*name) else {
             continue;
         };
+        let alone = *name == rules::DEAD_LETTER_ROUTING_KEY
+            && !arguments.contains_key(rules::DEAD_LETTER_EXCHANGE);
         let result = match support {
-            Support::Accepted(check) => check(value),
+            Support::Accepted(check) => check(value).and_then(|()| match alone {
+                true => Err(Invalid::Value("routing_key_but_no_dlx_defined".to_owned())),
+                false => Ok(()),
+            }),
             Support::Unsupported => {
                 Err(Invalid::NotImplemented(format!("queue argument '{name}' is not supported")))
             }
@@ -70,6 +81,12 @@ pub(super) fn check_queue_arguments(
             Err(Invalid::Value(why)) => {
                 let text =
                     format!("invalid arg '{name}' for queue '{queue}' in vhost '{vhost}': {why}");
+                Err(Refusal::new(ReplyCode::PreconditionFailed, text))
+            }
+            Err(Invalid::Type(kind)) => {
+                let text = format!(
+                    "invalid type '{kind}' for arg '{name}' in queue '{queue}' in vhost '{vhost}'"
+                );
                 Err(Refusal::new(ReplyCode::PreconditionFailed, text))
             }
             Err(Invalid::NotImplemented(text)) => {
@@ -177,6 +194,53 @@ fn text_of(value: &AMQPValue) -> String {
             Some(n) => n.to_string(),
             None => format!("{other:?}"),
         },
+    }
+}
+
+/// A number, not negative (S89).
+fn check_length(value: &AMQPValue) -> Result<(), Invalid> {
+    match integer(value) {
+        None => Err(Invalid::Value(format!("\"expected integer, got {}\"", type_name(value)))),
+        Some(number @ ..0) => Err(Invalid::Value(format!("{{value_negative,{number}}}"))),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Milliseconds, at most ten years (S88).
+fn check_ttl(value: &AMQPValue) -> Result<(), Invalid> {
+    check_length(value)?;
+    match integer(value) {
+        Some(number) if number > limits::TTL_MS_MAX.cast_signed() => {
+            Err(Invalid::Value(format!("{{value_too_large,{number}}}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// As a time to live, but not nothing.
+fn check_expires(value: &AMQPValue) -> Result<(), Invalid> {
+    match integer(value) {
+        Some(0) => Err(Invalid::Value("{value_zero,0}".to_owned())),
+        _ => check_ttl(value),
+    }
+}
+
+fn check_dead_letter_exchange(value: &AMQPValue) -> Result<(), Invalid> {
+    if rules::text(value).is_some() { Ok(()) } else { Err(Invalid::Type(type_name(value))) }
+}
+
+fn check_text(value: &AMQPValue) -> Result<(), Invalid> {
+    if rules::text(value).is_some() {
+        return Ok(());
+    }
+    Err(Invalid::Value(format!("{{unacceptable_type,{}}}", type_name(value))))
+}
+
+fn check_overflow(value: &AMQPValue) -> Result<(), Invalid> {
+    check_text(value)?;
+    match rules::text(value) {
+        Some("drop-head" | "reject-publish" | "reject-publish-dlx") => Ok(()),
+        _ => Err(Invalid::Value("invalid_overflow".to_owned())),
     }
 }
 

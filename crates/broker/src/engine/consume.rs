@@ -82,6 +82,7 @@ impl Engine {
             prefetch_count,
             no_ack,
         });
+        self.renew(queue_id);
         self.touch(queue_id);
         if !nowait {
             let consumer_tag = ShortString::from(&*tag);
@@ -129,6 +130,8 @@ impl Engine {
         queue.ring.leave(queue.consumers.len(), |id| !consumers.contains_key(id));
         if queue.auto_delete && queue.consumers.is_empty() {
             self.delete_queue(consumer.queue, effects);
+        } else {
+            self.renew(consumer.queue);
         }
     }
 
@@ -140,6 +143,7 @@ impl Engine {
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
         let queue_id = self.resolve_queue(caller, queue)?;
+        self.renew(queue_id);
         let queue = &mut self.queues[queue_id];
         let Some((message, redelivered)) = queue.ready.pop() else {
             self.reply(caller, Gate::AtOnce, Reply::GetEmpty, effects);
@@ -163,7 +167,10 @@ impl Engine {
             let held = Held { message: message.clone(), queue: queue_id, consumer: None };
             channel.unacked.insert(delivery_tag, held);
         }
-        let message_count = queue.message_count();
+        if queue.times.may_expire {
+            self.expire_heads(queue_id, effects);
+        }
+        let message_count = self.queues[queue_id].message_count();
         let delivery = Delivery { delivery_tag, redelivered, message };
         self.reply(caller, Gate::AtOnce, Reply::Got { delivery, message_count }, effects);
         Ok(())

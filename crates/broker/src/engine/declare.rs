@@ -2,6 +2,7 @@
 
 use super::arguments::{check_equivalent, check_queue_arguments};
 use super::queue::Queue;
+use super::rules::Rules;
 use super::{Caller, Engine, is_recorded};
 use crate::protocol::types::ShortString;
 use crate::protocol::{
@@ -31,6 +32,7 @@ impl Engine {
         } else {
             self.declare_actively(caller, declare, effects)?
         };
+        self.renew(queue_id);
         let queue = &self.queues[queue_id];
         self.channels[caller.channel].last_queue = Some(queue.name.clone());
         if !declare.nowait {
@@ -82,8 +84,11 @@ impl Engine {
             unacked: 0,
             consumers: Default::default(),
             ring: Default::default(),
+            rules: Rules::of(&declare.arguments),
+            times: Default::default(),
             touched: false,
         });
+        self.timed_queues += usize::from(self.queues[queue_id].rules.need_time());
         self.queue_index.insert(name.clone(), queue_id);
         if declare.exclusive {
             self.connections[caller.connection].exclusive_queues.insert(number, queue_id);
@@ -149,6 +154,7 @@ impl Engine {
         );
         let messages = purged.len();
         caller.record(effects, || EventKind::QueuePurged { queue: queue.name.clone(), messages });
+        self.note_head(queue_id);
         if !nowait {
             self.reply(caller, Gate::AtOnce, Reply::Purged(count), effects);
         }
@@ -203,6 +209,8 @@ impl Engine {
             return;
         };
         self.queue_index.remove(&queue.name);
+        self.forget_deadlines(queue_id, &queue);
+        self.timed_queues -= usize::from(queue.rules.need_time());
         let owner = queue.owner.and_then(|owner| self.connections.get_mut(owner));
         if let Some(owner) = owner {
             owner.exclusive_queues.remove(&queue.number);

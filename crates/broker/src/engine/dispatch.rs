@@ -33,11 +33,27 @@ impl Engine {
     }
 
     /// Hands out the queue's messages from the head until it is empty or nobody can take one.
+    ///
+    /// What is over a limit or has expired goes from the head: before anything is handed out, if it came
+    /// back; otherwise if nobody takes it.
     fn dispatch(&mut self, queue_id: QueueId, effects: &mut Effects) {
-        if let Some(queue) = self.queues.get_mut(queue_id) {
-            queue.touched = false;
+        let Some(queue) = self.queues.get_mut(queue_id) else { return };
+        queue.touched = false;
+        if std::mem::take(&mut queue.times.came_back) {
+            self.drop_excess(queue_id, effects);
         }
+        self.hand_out(queue_id, effects);
+        self.drop_excess(queue_id, effects);
+        if self.queues[queue_id].times.may_expire {
+            self.expire_heads_up_to(queue_id, self.messages_published, effects);
+        }
+    }
+
+    fn hand_out(&mut self, queue_id: QueueId, effects: &mut Effects) {
         loop {
+            if self.queues.get(queue_id).is_some_and(|queue| queue.times.may_expire) {
+                self.expire_heads(queue_id, effects);
+            }
             let Some(queue) = self.queues.get_mut(queue_id) else {
                 return;
             };

@@ -94,7 +94,7 @@ mod tests {
         let address =
             Arc::new(crate::protocol::Address { exchange: "".into(), routing_key: "".into() });
         let (properties, body) = Default::default();
-        Arc::new(Message { id: MessageId(id), address, properties, body })
+        Arc::new(Message { id: MessageId(id), address, properties, body, entered_ms: 0 })
     }
 
     #[test]

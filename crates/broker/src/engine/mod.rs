@@ -26,6 +26,8 @@
 //! | `exchange`, `pattern`, `headers`, `bindings` | what matches what, kind by kind |
 //! | `consume` | consumers, `basic.get`, prefetch settings |
 //! | `settle` | ack, nack, reject, recover |
+//! | `deadlines` | what happens when time passes: messages and queues that expire |
+//! | `rules`, `dead_letter` | what a queue's arguments make of it; what becomes of dead letters |
 //! | `dispatch` | who gets the next message |
 //! | `queue`, `ready`, `ring`, `party`, `window`, `unacked`, `channel` | the parts of the state |
 //! | `durable`, `restore` | what survives an end, and the engine that is made of it |
@@ -37,6 +39,8 @@ mod bindings;
 mod channel;
 mod consume;
 mod contradiction;
+mod dead_letter;
+mod deadlines;
 mod declare;
 mod dispatch;
 mod durable;
@@ -56,6 +60,7 @@ mod restore;
 mod restore_topology;
 mod ring;
 mod route;
+mod rules;
 mod session;
 mod settle;
 mod topology;
@@ -63,15 +68,19 @@ mod unacked;
 mod view;
 mod window;
 
+use std::collections::VecDeque;
+
 use slotmap::SlotMap;
 
 use crate::protocol::{
-    CallId, ChannelId, Command, ConnectionId, ConsumerId, Effects, ExchangeId, Gate, Instant,
-    Message, Method, Name, Notice, Now, Output, QueueId, Refusal, Reply, limits,
+    CallId, ChannelId, Command, ConnectionId, ConsumerId, Effects, ExchangeId, Gate, Message,
+    Method, Name, Notice, Now, Output, QueueId, Refusal, Reply, limits,
 };
 use bindings::Bindings;
 use channel::{Channel, Connection};
 use consume::Consumer;
+use dead_letter::DeadLetter;
+use deadlines::Deadlines;
 use exchange::Exchange;
 use index::Index;
 use names::NameGenerator;
@@ -140,6 +149,16 @@ pub struct Engine {
     topology: u64,
     consumers_added: u64,
     messages_published: u64,
+    /// The last message number given before the step at hand.
+    known_messages: u64,
+    /// What will happen when time passes.
+    deadlines: Deadlines,
+    /// How many queues there are whose rules depend on the time.
+    timed_queues: usize,
+    /// The time of the last step that depended on it.
+    now: Now,
+    /// Queues that were recovered, until the first step tells the time.
+    recovered: Vec<QueueId>,
     consumers_asked: u64,
     /// Queues to be dispatched before the step is over; empty between steps.
     touched: Vec<QueueId>,
@@ -147,6 +166,8 @@ pub struct Engine {
     roomy: Vec<ChannelId>,
     /// Confirms of this step, which follow its deliveries (S107); empty between steps.
     confirms: Vec<Output>,
+    /// Dead letters of this step, in order, which are to be published; empty between steps.
+    dead_letters: VecDeque<DeadLetter>,
 }
 
 /// Who sent the method that is being handled.
@@ -180,10 +201,16 @@ impl Engine {
             topology: 0,
             consumers_added: 0,
             messages_published: 0,
+            known_messages: 0,
+            deadlines: Deadlines::default(),
+            timed_queues: 0,
+            now: Now::default(),
+            recovered: Vec::new(),
             consumers_asked: 0,
             touched: Vec::new(),
             roomy: Vec::new(),
             confirms: Vec::new(),
+            dead_letters: VecDeque::new(),
         };
         engine.add_predeclared_exchanges();
         engine
@@ -193,7 +220,9 @@ impl Engine {
     ///
     /// A refused command changes nothing but what AMQP says: its channel or connection is closed.
     pub fn handle(&mut self, now: Now, mut command: Command, effects: &mut Effects) {
+        self.pass_time(now, effects);
         effects.now = now;
+        self.begin_step();
         // A command is large and every message is one: what it brings is taken where it is needed,
         // rather than moved from function to function.
         match &mut command {
@@ -201,6 +230,7 @@ impl Engine {
             Command::CloseConnection { connection } => {
                 self.end_connection(*connection, None, effects);
             }
+            Command::TimePassed => {}
             Command::Shutdown { refusal } => self.shutdown(refusal, effects),
             Command::OpenChannel { connection, number, call } => {
                 if let Err(refusal) = self.open_channel(*connection, *number, *call, effects) {
@@ -211,14 +241,23 @@ impl Engine {
                 self.channel_method(*channel, *call, method, effects);
             }
         }
-        self.pump(effects);
-        self.say_confirms(effects);
+        self.finish(effects);
     }
 
-    /// When time alone will next change something: nothing that this engine knows has a deadline.
-    #[must_use]
-    pub fn next_deadline(&self) -> Option<Instant> {
-        None
+    fn begin_step(&mut self) {
+        self.known_messages = self.messages_published;
+    }
+
+    /// The second half of a step: everything that was touched is dispatched, and each dead letter is
+    /// published and dispatched in turn.
+    fn finish(&mut self, effects: &mut Effects) {
+        self.pump(effects);
+        while !self.dead_letters.is_empty() {
+            self.begin_step();
+            self.publish_dead_letter(effects);
+            self.pump(effects);
+        }
+        self.say_confirms(effects);
     }
 
     fn channel_method(

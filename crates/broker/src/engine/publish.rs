@@ -27,12 +27,16 @@ impl Engine {
 
         self.messages_published += 1;
         let id = MessageId(self.messages_published);
-        let message = Arc::new(Message {
+        let unroutable = queues.is_empty();
+        let (queues, refused) = self.admit(queues, publish.body.len());
+        let message = Message {
             id,
             address,
             properties: std::mem::take(&mut publish.properties),
             body: std::mem::take(&mut publish.body),
-        });
+            entered_ms: 0,
+        };
+        let message = Arc::new(self.entering(message, &queues));
         caller.record(effects, || EventKind::Published {
             message: id,
             body: message.preview(),
@@ -42,13 +46,16 @@ impl Engine {
         });
         let publish_seq = self.channels[caller.channel].next_publish_seq();
         let mut gate = Gate::AtOnce;
-        if !queues.is_empty() {
-            gate = self.enqueue(&queues, message, effects);
-        } else if publish.mandatory {
+        if unroutable && publish.mandatory {
             return_message(caller, publish_seq, message, effects);
+        } else {
+            self.refuse_message(&refused, &message, effects);
+            gate = self.enqueue(&queues, message, effects);
         }
         if let Some(publish_seq) = publish_seq {
-            self.confirm(caller, publish_seq, gate);
+            // One queue that refuses is enough (S108).
+            let verdict = if refused.is_empty() { Verdict::Ack } else { Verdict::Nack };
+            self.confirm(caller, publish_seq, verdict, gate);
         }
         Ok(())
     }
@@ -82,8 +89,17 @@ impl Engine {
         Ok(route)
     }
 
+    /// A message with the time at which it enters its queues, if it may expire in one of them.
+    pub(super) fn entering(&self, mut message: Message, queues: &[QueueId]) -> Message {
+        let timed = |queue: &QueueId| self.queues[*queue].rules.ttl_ms.is_some();
+        if message.properties.expiration().is_some() || queues.iter().any(timed) {
+            message.entered_ms = self.now.wall_ms_rounded_up();
+        }
+        message
+    }
+
     /// Puts a message into queues; gives what its confirm has to wait for. All durable ones are one record.
-    fn enqueue(
+    pub(super) fn enqueue(
         &mut self,
         queues: &[QueueId],
         message: Arc<Message>,
@@ -91,7 +107,9 @@ impl Engine {
     ) -> Gate {
         let mut recorded = Vec::new();
         for queue_id in queues {
-            let queue = &self.queues[*queue_id];
+            let queue = &mut self.queues[*queue_id];
+            queue.times.may_expire |=
+                queue.rules.ttl_ms.is_some() || message.properties.expiration().is_some();
             if is_recorded(queue, &message) {
                 recorded.push(queue.name.clone());
             }
@@ -112,12 +130,12 @@ impl Engine {
         gate
     }
 
-    fn confirm(&mut self, caller: Caller, publish_seq: u64, gate: Gate) {
+    fn confirm(&mut self, caller: Caller, publish_seq: u64, verdict: Verdict, gate: Gate) {
         self.confirms.push(Output {
             connection: caller.connection,
             channel: Some(caller.channel),
             gate,
-            notice: Notice::Confirm { call: caller.call, publish_seq, verdict: Verdict::Ack },
+            notice: Notice::Confirm { call: caller.call, publish_seq, verdict },
         });
     }
 
@@ -125,11 +143,14 @@ impl Engine {
     pub(super) fn say_confirms(&mut self, effects: &mut Effects) {
         for confirm in self.confirms.drain(..) {
             if effects.recording
-                && let Notice::Confirm { publish_seq, .. } = confirm.notice
+                && let Notice::Confirm { publish_seq, verdict, .. } = confirm.notice
                 && let Some(channel) = confirm.channel.and_then(|id| self.channels.get(id))
             {
                 let numbers = (Some(channel.connection_number), Some(channel.number));
-                effects.record_event(numbers.0, numbers.1, || EventKind::Confirmed { publish_seq });
+                effects.record_event(numbers.0, numbers.1, || match verdict {
+                    Verdict::Ack => EventKind::Confirmed { publish_seq },
+                    Verdict::Nack => EventKind::Refused { publish_seq },
+                });
             }
             effects.outputs.push(confirm);
         }
@@ -165,9 +186,7 @@ impl Engine {
             }
         }
         if let Some(expiration) = properties.expiration() {
-            // Carrying it without acting on it would deliver what RabbitMQ would have dropped.
-            let text = format!("the expiration property ('{expiration}') is not supported");
-            return Err(Refusal::new(ReplyCode::NotImplemented, text));
+            check_expiration(expiration.as_str())?;
         }
         Ok(())
     }
@@ -178,7 +197,7 @@ const CC: &str = "CC";
 const BCC: &str = "BCC";
 
 /// The routing keys that the headers add. What is no text among them is ignored.
-fn more_keys(properties: &Properties) -> Result<Vec<String>, Refusal> {
+pub(super) fn more_keys(properties: &Properties) -> Result<Vec<String>, Refusal> {
     let Some(headers) = properties.headers() else { return Ok(Vec::new()) };
     let mut keys = Vec::new();
     for name in [CC, BCC] {
@@ -201,6 +220,29 @@ fn more_keys(properties: &Properties) -> Result<Vec<String>, Refusal> {
         }
     }
     Ok(keys)
+}
+
+/// A time to live is decimal digits, in milliseconds (S113).
+fn check_expiration(expiration: &str) -> Result<(), Refusal> {
+    let unsigned = expiration.strip_prefix(['+', '-']).unwrap_or(expiration);
+    let end = unsigned.find(|c: char| !c.is_ascii_digit()).unwrap_or(unsigned.len());
+    let (digits, rest) = unsigned.split_at(end);
+    let digits = digits.trim_start_matches('0');
+    let number = if digits.is_empty() { "0" } else { digits };
+    let ttl_ms = number.parse::<u64>().unwrap_or(u64::MAX);
+    let why = if end == 0 {
+        "no_integer".to_owned()
+    } else if !rest.is_empty() {
+        format!("{{leftover_string,{rest:?}}}")
+    } else if expiration.starts_with('-') && ttl_ms > 0 {
+        format!("{{value_negative,-{number}}}")
+    } else if ttl_ms > limits::TTL_MS_MAX {
+        format!("{{value_too_large,{number}}}")
+    } else {
+        return Ok(());
+    };
+    let text = format!("invalid expiration '{expiration}': {why}");
+    Err(Refusal::new(ReplyCode::PreconditionFailed, text))
 }
 
 fn strip_bcc(properties: &mut Properties) {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::ready::Ready;
 use super::ring::Ring;
+use super::rules::{Rules, Times};
 use crate::protocol::types::FieldTable;
 use crate::protocol::{ConnectionId, ConsumerId, Name};
 
@@ -24,6 +25,9 @@ pub(super) struct Queue {
     /// Its consumers in the order of subscribing.
     pub(super) consumers: BTreeMap<u64, ConsumerId>,
     pub(super) ring: Ring,
+    /// What its arguments make of it.
+    pub(super) rules: Rules,
+    pub(super) times: Times,
     /// Whether it waits for the second half of the step.
     pub(super) touched: bool,
 }

@@ -23,13 +23,27 @@ pub(super) struct Ready {
     recovered: VecDeque<(Arc<Message>, bool)>,
     /// Published since the start and never handed out.
     fresh: VecDeque<Arc<Message>>,
+    /// Bytes of all their bodies.
+    bytes: usize,
 }
 
 impl Ready {
     /// What a recovered queue begins with: messages in order, each with whether it counts as handed
     /// out before.
     pub(super) fn recovered(messages: impl IntoIterator<Item = (Arc<Message>, bool)>) -> Self {
-        Self { recovered: messages.into_iter().collect(), ..Self::default() }
+        let recovered: VecDeque<_> = messages.into_iter().collect();
+        let bytes = recovered.iter().map(|(message, _)| message.body.len()).sum();
+        Self { recovered, bytes, ..Self::default() }
+    }
+
+    /// The bytes of all bodies.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The message that leaves next.
+    pub(super) fn head(&self) -> Option<&Arc<Message>> {
+        self.iter().next().map(|(message, _)| message)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -42,11 +56,18 @@ impl Ready {
 
     /// Adds a message that was just published.
     pub(super) fn push(&mut self, message: Arc<Message>) {
+        self.bytes += message.body.len();
         self.fresh.push_back(message);
     }
 
     /// Takes the head, with whether it was handed out before.
     pub(super) fn pop(&mut self) -> Option<(Arc<Message>, bool)> {
+        let head = self.take_head()?;
+        self.bytes -= head.0.body.len();
+        Some(head)
+    }
+
+    fn take_head(&mut self) -> Option<(Arc<Message>, bool)> {
         if let Some((_, message)) = self.returned.pop_first() {
             return Some((message, true));
         }
@@ -62,6 +83,7 @@ impl Ready {
 
     /// Puts a message back where it was (S56).
     pub(super) fn put_back(&mut self, message: Arc<Message>) {
+        self.bytes += message.body.len();
         self.returned.insert(message.id, message);
     }
 

@@ -26,6 +26,7 @@ use super::index::Index;
 use super::queue::Queue;
 use super::ready::Ready;
 use super::restore_topology::FoldedTopology;
+use super::rules::{Rules, Times};
 use super::{Engine, EngineOptions};
 use crate::protocol::types::FieldTable;
 use crate::protocol::{Binding, DestinationType, Message, MessageId, Name, Record};
@@ -182,6 +183,7 @@ impl Restore {
                     stop == Stop::Killed || handed_out.contains(&(number, message.id));
                 (message, redelivered)
             });
+            let rules = Rules::of(&folded.arguments);
             let queue_id = engine.queues.insert(Queue {
                 name: folded.name.clone(),
                 number,
@@ -193,9 +195,14 @@ impl Restore {
                 unacked: 0,
                 consumers: Default::default(),
                 ring: Default::default(),
+                rules,
+                // Its messages may have a time to live; the first step finds out.
+                times: Times { may_expire: true, ..Times::default() },
                 touched: false,
             });
+            engine.timed_queues += usize::from(engine.queues[queue_id].rules.need_time());
             engine.queue_index.insert(folded.name, queue_id);
+            engine.recovered.push(queue_id);
         }
         self.topology.finish(&mut engine);
         engine

@@ -1,5 +1,6 @@
 //! Settling what a channel holds: ack, nack, reject, recover, and the channel's end.
 
+use super::dead_letter::DeadLetter;
 use super::dispatch::record_removal;
 use super::unacked::Held;
 use super::{Caller, Engine};
@@ -121,6 +122,8 @@ impl Engine {
             queue: queue.name.clone(),
             cause,
         });
+        queue.times.came_back = queue.rules.drop_head();
+        queue.times.may_expire |= queue.rules.deadline_ms(&held.message).is_some();
         queue.ready.put_back(held.message);
         self.touch(held.queue);
     }
@@ -132,6 +135,11 @@ impl Engine {
         };
         queue.unacked -= 1;
         record_removal(queue, &held.message, effects);
+        if queue.rules.dead_letter_exchange.is_some() {
+            let letter = DeadLetter::of(queue, held.message, Cause::Rejected);
+            self.bury(letter, effects);
+            return;
+        }
         caller.record(effects, || EventKind::Dropped {
             message: held.message.id,
             queue: queue.name.clone(),

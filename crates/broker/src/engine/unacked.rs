@@ -152,6 +152,7 @@ mod tests {
             address: Arc::new(address),
             properties: Properties::default(),
             body: Bytes::new(),
+            entered_ms: 0,
         };
         Held { message: Arc::new(message), queue: QueueId::default(), consumer: None }
     }

@@ -37,6 +37,8 @@ const BOUND: u8 = 14;
 const UNBOUND: u8 = 15;
 const EXCHANGE_KEPT: u8 = 16;
 const BINDING_KEPT: u8 = 17;
+const ENQUEUED_AT: u8 = 18;
+const MESSAGE_KEPT_AT: u8 = 19;
 
 /// A record read from a payload.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,12 +69,10 @@ pub fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), Mistake> {
             put_name(out, queue);
         }
         Record::Enqueued { message, queues } => {
-            out.push(ENQUEUED);
-            put_message(out, message, queues)?;
+            put_message(out, [ENQUEUED, ENQUEUED_AT], message, queues)?;
         }
         Record::MessageKept { message, queues } => {
-            out.push(MESSAGE_KEPT);
-            put_message(out, message, queues)?;
+            put_message(out, [MESSAGE_KEPT, MESSAGE_KEPT_AT], message, queues)?;
         }
         Record::Removed { queue, message } => {
             out.push(REMOVED);
@@ -128,11 +128,22 @@ fn put_messages(out: &mut Vec<u8>, kind: u8, queue: &Name, messages: &[MessageId
     }
 }
 
-fn put_message(out: &mut Vec<u8>, message: &Message, queues: &[Name]) -> Result<(), Mistake> {
+/// Adds a record of a message; of the two kinds, the second has the time at which it entered its queues.
+fn put_message(
+    out: &mut Vec<u8>,
+    [kind, kind_at]: [u8; 2],
+    message: &Message,
+    queues: &[Name],
+) -> Result<(), Mistake> {
     if message.body.len() as u64 > MESSAGE_SIZE_LIMIT {
         return Err("the body is larger than any message may be");
     }
+    let timed = message.entered_ms != 0;
+    out.push(if timed { kind_at } else { kind });
     put_number(out, message.id.0);
+    if timed {
+        put_number(out, message.entered_ms);
+    }
     put_name(out, &message.address.exchange);
     put_name(out, &message.address.routing_key);
     put_number(out, queues.len() as u64);
@@ -186,13 +197,13 @@ impl Decoder {
                 Record::QueueKept { queue, auto_delete, arguments }
             }
             QUEUE_DELETED => Record::QueueDeleted { queue: self.name(&mut input)? },
-            ENQUEUED => {
-                let (message, queues) = self.message(&mut input)?;
+            kind @ (ENQUEUED | ENQUEUED_AT) => {
+                let (message, queues) = self.message(&mut input, kind == ENQUEUED_AT)?;
                 body_at = Some(payload.len() - message.body.len());
                 Record::Enqueued { message, queues }
             }
-            MESSAGE_KEPT => {
-                let (message, queues) = self.message(&mut input)?;
+            kind @ (MESSAGE_KEPT | MESSAGE_KEPT_AT) => {
+                let (message, queues) = self.message(&mut input, kind == MESSAGE_KEPT_AT)?;
                 body_at = Some(payload.len() - message.body.len());
                 Record::MessageKept { message, queues }
             }
@@ -255,8 +266,13 @@ impl Decoder {
         Ok(Arc::new(binding))
     }
 
-    fn message(&mut self, input: &mut Input<'_>) -> Result<(Arc<Message>, Vec<Name>), Mistake> {
+    fn message(
+        &mut self,
+        input: &mut Input<'_>,
+        timed: bool,
+    ) -> Result<(Arc<Message>, Vec<Name>), Mistake> {
         let id = MessageId(input.number()?);
+        let entered_ms = if timed { input.number()? } else { 0 };
         let (exchange, routing_key) = (input.text()?, input.text()?);
         let address = self.shared.address(exchange, routing_key);
         let count = input.count()?;
@@ -272,7 +288,7 @@ impl Decoder {
             return Err("a body whose checksum does not hold");
         }
         let body = Bytes::copy_from_slice(body);
-        Ok((Arc::new(Message { id, address, properties, body }), queues))
+        Ok((Arc::new(Message { id, address, properties, body, entered_ms }), queues))
     }
 }
 

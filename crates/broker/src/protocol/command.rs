@@ -23,6 +23,9 @@ pub enum Command {
         /// What each of them is told.
         refusal: Refusal,
     },
+    /// Time has passed: everything that was due happens, each at its own time. Every other command does the
+    /// same before it does what it says.
+    TimePassed,
     /// The client opens a channel. Answered with [`Reply::ChannelOpened`](super::Reply::ChannelOpened).
     OpenChannel {
         /// The connection it belongs to.

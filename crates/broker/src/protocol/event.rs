@@ -119,6 +119,28 @@ pub enum EventKind {
         /// The channel's number of the publish.
         publish_seq: u64,
     },
+    /// A publish was refused: a queue that it was for is full (S108).
+    Refused {
+        /// The channel's number of the publish.
+        publish_seq: u64,
+    },
+    /// A message was taken out of its queue and published to that queue's dead letter exchange (S125).
+    DeadLettered {
+        /// The message.
+        message: MessageId,
+        /// The queue.
+        queue: Name,
+        /// Why.
+        cause: Cause,
+        /// The message that it has become.
+        letter: MessageId,
+        /// The dead letter exchange.
+        exchange: Name,
+        /// The routing key.
+        routing_key: Name,
+        /// The queues that took it.
+        queues: Vec<Name>,
+    },
     /// A message was handed to a consumer, or taken with `basic.get`.
     Delivered {
         /// The message.
@@ -175,6 +197,10 @@ pub enum Cause {
     Recovered,
     /// Its channel or connection ended.
     ChannelClosed,
+    /// Its time to live is over.
+    Expired,
+    /// Its queue is as full as it may be.
+    MaxLength,
 }
 
 impl fmt::Display for Cause {
@@ -183,6 +209,8 @@ impl fmt::Display for Cause {
             Self::Rejected => "rejected",
             Self::Recovered => "basic.recover",
             Self::ChannelClosed => "its channel ended",
+            Self::Expired => "expired",
+            Self::MaxLength => "the queue is full",
         })
     }
 }
@@ -255,6 +283,13 @@ impl fmt::Display for EventKind {
             }
             Self::Returned { message } => ("returned", message.to_string()),
             Self::Confirmed { publish_seq } => ("confirmed", format!("publish {publish_seq}")),
+            Self::Refused { publish_seq } => ("refused", format!("publish {publish_seq}")),
+            Self::DeadLettered { message, queue, cause, letter, exchange, routing_key, queues } => {
+                let place =
+                    if queues.is_empty() { "nowhere".to_owned() } else { queues.join(", ") };
+                let address = format!("{exchange:?} key {routing_key:?}, into {place}");
+                ("dead-lettered", format!("{message} of {queue}: {cause}; {letter} to {address}"))
+            }
             Self::Delivered { message, body, queue, consumer_tag, delivery_tag, .. } => {
                 let (what, whom) = match consumer_tag {
                     Some(tag) => ("delivered", format!(" to {tag}")),

@@ -31,6 +31,9 @@ pub struct Message {
     pub properties: Properties,
     /// Its body.
     pub body: Bytes,
+    /// When it entered its queues, in milliseconds of wall time since the Unix epoch: what its time to live
+    /// counts from (S116). 0 if it lives for ever in all of them.
+    pub entered_ms: u64,
 }
 
 impl Message {

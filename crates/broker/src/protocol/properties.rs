@@ -110,6 +110,15 @@ impl Properties {
         self
     }
 
+    /// Takes `expiration` off, as dead-lettering does (S126).
+    #[must_use]
+    pub fn without_expiration(mut self) -> Self {
+        if let Some(rest) = &mut self.rest {
+            rest.expiration = None;
+        }
+        self
+    }
+
     /// The property `delivery_mode`: 1 for transient, 2 for persistent.
     #[must_use]
     pub fn delivery_mode(&self) -> &Option<u8> {

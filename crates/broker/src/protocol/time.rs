@@ -14,6 +14,31 @@ impl Instant {
     }
 }
 
+impl Now {
+    /// The wall time in whole milliseconds, not before it: what begins now may count from there without
+    /// ending early.
+    #[must_use]
+    pub fn wall_ms_rounded_up(self) -> u64 {
+        let whole = self.instant.0.is_multiple_of(NANOSECONDS_PER_MS);
+        self.wall_ms.saturating_add(u64::from(!whole))
+    }
+
+    /// The wall time at the beginning of the monotonic clock.
+    #[must_use]
+    pub fn wall_ms_at_zero(self) -> u64 {
+        self.wall_ms.saturating_sub(self.instant.0 / NANOSECONDS_PER_MS)
+    }
+
+    /// The moment at which the wall time is `wall_ms`, on the same clocks; the beginning, if that was later.
+    #[must_use]
+    pub fn at_wall_ms(self, wall_ms: u64) -> Self {
+        let since = wall_ms.saturating_sub(self.wall_ms_at_zero());
+        Self { instant: Instant(since.saturating_mul(NANOSECONDS_PER_MS)), wall_ms }
+    }
+}
+
+const NANOSECONDS_PER_MS: u64 = 1_000_000;
+
 /// One reading of the clocks, taken once per step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Now {

@@ -1,8 +1,11 @@
 //! The one file that reads a clock.
 
-use std::sync::Arc;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use parking_lot::Mutex;
 
 use crate::protocol::{Instant, Now};
 
@@ -57,6 +60,30 @@ impl Clock {
         })
     }
 
+    /// Whether it moves only when it is moved.
+    pub(super) fn is_manual(&self) -> bool {
+        matches!(self.0, Source::Manual(_))
+    }
+
+    /// Tells `timed` when the clock is moved past its deadlines, if that is how the clock goes.
+    pub(super) fn tell(&self, timed: Weak<dyn Timed>) {
+        if let Source::Manual(clock) = &self.0 {
+            let mut told = clock.0.told.lock();
+            told.retain(|timed| timed.strong_count() > 0);
+            told.push(timed);
+        }
+    }
+
+    /// The runtime whose timers go by this clock, and a moment of the clock as tokio has it.
+    #[cfg(feature = "tokio")]
+    pub(super) fn timer(
+        &self,
+        at: Instant,
+    ) -> Option<(tokio::runtime::Handle, tokio::time::Instant)> {
+        let Source::Tokio { began, .. } = &self.0 else { return None };
+        Some((self.runtime()?, *began + at.elapsed()))
+    }
+
     /// The runtime that a caller's tasks are of: the one that it is in, otherwise the clock's own.
     #[cfg(feature = "tokio")]
     pub(super) fn runtime(&self) -> Option<tokio::runtime::Handle> {
@@ -109,21 +136,53 @@ impl Default for Clock {
 /// # drop(broker);
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct ManualClock {
-    nanoseconds: Arc<AtomicU64>,
+pub struct ManualClock(Arc<Manual>);
+
+#[derive(Default)]
+struct Manual {
+    nanoseconds: AtomicU64,
+    /// How far it was to be moved, which it is once all that is due has happened.
+    moved: AtomicU64,
+    told: Mutex<Vec<Weak<dyn Timed>>>,
+}
+
+impl fmt::Debug for Manual {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Manual").field("nanoseconds", &self.nanoseconds).finish_non_exhaustive()
+    }
+}
+
+/// What changes by itself when time passes.
+pub(super) trait Timed: Send + Sync {
+    /// When it next changes.
+    fn next_deadline(&self) -> Option<Instant>;
+    /// Time has passed.
+    fn time_passed(&self);
 }
 
 impl ManualClock {
-    /// Moves the clock on by `by`.
+    /// Moves the clock on by `by`. What is due until then happens before this returns, each thing when the
+    /// clock stands at its time.
     pub fn advance(&self, by: Duration) {
         let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
-        self.nanoseconds.fetch_add(by, Ordering::SeqCst);
+        let end = self.0.moved.fetch_add(by, Ordering::SeqCst).saturating_add(by);
+        loop {
+            let told: Vec<_> = self.0.told.lock().iter().filter_map(Weak::upgrade).collect();
+            let next = told.iter().filter_map(|timed| Some((timed.next_deadline()?, timed)));
+            let Some((at, timed)) = next.min_by_key(|(at, _)| *at).filter(|(at, _)| at.0 <= end)
+            else {
+                break;
+            };
+            self.0.nanoseconds.fetch_max(at.0, Ordering::SeqCst);
+            timed.time_passed();
+        }
+        self.0.nanoseconds.fetch_max(end, Ordering::SeqCst);
     }
 
     /// How far it was moved.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
-        Duration::from_nanos(self.nanoseconds.load(Ordering::SeqCst))
+        Duration::from_nanos(self.0.nanoseconds.load(Ordering::SeqCst))
     }
 }
 

@@ -113,11 +113,11 @@ impl Core {
         Some((self.recorded, self.engine.stop_records()))
     }
 
-    /// Whether the next step depends on the time. While nothing does, its reader may be spared:
+    /// Whether what a command does depends on the time. While nothing does, its reader may be spared:
     /// a clock costs as much as a queue operation.
     #[must_use]
-    pub fn needs_time(&self) -> bool {
-        self.history.is_some() || self.engine.next_deadline().is_some()
+    pub fn needs_time(&self, command: &Command) -> bool {
+        self.history.is_some() || self.engine.needs_time(command)
     }
 
     /// The time of the last step that depended on it.

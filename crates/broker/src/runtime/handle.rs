@@ -1,14 +1,14 @@
 //! `Broker`: the engine behind one lock, for all threads.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::Sender;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use slotmap::SecondaryMap;
 
-use super::clock::Clock;
+use super::clock::{Clock, Timed};
 use super::core::Core;
 use super::driver::{self, Batch};
 use super::history::History;
@@ -19,12 +19,13 @@ use super::recovery::RecoveryReport;
 use super::registry;
 #[cfg(feature = "tokio")]
 use super::standstill::Standstill;
+use super::timer::Timer;
 use crate::engine::{
     ChannelView, ConnectionView, EngineView, ExchangeView, MessageView, QueueView,
 };
 use crate::journal::Journal;
 use crate::protocol::{
-    Binding, ChannelId, Command, ConnectionId, Gate, Name, Notice, Output, Refusal, Reply,
+    Binding, ChannelId, Command, ConnectionId, Gate, Instant, Name, Notice, Output, Refusal, Reply,
     ReplyCode,
 };
 
@@ -58,8 +59,11 @@ pub(super) struct Shared {
 
 /// What a broker is; the journal's thread shares it.
 pub(super) struct Inner {
+    /// Itself, for who waits for its deadlines.
+    weak: Weak<Self>,
     state: Mutex<State>,
     clock: Clock,
+    timer: Arc<Timer>,
     #[cfg(feature = "tokio")]
     standstill: Arc<Standstill>,
     pub(super) vhost: Name,
@@ -118,7 +122,7 @@ impl Broker {
     #[must_use]
     pub fn new(options: BrokerOptions) -> Self {
         let core = Core::new(options.engine.clone(), options.record_history);
-        let inner = Arc::new(Inner::new(options, core));
+        let inner = Inner::new(options, core);
         Self::listen(Shared { inner, journal_thread: Mutex::new(None), recovery: None })
     }
 
@@ -129,9 +133,11 @@ impl Broker {
         journal: Journal,
         recovery: RecoveryReport,
     ) -> std::io::Result<Self> {
-        let inner = Arc::new(Inner::new(options, core));
+        let inner = Inner::new(options, core);
         let (batches, thread) = driver::start(journal, Arc::clone(&inner))?;
         inner.state.lock().journal = Some(batches);
+        // What expired while no broker ran (S123).
+        inner.time_passed();
         let (journal_thread, recovery) = (Mutex::new(Some(thread)), Some(recovery));
         Ok(Self::listen(Shared { inner, journal_thread, recovery }))
     }
@@ -153,6 +159,7 @@ impl Broker {
     /// `320 CONNECTION_FORCED` (S178), and no new one is accepted. What it held in memory is gone; what
     /// is durable is on disk when this returns, and the directory can be opened anew.
     pub fn shutdown(&self) {
+        self.shared.inner.timer.end();
         registry::stop_listening(&self.listener.authority);
         let text = "broker forced connection closure with reason 'shutdown'";
         let refusal = Refusal::new(ReplyCode::ConnectionForced, text);
@@ -176,7 +183,7 @@ impl Broker {
     /// The queues, in the order of declaring, with their counts and consumers.
     #[must_use]
     pub fn queues(&self) -> Vec<QueueView> {
-        self.shared.inner.state.lock().core.engine().queue_views()
+        self.shared.inner.look().core.engine().queue_views()
     }
 
     /// One queue; `None` if there is none of that name.
@@ -189,45 +196,45 @@ impl Broker {
     /// start (S147).
     #[must_use]
     pub fn exchanges(&self) -> Vec<ExchangeView> {
-        self.shared.inner.state.lock().core.engine().exchange_views()
+        self.shared.inner.look().core.engine().exchange_views()
     }
 
     /// The bindings, in the order of binding. Those of the default exchange, which has every queue under its
     /// name, are not among them.
     #[must_use]
     pub fn bindings(&self) -> Vec<Arc<Binding>> {
-        self.shared.inner.state.lock().core.engine().binding_views()
+        self.shared.inner.look().core.engine().binding_views()
     }
 
     /// The ready messages of a queue, in order, without taking them; none if there is no such queue.
     #[must_use]
     pub fn messages(&self, queue: &str) -> Vec<MessageView> {
-        self.shared.inner.state.lock().core.engine().ready_messages(queue).unwrap_or_default()
+        self.shared.inner.look().core.engine().ready_messages(queue).unwrap_or_default()
     }
 
     /// The connections, in the order of connecting.
     #[must_use]
     pub fn connections(&self) -> Vec<ConnectionView> {
-        self.shared.inner.state.lock().core.engine().connection_views()
+        self.shared.inner.look().core.engine().connection_views()
     }
 
     /// The channels, by connection and number, with their windows and what they hold.
     #[must_use]
     pub fn channels(&self) -> Vec<ChannelView> {
-        self.shared.inner.state.lock().core.engine().channel_views()
+        self.shared.inner.look().core.engine().channel_views()
     }
 
     /// Everything at one moment.
     #[must_use]
     pub fn view(&self) -> EngineView {
-        self.shared.inner.state.lock().core.engine().view()
+        self.shared.inner.look().core.engine().view()
     }
 
     /// What has happened so far; empty unless the broker was made
     /// [`with_history`](BrokerOptions::with_history).
     #[must_use]
     pub fn history(&self) -> History {
-        self.shared.inner.state.lock().core.history().cloned().unwrap_or_default()
+        self.shared.inner.look().core.history().cloned().unwrap_or_default()
     }
 
     /// Checks what must always hold in the engine; for tests.
@@ -236,7 +243,7 @@ impl Broker {
     ///
     /// The sentence that does not hold, and where.
     pub fn check_invariants(&self) -> Result<(), String> {
-        self.shared.inner.state.lock().core.engine().check_invariants()
+        self.shared.inner.look().core.engine().check_invariants()
     }
 
     /// A port to the broker that listens on `authority`, if one does.
@@ -281,16 +288,19 @@ impl Shared {
 /// A broker that nobody uses any more is stopped gracefully.
 impl Drop for Shared {
     fn drop(&mut self) {
+        self.inner.timer.end();
         self.stop_journal();
     }
 }
 
 impl Inner {
-    fn new(options: BrokerOptions, core: Core) -> Self {
+    fn new(options: BrokerOptions, core: Core) -> Arc<Self> {
         let BrokerOptions { engine, clock, mut users, .. } = options;
         users.push(("guest".into(), "guest".to_owned()));
-        Self {
+        let inner = Arc::new_cyclic(|weak: &Weak<Self>| Self {
+            weak: weak.clone(),
             clock: clock.unwrap_or_default(),
+            timer: Arc::default(),
             #[cfg(feature = "tokio")]
             standstill: Arc::default(),
             vhost: engine.vhost.clone(),
@@ -303,7 +313,24 @@ impl Inner {
                 channels: SecondaryMap::new(),
                 health: Health::Running,
             }),
+        });
+        let timed: Weak<Self> = Arc::downgrade(&inner);
+        inner.clock.tell(timed);
+        inner
+    }
+
+    /// The state to look at, with everything done that is due.
+    fn look(&self) -> MutexGuard<'_, State> {
+        if self.next_deadline().is_some_and(|at| self.clock.now().instant >= at) {
+            self.time_passed();
         }
+        self.state.lock()
+    }
+
+    /// Has somebody wait for the next deadline, if there is one.
+    #[cfg(feature = "tokio")]
+    pub(super) fn arm(&self) {
+        self.timer.arm(self.next_deadline(), &self.clock, &self.weak);
     }
 
     /// The journal's thread says what is durable.
@@ -367,7 +394,7 @@ impl Inner {
     ) -> Result<Option<ConnectionId>, BrokerError> {
         let mut deferred = Deferred::default();
         let mut opened = None;
-        let awaited;
+        let (awaited, deadline);
         {
             let mut state = self.state.lock();
             let State { core, journal, connections, channels, health } = &mut *state;
@@ -379,7 +406,7 @@ impl Inner {
             }
             let mut newcomer = newcomer;
             let withheld = core.withheld();
-            let now = if core.needs_time() { self.clock.now() } else { core.now() };
+            let now = if core.needs_time(&command) { self.clock.now() } else { core.now() };
             for output in core.step(now, command) {
                 let Output { connection, channel, notice, .. } = output;
                 match (&notice, channel) {
@@ -401,12 +428,26 @@ impl Inner {
                 let _ = journal.send(Batch { step, records });
             }
             *health = Health::Running;
+            deadline = core.engine().next_deadline();
         }
+        self.timer.arm(deadline, &self.clock, &self.weak);
         if let Some(step) = awaited {
             self.begin_standstill(step);
         }
         deferred.run();
         Ok(opened)
+    }
+}
+
+impl Timed for Inner {
+    fn next_deadline(&self) -> Option<Instant> {
+        let state = self.state.lock();
+        if state.health == Health::Running { state.core.engine().next_deadline() } else { None }
+    }
+
+    fn time_passed(&self) {
+        // A broker that does nothing any more has no deadlines either.
+        let _ = self.step(Command::TimePassed, None);
     }
 }
 

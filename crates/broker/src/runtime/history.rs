@@ -74,6 +74,7 @@ impl EventKind {
             | Self::Delivered { queue, .. }
             | Self::Acked { queue, .. }
             | Self::Requeued { queue, .. }
+            | Self::DeadLettered { queue, .. }
             | Self::Dropped { queue, .. } => Some(queue),
             _ => None,
         }

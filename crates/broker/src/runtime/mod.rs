@@ -14,6 +14,7 @@ mod recovery;
 mod registry;
 #[cfg(feature = "tokio")]
 mod standstill;
+mod timer;
 
 pub use clock::{Clock, ManualClock};
 pub use core::Core;

@@ -131,6 +131,7 @@ pub(crate) fn records(count: usize) -> Vec<Record> {
             address: Arc::clone(&address),
             properties: properties.clone(),
             body: Bytes::copy_from_slice(&BODY),
+            entered_ms: 0,
         }),
         queues: vec![queue.clone()],
     };

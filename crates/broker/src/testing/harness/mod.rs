@@ -166,10 +166,17 @@ impl Harness {
         self.step(Command::Channel { channel, call: CallId::default(), method })
     }
 
-    /// Lets time pass. Nothing happens by itself.
+    /// Lets time pass. What is due happens with the next step.
     pub fn advance(&mut self, time: Duration) {
+        let began_ms = self.now.wall_ms_at_zero();
         self.now.instant.0 += u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        self.now.wall_ms += u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.now.wall_ms = began_ms + self.now.instant.0 / 1_000_000;
+    }
+
+    /// Lets so many milliseconds pass; gives what happens by itself.
+    pub fn pass(&mut self, ms: u64) -> Step {
+        self.advance(Duration::from_millis(ms));
+        self.step(Command::TimePassed)
     }
 }
 

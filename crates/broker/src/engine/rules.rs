@@ -1,0 +1,121 @@
+//! What a queue's arguments make of it: times to live, limits, and where its dead letters go.
+
+use crate::protocol::types::{AMQPValue, FieldTable};
+use crate::protocol::{Message, Name};
+
+pub(super) const EXPIRES: &str = "x-expires";
+pub(super) const MESSAGE_TTL: &str = "x-message-ttl";
+pub(super) const DEAD_LETTER_EXCHANGE: &str = "x-dead-letter-exchange";
+pub(super) const DEAD_LETTER_ROUTING_KEY: &str = "x-dead-letter-routing-key";
+pub(super) const MAX_LENGTH: &str = "x-max-length";
+pub(super) const MAX_LENGTH_BYTES: &str = "x-max-length-bytes";
+pub(super) const OVERFLOW: &str = "x-overflow";
+
+/// What a queue does by itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Rules {
+    /// How long messages may wait, in milliseconds.
+    pub(super) ttl_ms: Option<u64>,
+    /// How long the queue may go unused, in milliseconds.
+    pub(super) expires_ms: Option<u64>,
+    /// How many messages may be ready.
+    pub(super) max_length: Option<usize>,
+    /// How many bytes the bodies of ready messages may have.
+    pub(super) max_length_bytes: Option<usize>,
+    pub(super) overflow: Overflow,
+    /// The dead letter exchange.
+    pub(super) dead_letter_exchange: Option<Name>,
+    /// The routing key of dead letters; without it they keep theirs.
+    pub(super) dead_letter_routing_key: Option<Name>,
+}
+
+/// What happens when a queue is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Overflow {
+    /// Its head goes.
+    #[default]
+    DropHead,
+    /// What is published is refused.
+    RejectPublish,
+    /// What is published is refused, and is a dead letter.
+    RejectPublishDlx,
+}
+
+/// Where a queue stands in time.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Times {
+    /// Whether one of its ready messages may have a time to live; wrong only in saying yes.
+    pub(super) may_expire: bool,
+    /// When its head expires, as it stands in the table of deadlines: milliseconds of wall time.
+    pub(super) head_ms: Option<u64>,
+    /// When the queue itself goes, as it stands there.
+    pub(super) unused_ms: Option<u64>,
+    /// Whether messages came back since it was last dispatched, and may be too many (S65).
+    pub(super) came_back: bool,
+}
+
+impl Rules {
+    /// The rules that checked arguments make.
+    pub(super) fn of(arguments: &FieldTable) -> Self {
+        let value = |name: &str| arguments.inner().get(name);
+        let number = |name| value(name).and_then(super::arguments::integer);
+        let unsigned = |name| number(name).and_then(|number| u64::try_from(number).ok());
+        let size = |name| unsigned(name).map(|size| usize::try_from(size).unwrap_or(usize::MAX));
+        let overflow = match value(OVERFLOW).and_then(text) {
+            Some("reject-publish") => Overflow::RejectPublish,
+            Some("reject-publish-dlx") => Overflow::RejectPublishDlx,
+            _ => Overflow::DropHead,
+        };
+        Self {
+            ttl_ms: unsigned(MESSAGE_TTL),
+            expires_ms: unsigned(EXPIRES),
+            max_length: size(MAX_LENGTH),
+            max_length_bytes: size(MAX_LENGTH_BYTES),
+            overflow,
+            dead_letter_exchange: value(DEAD_LETTER_EXCHANGE).and_then(text).map(Name::from),
+            dead_letter_routing_key: value(DEAD_LETTER_ROUTING_KEY).and_then(text).map(Name::from),
+        }
+    }
+
+    /// Whether the time is of any account: a lease, a time to live, or the time of a death.
+    pub(super) fn need_time(&self) -> bool {
+        self.ttl_ms.is_some() || self.expires_ms.is_some() || self.dead_letter_exchange.is_some()
+    }
+
+    /// Whether messages are dropped from the head when there are too many.
+    pub(super) fn drop_head(&self) -> bool {
+        self.overflow == Overflow::DropHead
+            && (self.max_length.is_some() || self.max_length_bytes.is_some())
+    }
+
+    /// Whether so much is too much.
+    pub(super) fn exceeded_by(&self, length: usize, bytes: usize) -> bool {
+        self.max_length.is_some_and(|max| length > max)
+            || self.max_length_bytes.is_some_and(|max| bytes > max)
+    }
+
+    /// When a message expires here, in milliseconds of wall time: the shorter time to live counts (S116).
+    pub(super) fn deadline_ms(&self, message: &Message) -> Option<u64> {
+        let own = message.ttl_ms();
+        let ttl = own.into_iter().chain(self.ttl_ms).min()?;
+        Some(message.entered_ms.saturating_add(ttl))
+    }
+}
+
+impl Message {
+    /// How long it may wait, in milliseconds: its property `expiration`, which was checked when it was
+    /// published.
+    pub(super) fn ttl_ms(&self) -> Option<u64> {
+        let expiration = self.properties.expiration().as_ref()?.as_str();
+        expiration.trim_start_matches(['+', '-']).parse().ok()
+    }
+}
+
+/// A text; `None` for a value of another type, and for one that is no UTF-8.
+pub(super) fn text(value: &AMQPValue) -> Option<&str> {
+    match value {
+        AMQPValue::LongString(text) => std::str::from_utf8(text.as_bytes()).ok(),
+        AMQPValue::ShortString(text) => Some(text.as_str()),
+        _ => None,
+    }
+}
