@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may fail by panicking")]
 
+mod expiry;
 mod failing;
 mod paused_clock;
 mod recovery;

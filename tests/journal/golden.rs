@@ -18,6 +18,7 @@ use crate::support::{Files, Shelf, write};
 /// Version 1, sixteen bytes a line. What stands in it stays; a new kind of record comes in a batch of its
 /// own at the end.
 const GOLDEN: &str = include_str!("golden.hex");
+const GOLDEN_TIMED: &str = include_str!("golden_timed.hex");
 
 fn values() -> FieldTable {
     let mut inner = FieldTable::default();
@@ -144,6 +145,22 @@ fn exchanges() -> Vec<Record> {
     ]
 }
 
+/// Records of messages with a time to live, in a log of their own.
+fn timed() -> Vec<Record> {
+    let message = Arc::new(Message {
+        id: MessageId(301),
+        address: Arc::new(Address { exchange: "x".into(), routing_key: "q".into() }),
+        properties: Properties::default().with_expiration("60000".into()),
+        body: b"Hello World!"[..].into(),
+        entered_ms: 1_700_000_000_123,
+    });
+    let (kept, queues) = (Arc::clone(&message), vec!["q".into()]);
+    vec![
+        Record::Enqueued { message, queues: queues.clone() },
+        Record::MessageKept { message: kept, queues },
+    ]
+}
+
 fn text(files: &Files) -> String {
     let mut out = String::new();
     for (name, bytes) in files {
@@ -174,10 +191,14 @@ fn files(text: &str) -> Files {
 fn the_bytes_that_are_written_are_those_of_version_1() {
     let written = write(&batches(), Level::Synced, 700).files();
     assert_eq!(text(&written), GOLDEN, "{}", text(&written));
+    let written = write(&[timed()], Level::Synced, 700).files();
+    assert_eq!(text(&written), GOLDEN_TIMED, "{}", text(&written));
 }
 
 #[test]
 fn what_version_1_wrote_is_read() {
+    let timed_files = files(GOLDEN_TIMED);
+    assert_eq!(Shelf::with(&timed_files).records().unwrap(), timed());
     let files = files(GOLDEN);
     assert_eq!(files.len(), 3);
     assert_eq!(Shelf::with(&files).records().unwrap(), batches().concat());
@@ -185,6 +206,7 @@ fn what_version_1_wrote_is_read() {
 
 #[test]
 fn the_golden_log_has_records_of_every_kind() {
-    let found: BTreeSet<u8> = batches().concat().iter().map(kind).collect();
+    let all = [batches().concat(), timed()].concat();
+    let found: BTreeSet<u8> = all.iter().map(kind).collect();
     assert_eq!(found, BTreeSet::from(KINDS));
 }

@@ -122,7 +122,13 @@ pub(crate) fn kind(record: &Record) -> u8 {
     match record {
         Record::QueueDeclared { .. } => 1,
         Record::QueueDeleted { .. } => 2,
-        Record::Enqueued { .. } => 3,
+        Record::Enqueued { message, .. } => {
+            if message.entered_ms == 0 {
+                3
+            } else {
+                18
+            }
+        }
         Record::Removed { .. } => 4,
         Record::Purged { .. } => 5,
         Record::Numbered { .. } => 6,
@@ -130,7 +136,13 @@ pub(crate) fn kind(record: &Record) -> u8 {
         Record::Stopped => 8,
         Record::Started => 9,
         Record::QueueKept { .. } => 10,
-        Record::MessageKept { .. } => 11,
+        Record::MessageKept { message, .. } => {
+            if message.entered_ms == 0 {
+                11
+            } else {
+                19
+            }
+        }
         Record::ExchangeDeclared { .. } => 12,
         Record::ExchangeDeleted { .. } => 13,
         Record::Bound(_) => 14,

@@ -272,24 +272,11 @@ impl fmt::Display for EventKind {
             Self::ConsumerRemoved { queue, consumer_tag } => {
                 ("consumer removed", format!("{consumer_tag} from {queue}"))
             }
-            Self::Published { message, body, exchange, routing_key, queues } => {
-                let place = match queues.as_slice() {
-                    [] => ", unroutable".to_owned(),
-                    [one] if exchange.is_empty() && one == routing_key => String::new(),
-                    many => format!(", into {}", many.join(", ")),
-                };
-                let address = format!("{exchange:?} key {routing_key:?}");
-                ("published", format!("{message} {body:?} to {address}{place}"))
-            }
+            Self::Published { .. } => ("published", self.publish_detail()),
             Self::Returned { message } => ("returned", message.to_string()),
             Self::Confirmed { publish_seq } => ("confirmed", format!("publish {publish_seq}")),
             Self::Refused { publish_seq } => ("refused", format!("publish {publish_seq}")),
-            Self::DeadLettered { message, queue, cause, letter, exchange, routing_key, queues } => {
-                let place =
-                    if queues.is_empty() { "nowhere".to_owned() } else { queues.join(", ") };
-                let address = format!("{exchange:?} key {routing_key:?}, into {place}");
-                ("dead-lettered", format!("{message} of {queue}: {cause}; {letter} to {address}"))
-            }
+            Self::DeadLettered { .. } => ("dead-lettered", self.dead_letter()),
             Self::Delivered { message, body, queue, consumer_tag, delivery_tag, .. } => {
                 let (what, whom) = match consumer_tag {
                     Some(tag) => ("delivered", format!(" to {tag}")),
@@ -313,6 +300,31 @@ impl fmt::Display for EventKind {
 }
 
 impl EventKind {
+    /// What was published, and where it went.
+    fn publish_detail(&self) -> String {
+        let Self::Published { message, body, exchange, routing_key, queues } = self else {
+            return String::new();
+        };
+        let place = match queues.as_slice() {
+            [] => ", unroutable".to_owned(),
+            [one] if exchange.is_empty() && one == routing_key => String::new(),
+            many => format!(", into {}", many.join(", ")),
+        };
+        format!("{message} {body:?} to {exchange:?} key {routing_key:?}{place}")
+    }
+
+    /// What became of a dead letter.
+    fn dead_letter(&self) -> String {
+        let Self::DeadLettered { message, queue, cause, letter, exchange, routing_key, queues } =
+            self
+        else {
+            return String::new();
+        };
+        let place = if queues.is_empty() { "nowhere".to_owned() } else { queues.join(", ") };
+        let address = format!("{exchange:?} key {routing_key:?}, into {place}");
+        format!("{message} of {queue}: {cause}; {letter} to {address}")
+    }
+
     /// What is special about a delivery, as the end of its line.
     fn delivery_notes(&self) -> &'static str {
         match self {

@@ -11,6 +11,7 @@ use slotmap::SecondaryMap;
 use super::clock::{Clock, Timed};
 use super::core::Core;
 use super::driver::{self, Batch};
+use super::error::BrokerError;
 use super::history::History;
 use super::mailbox::{Deferred, Mailbox};
 use super::options::BrokerOptions;
@@ -91,24 +92,6 @@ enum Health {
 
 struct Listener {
     authority: String,
-}
-
-/// Why a broker does nothing any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum BrokerError {
-    /// It was shut down.
-    #[error("the broker was shut down")]
-    Stopped,
-    /// Its journal could not be written or synced, and is not tried again. What was confirmed before is
-    /// on disk: open the directory anew.
-    #[error(
-        "the journal failed; what was confirmed is safe: open the directory anew once the medium works"
-    )]
-    JournalFailed,
-    /// A defect of its own stopped it in the middle of a step; its state cannot be trusted.
-    #[error("the broker is broken: an earlier call panicked inside it; make a new one")]
-    Broken,
 }
 
 impl Broker {

@@ -3,6 +3,7 @@
 mod clock;
 mod core;
 mod driver;
+mod error;
 mod gate;
 mod handle;
 mod history;
@@ -18,7 +19,8 @@ mod timer;
 
 pub use clock::{Clock, ManualClock};
 pub use core::Core;
-pub use handle::{Broker, BrokerError};
+pub use error::BrokerError;
+pub use handle::Broker;
 pub use history::History;
 pub use mailbox::{Deferred, Mailbox};
 pub use open::OpenError;

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::handle::{BrokerError, Shared};
+use super::error::BrokerError;
+use super::handle::Shared;
 use super::mailbox::Mailbox;
 use crate::protocol::{CallId, ChannelId, Command, ConnectionId, Method, Refusal, ReplyCode};
 
