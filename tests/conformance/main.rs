@@ -15,6 +15,7 @@ mod dispatch;
 mod endings;
 mod errors;
 mod exchanges;
+mod expiry;
 mod facts;
 mod lapin_lifetimes;
 mod lapin_results;

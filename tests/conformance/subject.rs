@@ -4,22 +4,35 @@
 //! signature. To run them against RabbitMQ, this file alone is exchanged: `lapin` becomes the crate of
 //! that name, a subject a server, names become unique, and "at once" becomes "soon".
 
+use std::time::Duration;
+
 use futures_util::{FutureExt, StreamExt};
 pub(crate) use leveret_client as lapin;
 
 use lapin::message::Delivery;
 use lapin::options::BasicCancelOptions;
 use lapin::types::ShortString;
-use lapin::{Broker, Channel, Connection, ConnectionProperties, Consumer, Result};
+use lapin::{
+    Broker, BrokerOptions, Channel, Clock, Connection, ConnectionProperties, Consumer, ManualClock,
+    Result,
+};
 
 /// A broker of the test's own.
 pub(crate) struct Subject {
     broker: Broker,
+    clock: ManualClock,
 }
 
 impl Subject {
     pub(crate) fn start() -> Self {
-        Self { broker: Broker::in_memory() }
+        let clock = ManualClock::default();
+        let options = BrokerOptions::default().with_clock(Clock::manual(clock.clone()));
+        Self { broker: Broker::new(options), clock }
+    }
+
+    /// Lets so much time pass at least, on the broker's clock.
+    pub(crate) async fn wait(&self, ms: u64) {
+        self.clock.advance(Duration::from_millis(ms));
     }
 
     pub(crate) async fn connect(&self) -> Connection {

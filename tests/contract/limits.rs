@@ -1,9 +1,10 @@
 //! Length limits, and what goes when they are reached.
 
+use leveret_broker::engine::Stop;
 use leveret_broker::protocol::{Cause, ChannelId, EventKind, Method};
 use leveret_broker::testing::{Harness, Step};
 
-use crate::expiry::{declare, number, text, with_arguments};
+use crate::expiry::{declare, expiring, number, text, with_arguments};
 use crate::support::{client, words};
 
 fn publish(harness: &mut Harness, channel: ChannelId, bodies: &[&str]) -> Vec<String> {
@@ -65,6 +66,19 @@ fn s65_in_a_queue_that_refuses_nothing_is_dropped() {
     publish(&mut harness, channel, &["m2"]);
     harness.requeue(channel, 1);
     assert_eq!(harness.ready("q"), ["m1*", "m2"]);
+}
+
+#[test]
+fn s181_held_messages_that_come_back_at_a_restart_are_dropped_from_the_head() {
+    let (mut harness, channel) = with_arguments("q", &[("x-max-length", number(1))]);
+    for body in ["m1", "m2"] {
+        expiring(&mut harness, channel, "q", body, "60000");
+        harness.get(channel, "q");
+    }
+    expiring(&mut harness, channel, "q", "m3", "60000");
+    let mut restarted = harness.restarted(Stop::Killed);
+    assert_eq!(dropped(&restarted.pass(0)), [1, 2]);
+    assert_eq!(restarted.ready("q"), ["m3*"]);
 }
 
 #[test]

@@ -23,6 +23,8 @@ mod endings;
 mod errors;
 #[path = "../conformance/exchanges.rs"]
 mod exchanges;
+#[path = "../conformance/expiry.rs"]
+mod expiry;
 #[path = "../conformance/lapin_lifetimes.rs"]
 mod lapin_lifetimes;
 #[path = "../conformance/lapin_results.rs"]

@@ -31,6 +31,10 @@ impl Subject {
         Self { prefix: format!("t{}-{number}-", std::process::id()) }
     }
 
+    pub(crate) async fn wait(&self, ms: u64) {
+        tokio::time::sleep(Duration::from_millis(ms) + SOON).await;
+    }
+
     pub(crate) async fn connect(&self) -> Connection {
         Connection::connect(&self.uri(), ConnectionProperties::default()).await.unwrap()
     }

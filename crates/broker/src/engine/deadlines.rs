@@ -60,7 +60,11 @@ impl Engine {
             for queue_id in std::mem::take(&mut self.recovered) {
                 self.note_head(queue_id);
                 self.renew(queue_id);
+                // Held messages came back ready: they may be too many.
+                self.touch(queue_id);
             }
+            effects.now = now;
+            self.finish(effects);
         }
         while let Some((wall_ms, _, due, queue_id)) = self.deadlines.first().copied() {
             if wall_ms > now.wall_ms {

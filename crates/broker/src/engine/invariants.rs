@@ -5,12 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Engine;
+use super::deadlines::Due;
 use super::exchange::{Matcher, Target};
 use crate::protocol::{ConsumerId, QueueId};
 
 type Check = fn(&Engine) -> Result<(), String>;
 
-const CHECKS: [(&str, Check); 9] = [
+const CHECKS: [(&str, Check); 11] = [
     ("a step leaves nothing half done", nothing_is_pending),
     ("ready messages are counted, and stand in the order of publishing", ready_is_sorted),
     ("a message is in exactly one place of a queue", one_place),
@@ -23,6 +24,8 @@ const CHECKS: [(&str, Check); 9] = [
     ),
     ("a binding has both its ends, and its exchange matches by it", bindings_have_ends),
     ("no message waits while a consumer has room", work_is_conserved),
+    ("what time will do stands in the table, and nothing is overdue", deadlines_are_kept),
+    ("a queue that drops from its head is not over its limits", limits_are_kept),
 ];
 
 impl Engine {
@@ -40,8 +43,13 @@ impl Engine {
 }
 
 fn nothing_is_pending(engine: &Engine) -> Result<(), String> {
-    let pending = (engine.touched.len(), engine.roomy.len(), engine.confirms.len());
-    ensure(pending == (0, 0, 0), || format!("touched, roomy, confirms: {pending:?}"))?;
+    let pending = [
+        engine.touched.len(),
+        engine.roomy.len(),
+        engine.confirms.len(),
+        engine.dead_letters.len(),
+    ];
+    ensure(pending == [0; 4], || format!("touched, roomy, confirms, letters: {pending:?}"))?;
     ensure(engine.queue_index.len() == engine.queues.len(), || "queue index".into())?;
     let exchanges = engine.exchanges.len();
     ensure(engine.exchange_index.len() == exchanges, || "exchange index".into())
@@ -170,6 +178,36 @@ fn work_is_conserved(engine: &Engine) -> Result<(), String> {
             let waits = !consumer.no_ack && full;
             ensure(waits, || format!("queue {}: consumer {} has room", queue.name, consumer.tag))?;
         }
+    }
+    Ok(())
+}
+
+fn deadlines_are_kept(engine: &Engine) -> Result<(), String> {
+    let mut expected = BTreeSet::new();
+    // What was recovered is entered by the first step.
+    for (id, queue) in engine.queues.iter().filter(|(id, _)| !engine.recovered.contains(id)) {
+        let head = queue.ready.head();
+        if let Some(at) = head.and_then(|head| queue.rules.deadline_ms(head)) {
+            ensure(at > engine.now.wall_ms, || format!("queue {}: the head is due", queue.name))?;
+            expected.insert((at, queue.number, Due::Head, id));
+        }
+        let leased = queue.rules.expires_ms.is_some() && queue.consumers.is_empty();
+        ensure(queue.times.unused_ms.is_some() == leased, || format!("lease of {}", queue.name))?;
+        expected.extend(queue.times.unused_ms.map(|at| (at, queue.number, Due::Queue, id)));
+    }
+    ensure(expected == engine.deadlines, || format!("{:?}, not {expected:?}", engine.deadlines))?;
+    let timed = engine.queues.values().filter(|queue| queue.rules.need_time()).count();
+    ensure(timed == engine.timed_queues, || format!("{timed} queues need the time"))
+}
+
+fn limits_are_kept(engine: &Engine) -> Result<(), String> {
+    for (id, queue) in &engine.queues {
+        let bytes: usize = queue.ready.iter().map(|(message, _)| message.body.len()).sum();
+        let counted = queue.ready.bytes();
+        ensure(bytes == counted, || format!("queue {}: {counted} bytes of {bytes}", queue.name))?;
+        let over = queue.rules.drop_head() && queue.rules.exceeded_by(queue.ready.len(), bytes);
+        // Held ones that come back ready may be too many until the first step.
+        ensure(!over || engine.recovered.contains(&id), || format!("queue {}", queue.name))?;
     }
     Ok(())
 }
