@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may fail by panicking")]
 
 mod failing;
+mod full_disk;
 mod paused_clock;
 mod recovery;
 mod reopening;

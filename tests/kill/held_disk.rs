@@ -96,6 +96,14 @@ impl LogFile for HeldFile {
         self.file.append(bytes)
     }
 
+    fn reserve(&mut self, len: u64) -> io::Result<()> {
+        self.file.reserve(len)
+    }
+
+    fn release(&mut self) -> io::Result<()> {
+        self.file.release()
+    }
+
     fn sync(&mut self) -> io::Result<()> {
         self.counter.step("sync", || {});
         self.file.sync()

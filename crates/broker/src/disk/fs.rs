@@ -11,7 +11,8 @@ use super::{Disk, DiskLock, LOCK_NAME, LogFile, check_name, held, missing, taken
 /// On Unix the directory and its files are the user's alone (0700, 0600). `sync` is `fdatasync` or what
 /// the system has for it (on macOS the one that empties the drive's cache too). The lock is an advisory
 /// one on the file `lock`, which the system takes back when the process ends, however it ends; the file
-/// stays, and holds the process id of its last holder.
+/// stays, and holds the process id of its last holder. [Setting room aside](LogFile::reserve) works on Linux,
+/// on file systems that can do it (ext4, XFS, Btrfs, tmpfs and most others), and does nothing elsewhere.
 ///
 /// ```
 /// use leveret_broker::disk::{Disk, FsDisk};
@@ -207,6 +208,16 @@ impl LogFile for FsFile {
         self.file.write_all(bytes)
     }
 
+    fn reserve(&mut self, len: u64) -> io::Result<()> {
+        let now = self.len()?;
+        if len > now { allocate(&self.file, now, len - now) } else { Ok(()) }
+    }
+
+    fn release(&mut self) -> io::Result<()> {
+        // To the length that it has: blocks behind it go.
+        self.file.set_len(self.len()?)
+    }
+
     fn sync(&mut self) -> io::Result<()> {
         self.file.sync_data()
     }
@@ -218,6 +229,27 @@ impl LogFile for FsFile {
         }
         self.file.set_len(len)
     }
+}
+
+/// Takes blocks for a part of a file behind its end, which stays where it is.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn allocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    use rustix::io::Errno;
+    loop {
+        match fallocate(file, FallocateFlags::KEEP_SIZE, offset, len) {
+            Err(Errno::INTR) => {}
+            // A file system that has no such thing.
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => return Ok(()),
+            done => return Ok(done?),
+        }
+    }
+}
+
+/// Other systems take blocks only by making the file longer.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn allocate(_file: &File, _offset: u64, _len: u64) -> io::Result<()> {
+    Ok(())
 }
 
 /// Holds the lock; the system takes it back when the last handle to the file goes.

@@ -16,6 +16,18 @@ pub enum JournalError {
         /// What the medium said.
         source: io::Error,
     },
+    /// There is no room for records and for the removals that they may need later. Nothing of them was
+    /// written.
+    #[error(
+        "the disk is full: no {needed} bytes for {file}; nothing of this was written; \
+         free some room, or open the directory again and acknowledge what is in it"
+    )]
+    Full {
+        /// The file that would have grown.
+        file: String,
+        /// Bytes that would have to be free, with those kept for removals.
+        needed: u64,
+    },
     /// An earlier write or sync failed, so nothing is known about the end of the log.
     #[error(
         "the journal stopped after a failure ({cause}); open the directory again to recover it"
@@ -108,7 +120,17 @@ impl JournalError {
     pub fn io_kind(&self) -> Option<io::ErrorKind> {
         match self {
             Self::Io { source, .. } => Some(source.kind()),
+            Self::Full { .. } => Some(io::ErrorKind::StorageFull),
             _ => None,
+        }
+    }
+
+    /// Whether the medium had no room.
+    pub(super) fn is_full(&self) -> bool {
+        match self {
+            Self::Full { .. } => true,
+            Self::Io { source, .. } => crate::disk::is_full(source),
+            _ => false,
         }
     }
 

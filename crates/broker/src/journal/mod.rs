@@ -8,6 +8,7 @@ mod open;
 mod reclaim;
 mod renew;
 pub mod repair;
+mod room;
 mod salvage;
 pub mod scan;
 pub mod segment;
@@ -126,6 +127,10 @@ pub struct Journal {
     segment: u64,
     file: Option<Box<dyn LogFile>>,
     len: u64,
+    /// The length to which the segment may grow on a full disk.
+    reserved: u64,
+    /// What is going to move forward from the oldest segment now, in bytes.
+    planned: u64,
     oldest: u64,
     /// The lengths of the segments before the last one, by number.
     older: BTreeMap<u64, u64>,
@@ -152,17 +157,22 @@ struct Batch {
     place: (u64, u64),
     /// Whether the place is chosen, and the head of a new segment is there.
     begun: bool,
+    /// Whether it needs room that was not set aside before.
+    grows: bool,
 }
 
 impl Journal {
-    /// Adds a record to the batch in memory.
+    /// Adds a record to the batch in memory. The first of a batch may begin a segment.
     ///
     /// # Errors
     ///
     /// [`JournalError::Unrecordable`] for a record that does not fit the format, which changes nothing;
-    /// [`JournalError::Latched`] after a failed flush.
+    /// what the medium says to a new segment, which is as final as in [`flush`](Self::flush);
+    /// [`JournalError::Latched`] after a failure.
     pub fn append(&mut self, record: &Record) -> Result<Appended, JournalError> {
         self.working()?;
+        let begun = self.begin_batch();
+        self.latching(begun)?;
         self.append_one(record)
     }
 
@@ -171,10 +181,14 @@ impl Journal {
         if self.batch.begun {
             return Ok(());
         }
-        self.batch.begun = true;
+        let (before, next) = (self.segment, self.place().0);
         self.batch.first_frame = self.next_frame;
-        self.batch.place = self.place();
-        if self.batch.place.0 != self.segment && self.segment != 0 {
+        if next != before {
+            self.begin_segment(next)?;
+        }
+        self.batch.begun = true;
+        self.batch.place = (self.segment, self.len);
+        if self.segment != before && before != 0 {
             for record in self.ledger.head() {
                 self.append_one(&record)?;
             }
@@ -195,6 +209,7 @@ impl Journal {
         let number = RecordNumber(self.next_frame);
         self.next_frame += 1;
         let (segment, begin) = self.batch.place;
+        self.batch.grows |= room::grows(record);
         self.ledger.apply(record, segment, end - from as u64);
         self.stopped = matches!(record, Record::Stopped);
         let body = match record {
@@ -259,19 +274,20 @@ impl Journal {
         }
     }
 
-    /// Takes note of how a write ended; a failure is final.
+    /// Takes note of how a write ended.
     fn settled(&mut self, done: Result<(), JournalError>) -> Result<RecordNumber, JournalError> {
-        match done {
-            Ok(()) => {
-                self.durable = RecordNumber(self.next_frame - 1);
-                Ok(self.durable)
-            }
-            Err(error) => {
-                self.latched = Some(error.to_string());
-                self.file = None;
-                Err(error)
-            }
+        self.latching(done)?;
+        self.durable = RecordNumber(self.next_frame - 1);
+        Ok(self.durable)
+    }
+
+    /// Takes note of a failure, which is final.
+    fn latching(&mut self, done: Result<(), JournalError>) -> Result<(), JournalError> {
+        if let Err(error) = &done {
+            self.latched = Some(error.to_string());
+            self.file = None;
         }
+        done
     }
 
     fn write_batch(&mut self) -> Result<(), JournalError> {
@@ -287,9 +303,6 @@ impl Journal {
             oldest: self.oldest.max(1),
             checksum: self.batch.checksum,
         };
-        if segment != self.segment {
-            self.begin_segment(segment)?;
-        }
         let payload = |out: &mut Vec<u8>| -> Result<(), codec::Mistake> {
             commit.write(out);
             Ok(())
@@ -297,6 +310,7 @@ impl Journal {
         let unrecordable = |what| JournalError::Unrecordable { what };
         frame::write_frame(&mut self.batch.bytes, self.next_frame, payload)
             .map_err(unrecordable)?;
+        self.make_room(begin + self.batch.bytes.len() as u64)?;
         self.next_frame += 1;
         self.next_batch += 1;
         let name = segment_name(segment);
@@ -310,33 +324,7 @@ impl Journal {
         self.batch.bytes.clear();
         self.batch.bytes.shrink_to(BATCH_KEPT);
         self.batch.checksum = 0;
-        self.batch.begun = false;
-        Ok(())
-    }
-
-    /// Makes the file of the next segment. Its header and its name are durable before a batch goes in.
-    fn begin_segment(&mut self, segment: u64) -> Result<(), JournalError> {
-        let header = Header {
-            synced_before: self.level == Level::Synced,
-            segment,
-            first_frame: self.batch.first_frame,
-            first_batch: self.next_batch,
-            oldest: self.oldest.max(1),
-            mark: self.mark,
-            vhost: self.vhost.clone(),
-        };
-        let name = segment_name(segment);
-        let bytes = header.bytes();
-        let mut file = self.disk.create(&name).map_err(JournalError::io("making", &name))?;
-        file.append(&bytes).map_err(JournalError::io("writing", &name))?;
-        if self.level == Level::Synced {
-            file.sync().map_err(JournalError::io("syncing", &name))?;
-            self.disk.sync_directory().map_err(JournalError::io("syncing", "the directory"))?;
-        }
-        if self.segment != 0 {
-            self.older.insert(self.segment, self.len);
-        }
-        (self.segment, self.file, self.len) = (segment, Some(file), bytes.len() as u64);
+        (self.batch.begun, self.batch.grows) = (false, false);
         Ok(())
     }
 

@@ -114,6 +114,9 @@ impl Journal {
             segment: end.segment,
             file,
             len: end.offset,
+            // What a process before this one has set aside is not known.
+            reserved: 0,
+            planned: 0,
             oldest: scan.oldest,
             older,
             unsynced: 0,

@@ -16,7 +16,7 @@ const PACE: u64 = 4;
 /// The least that a segment counts for: a file takes a block of the disk, however short it is.
 const SLACK_MIN: u64 = 4096;
 /// Bytes of the batches in which messages move forward.
-const MOVED: usize = 1024 * 1024;
+pub(super) const MOVED: usize = 1024 * 1024;
 
 impl Journal {
     /// Bytes of the log's files.
@@ -42,12 +42,18 @@ impl Journal {
             let bound = (2 * live + live / 2).saturating_add(slack);
             let oldest = self.oldest.max(1);
             let enough = used <= wanted || budget == 0 && used <= bound;
-            if enough || self.stopped || oldest >= self.place().0 {
+            if enough || self.stopped {
+                return Ok(());
+            }
+            // The segment that has been written to until now may be the oldest.
+            self.begin_batch()?;
+            if oldest >= self.segment || !self.may_move(oldest)? {
                 return Ok(());
             }
             budget = budget.saturating_sub(self.older.get(&oldest).copied().unwrap_or(self.len));
             self.move_forward(oldest)?;
             self.let_go(oldest + 1)?;
+            self.planned = 0;
         }
     }
 

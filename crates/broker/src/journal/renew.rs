@@ -10,7 +10,7 @@ use std::io;
 use super::error::JournalError;
 use super::frame::{u32_at, u64_at};
 use super::segment::segment_name;
-use crate::disk::{Disk, LogFile};
+use crate::disk::{Disk, LogFile, is_full};
 
 const MAGIC: [u8; 8] = *b"LEVCOPY\x01";
 const HEAD: usize = 28;
@@ -119,7 +119,7 @@ pub(super) fn renew(
     let copy = copy.unwrap_or_default();
     match write_copy(disk, &copy, &part) {
         Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+        Err(error) if is_full(&error) => {
             // Acknowledging must stay possible on a full disk; the batch is believed instead, once it is
             // synced: what is appended behind it says that it was.
             file.sync().map_err(JournalError::io("syncing", &name))?;

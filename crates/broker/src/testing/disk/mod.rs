@@ -45,7 +45,7 @@
 //! | `ShortRead` | a read gives half of what it could | [`Fault::short_read`] |
 //! | `OneByteRead` | a read gives one byte | [`Fault::one_byte_reads`] |
 //! | `PartialAppend` | an append writes a part and fails | [`Fault::partial_append`] |
-//! | `DiskFull` | an append writes what fits and fails with `StorageFull`; space comes back when files are removed or cut | [`SimDisk::set_capacity`] |
+//! | `DiskFull` | an append writes what fits and fails with `StorageFull`, or no room can be set aside; space comes back when files are removed or cut, and what was set aside is there for its file | [`SimDisk::set_capacity`] |
 //! | `SyncFailedKept` | a sync fails, what was pending stays so | [`SyncLoss::Kept`] |
 //! | `SyncFailedSeen` | a sync fails, what was pending is gone | [`SyncLoss::Seen`] |
 //! | `SyncFailedHidden` | the same, but it can be read until the power goes, and never becomes durable | [`SyncLoss::Hidden`] |
@@ -125,7 +125,8 @@ impl SimDisk {
         self.state.lock().faults.clear();
     }
 
-    /// How many bytes fit into all files together; `None` for no limit.
+    /// How many bytes fit into all files together, with what is [set aside](crate::disk::LogFile::reserve)
+    /// for them; `None` for no limit.
     pub fn set_capacity(&self, bytes: Option<u64>) {
         self.state.lock().capacity = bytes;
     }
@@ -219,6 +220,12 @@ impl SimDisk {
     #[must_use]
     pub fn hits(&self) -> BTreeMap<FaultClass, u64> {
         self.hits.lock().clone()
+    }
+
+    /// How many bytes all files take together, with what is set aside for them.
+    #[must_use]
+    pub fn occupied(&self) -> u64 {
+        self.state.lock().occupied() as u64
     }
 
     /// What a reader finds in a file.

@@ -17,11 +17,20 @@ pub(super) struct Inode {
     pub(super) floor: usize,
     /// Visible bytes that a failed sync lost: whatever is synced later, these become zeros.
     lost: Vec<Range<usize>>,
+    /// The length up to which room is set aside, and the one that a power cut leaves.
+    pub(super) reserved: usize,
+    pub(super) reserved_durable: usize,
 }
 
 impl Inode {
     pub(super) fn durable(bytes: Vec<u8>) -> Self {
-        Self { durable: bytes.clone(), floor: bytes.len(), visible: bytes, lost: Vec::new() }
+        Self { durable: bytes.clone(), floor: bytes.len(), visible: bytes, ..Self::default() }
+    }
+
+    /// With room up to this length, durably.
+    pub(super) fn with_room(mut self, len: usize) -> Self {
+        (self.reserved, self.reserved_durable) = (len, len);
+        self
     }
 
     pub(super) fn is_pending(&self) -> bool {
@@ -42,7 +51,13 @@ impl Inode {
         bytes
     }
 
+    /// How many bytes of the medium it takes.
+    pub(super) fn occupied(&self) -> usize {
+        self.visible.len().max(self.reserved)
+    }
+
     pub(super) fn truncate(&mut self, len: usize) {
+        self.reserved = 0;
         self.visible.truncate(len);
         self.floor = self.floor.min(len);
         self.lost.retain_mut(|lost| {
@@ -59,6 +74,7 @@ impl Inode {
             self.durable[lost.start.max(floor)..lost.end.max(floor)].fill(0);
         }
         self.floor = self.visible.len();
+        self.reserved_durable = self.reserved;
     }
 
     fn fail_sync(&mut self, loss: SyncLoss) {
@@ -209,11 +225,16 @@ impl State {
         self.story = format!("{}{then}{what}", self.story);
     }
 
-    /// How many more bytes fit.
-    pub(super) fn room(&self) -> usize {
+    /// How many bytes the files that have names take.
+    pub(super) fn occupied(&self) -> usize {
+        self.names.values().map(|inode| self.inodes[*inode].occupied()).sum()
+    }
+
+    /// How many bytes a file can have in all before the disk is full.
+    pub(super) fn len_max(&self, inode: usize) -> usize {
         let Some(capacity) = self.capacity else { return usize::MAX };
-        let used: usize = self.names.values().map(|inode| self.inodes[*inode].visible.len()).sum();
-        usize::try_from(capacity).unwrap_or(usize::MAX).saturating_sub(used)
+        let capacity = usize::try_from(capacity).unwrap_or(usize::MAX);
+        self.inodes[inode].occupied() + capacity.saturating_sub(self.occupied())
     }
 
     /// The file that readers find under a name.
