@@ -110,6 +110,7 @@ fn put_message(out: &mut Vec<u8>, message: &Message, queues: &[Name]) -> Result<
     if message.body.len() as u64 > MESSAGE_SIZE_LIMIT {
         return Err("the body is larger than any message may be");
     }
+    out.reserve(message.body.len() + HEAD_LIKELY);
     put_number(out, message.id.0);
     put_name(out, &message.address.exchange);
     put_name(out, &message.address.routing_key);
@@ -123,6 +124,9 @@ fn put_message(out: &mut Vec<u8>, message: &Message, queues: &[Name]) -> Result<
     out.extend_from_slice(&message.body);
     Ok(())
 }
+
+/// Bytes that most messages take besides their bodies.
+const HEAD_LIKELY: usize = 256;
 
 /// Reads the payload of a record's frame.
 ///
@@ -236,6 +240,9 @@ fn messages(input: &mut Input<'_>) -> Result<Vec<MessageId>, Mistake> {
 
 /// Adds a number, seven bits a byte, the lowest first.
 pub(super) fn put_number(out: &mut Vec<u8>, mut number: u64) {
+    if number < 0x80 {
+        return out.push(number as u8);
+    }
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
         number >>= 7;

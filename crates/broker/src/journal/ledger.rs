@@ -4,6 +4,7 @@
 //! message and never the message. It also counts the room that it takes to say of all this that it is gone.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -16,6 +17,8 @@ use crate::protocol::{MessageId, Name, Record};
 pub(super) struct Ledger {
     /// The queues' numbers, which count declarations.
     numbers: BTreeMap<Name, u32>,
+    /// The queue that was looked up last: most records name the one that the record before named.
+    latest: Option<(Name, u32)>,
     queues: BTreeMap<u32, Declared>,
     queues_declared: u32,
     /// The highest message number seen.
@@ -196,6 +199,7 @@ impl Ledger {
     }
 
     fn deleted(&mut self, name: &Name) {
+        self.latest = None;
         let Some(number) = self.numbers.remove(name) else { return };
         if let Some(queue) = self.queues.remove(&number) {
             self.topology -= queue.len;
@@ -212,7 +216,7 @@ impl Ledger {
     }
 
     fn enqueued(&mut self, id: MessageId, queues: &[Name], segment: u64, len: u64) {
-        let numbers = queues.iter().filter_map(|name| self.numbers.get(name).copied());
+        let numbers = queues.iter().filter_map(|name| self.number(name));
         let numbers: SmallVec<[u32; 4]> = numbers.collect();
         let fresh = id > self.last;
         if !fresh {
@@ -246,7 +250,7 @@ impl Ledger {
     }
 
     fn removed(&mut self, queue: &Name, messages: &[MessageId]) {
-        let Some(&number) = self.numbers.get(queue) else { return };
+        let Some(number) = self.number(queue) else { return };
         for &id in messages {
             match self.entry(id).map_or(GONE, |entry| entry.queue) {
                 SEVERAL => self.leave_one_of_several(number, id),
@@ -254,6 +258,17 @@ impl Ledger {
                 _ => {}
             }
         }
+    }
+
+    fn number(&mut self, name: &Name) -> Option<u32> {
+        if let Some((latest, number)) = &self.latest
+            && Arc::ptr_eq(latest, name)
+        {
+            return Some(*number);
+        }
+        let number = *self.numbers.get(name)?;
+        self.latest = Some((name.clone(), number));
+        Some(number)
     }
 
     fn leave_one_of_several(&mut self, number: u32, id: MessageId) {

@@ -151,7 +151,8 @@ pub struct Journal {
 #[derive(Debug, Default)]
 struct Batch {
     bytes: Vec<u8>,
-    checksum: u32,
+    /// The checksums of its frames.
+    checksums: Vec<u8>,
     first_frame: u64,
     /// The segment that it goes to, and where in it it begins.
     place: (u64, u64),
@@ -171,8 +172,10 @@ impl Journal {
     /// [`JournalError::Latched`] after a failure.
     pub fn append(&mut self, record: &Record) -> Result<Appended, JournalError> {
         self.working()?;
-        let begun = self.begin_batch();
-        self.latching(begun)?;
+        if !self.batch.begun {
+            let begun = self.begin_batch();
+            self.latching(begun)?;
+        }
         self.append_one(record)
     }
 
@@ -197,7 +200,9 @@ impl Journal {
     }
 
     fn append_one(&mut self, record: &Record) -> Result<Appended, JournalError> {
-        self.begin_batch()?;
+        if !self.batch.begun {
+            self.begin_batch()?;
+        }
         let unrecordable = |what| JournalError::Unrecordable { what };
         let bytes = &mut self.batch.bytes;
         let from = bytes.len();
@@ -205,7 +210,7 @@ impl Journal {
         let written = frame::write_frame(bytes, self.next_frame, payload).map_err(unrecordable)?;
         let checksum = written.ok_or(unrecordable("it is longer than a frame may be"))?;
         let end = bytes.len() as u64;
-        self.batch.checksum = frame::batch_checksum(self.batch.checksum, checksum);
+        self.batch.checksums.extend_from_slice(&checksum.to_le_bytes());
         let number = RecordNumber(self.next_frame);
         self.next_frame += 1;
         let (segment, begin) = self.batch.place;
@@ -301,7 +306,7 @@ impl Journal {
             begin,
             batch: self.next_batch,
             oldest: self.oldest.max(1),
-            checksum: self.batch.checksum,
+            checksum: crc32c::crc32c(&self.batch.checksums),
         };
         let payload = |out: &mut Vec<u8>| -> Result<(), codec::Mistake> {
             commit.write(out);
@@ -323,7 +328,8 @@ impl Journal {
         self.len += self.batch.bytes.len() as u64;
         self.batch.bytes.clear();
         self.batch.bytes.shrink_to(BATCH_KEPT);
-        self.batch.checksum = 0;
+        self.batch.checksums.clear();
+        self.batch.checksums.shrink_to(BATCH_KEPT);
         (self.batch.begun, self.batch.grows) = (false, false);
         Ok(())
     }
