@@ -16,7 +16,6 @@ pub(crate) use leveret_broker::runtime::{Deferred, Login, Mailbox, Port};
 pub use leveret_broker::engine::{
     ChannelView, ConnectionView, ConsumerView, EngineView, MessageView, QueueView, Stop,
 };
-pub use leveret_broker::journal::Level;
 pub use leveret_broker::journal::repair::{Case as JournalCase, Verdict as JournalVerdict};
 pub use leveret_broker::protocol::types;
 pub use leveret_broker::protocol::{
@@ -25,7 +24,7 @@ pub use leveret_broker::protocol::{
 pub use leveret_broker::runtime::{OpenError, RecoveryReport};
 #[cfg(feature = "testing")]
 pub use leveret_broker::testing::disk;
-pub use leveret_broker::{Broker, BrokerOptions, Clock, History, ManualClock};
+pub use leveret_broker::{Broker, BrokerOptions, Clock, History, Level, ManualClock};
 
 use crate::channel_core::ChannelCore;
 use crate::error::{Error, ErrorKind};

@@ -12,6 +12,7 @@ use super::clock::Clock;
 use super::core::Core;
 use super::driver::{self, Batch};
 use super::history::History;
+use super::level::Level;
 use super::mailbox::{Deferred, Mailbox};
 use super::options::BrokerOptions;
 use super::port::Port;
@@ -51,6 +52,7 @@ pub(super) struct Shared {
     journal_thread: Mutex<Option<JoinHandle<()>>>,
     /// What the journal held when it was opened, if there is one.
     recovery: Option<RecoveryReport>,
+    level: Level,
 }
 
 /// What a broker is; the journal's thread shares it.
@@ -116,7 +118,8 @@ impl Broker {
     pub fn new(options: BrokerOptions) -> Self {
         let core = Core::new(options.engine.clone(), options.record_history);
         let inner = Arc::new(Inner::new(options, core));
-        Self::listen(Shared { inner, journal_thread: Mutex::new(None), recovery: None })
+        let (journal_thread, recovery, level) = (Mutex::new(None), None, Level::Memory);
+        Self::listen(Shared { inner, journal_thread, recovery, level })
     }
 
     /// A broker around `core`, whose records `journal` keeps.
@@ -126,11 +129,12 @@ impl Broker {
         journal: Journal,
         recovery: RecoveryReport,
     ) -> std::io::Result<Self> {
+        let level = options.level;
         let inner = Arc::new(Inner::new(options, core));
         let (batches, thread) = driver::start(journal, Arc::clone(&inner))?;
         inner.state.lock().journal = Some(batches);
         let (journal_thread, recovery) = (Mutex::new(Some(thread)), Some(recovery));
-        Ok(Self::listen(Shared { inner, journal_thread, recovery }))
+        Ok(Self::listen(Shared { inner, journal_thread, recovery, level }))
     }
 
     fn listen(shared: Shared) -> Self {
@@ -161,6 +165,12 @@ impl Broker {
             }
         }
         self.shared.stop_journal();
+    }
+
+    /// What this broker's confirms promise.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.shared.level
     }
 
     /// What the directory held when this broker was opened, and what was cut off; `None` for a broker in

@@ -6,6 +6,7 @@ mod driver;
 mod gate;
 mod handle;
 mod history;
+mod level;
 mod mailbox;
 mod open;
 mod options;
@@ -19,6 +20,7 @@ pub use clock::{Clock, ManualClock};
 pub use core::Core;
 pub use handle::{Broker, BrokerError};
 pub use history::History;
+pub use level::Level;
 pub use mailbox::{Deferred, Mailbox};
 pub use open::OpenError;
 #[cfg(feature = "testing")]

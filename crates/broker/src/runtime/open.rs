@@ -22,6 +22,12 @@ pub enum OpenError {
     /// The journal says something that cannot be true.
     #[error("the journal contradicts itself: {0}")]
     Contradiction(#[from] RestoreError),
+    /// The broker was to keep nothing. Nothing was touched.
+    #[error(
+        "a broker at the level `memory` keeps nothing in a directory: make one without a directory, or \
+         open this one at the level `written` or `synced`"
+    )]
+    KeepsNothing,
     /// The directory, or the journal's thread, cannot be had.
     #[error("the directory cannot be opened: {0}")]
     Io(#[from] std::io::Error),
@@ -60,11 +66,13 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open).
+    /// As [`open`](Self::open); [`OpenError::KeepsNothing`] at [`Level::Memory`](super::Level::Memory).
     pub fn open_with(
         directory: impl AsRef<Path>,
         options: BrokerOptions,
     ) -> Result<Self, OpenError> {
+        // Before a directory is made.
+        options.level.of_journal().ok_or(OpenError::KeepsNothing)?;
         Self::open_on(Arc::new(FsDisk::at(directory)?), options)
     }
 
@@ -72,7 +80,7 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open).
+    /// As [`open_with`](Self::open_with).
     pub fn open_on(disk: Arc<dyn Disk>, mut options: BrokerOptions) -> Result<Self, OpenError> {
         if options.engine.message_size_max.is_some_and(|max| max > limits::MESSAGE_SIZE_LIMIT) {
             let max = limits::MESSAGE_SIZE_LIMIT;
@@ -80,12 +88,13 @@ impl Broker {
                 format!("a journal keeps messages of at most {max} bytes; configure no more");
             return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, text).into());
         }
+        let level = options.level.of_journal().ok_or(OpenError::KeepsNothing)?;
         let clock = options.clock.take().unwrap_or_default();
         let defaults = JournalOptions::default();
         let journal = JournalOptions {
             segment_bytes: options.segment_bytes.unwrap_or(defaults.segment_bytes),
             vhost: options.engine.vhost.to_string(),
-            level: options.level,
+            level,
             mark: clock.now().wall_ms ^ u64::from(std::process::id()).rotate_left(32),
         };
         options.clock = Some(clock);
