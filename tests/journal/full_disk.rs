@@ -171,6 +171,32 @@ fn what_is_full_says_what_it_needs() {
     assert_eq!(filled.journal.as_ref().unwrap().reserved_bytes(), 4096, "for starts and stops");
 }
 
+/// What a log takes, with what is set aside, is within the bound that holds of its files alone.
+fn within_bounds(disk: &SimDisk, journal: &Journal, segment_bytes: u64) {
+    let needed = journal.live_bytes() + journal.reserved_bytes();
+    let (occupied, bound) = (disk.occupied(), 3 * needed + 2 * segment_bytes.max(4096));
+    assert!(occupied <= bound, "{occupied} bytes are taken for {needed}");
+}
+
+#[test]
+fn what_is_set_aside_grows_and_shrinks_with_what_is_alive() {
+    for seed in 0..40 {
+        println!("seed {seed}");
+        let mut filled = Filled::new(seed);
+        for _ in 0..400 {
+            let full = filled.choices.below(60);
+            if filled.held.len() < full {
+                filled.publish().unwrap();
+            } else if !filled.held.is_empty() {
+                let which = filled.choices.below(filled.held.len());
+                filled.remove(which).unwrap();
+            }
+            let journal = filled.journal.as_ref().unwrap();
+            within_bounds(&filled.disk, journal, filled.options.segment_bytes);
+        }
+    }
+}
+
 #[test]
 fn what_was_set_aside_for_a_large_backlog_is_given_back_when_that_has_gone() {
     let disk = SimDisk::new();
@@ -181,6 +207,7 @@ fn what_was_set_aside_for_a_large_backlog_is_given_back_when_that_has_gone() {
     for id in 1..=2000 {
         journal.append(&enqueued(id, &[1; 100])).unwrap();
         journal.flush().unwrap();
+        within_bounds(&disk, &journal, 100_000);
     }
     let set_aside = disk.occupied() - journal.disk_bytes();
     assert!(set_aside >= journal.reserved_bytes(), "{set_aside}");
@@ -191,6 +218,7 @@ fn what_was_set_aside_for_a_large_backlog_is_given_back_when_that_has_gone() {
     journal.flush().unwrap();
     let left = disk.occupied() - journal.disk_bytes();
     assert!(left < 100_000, "{left} bytes of {set_aside} are still set aside");
+    within_bounds(&disk, &journal, 100_000);
 }
 
 #[test]
@@ -230,6 +258,27 @@ fn certain(disk: &SimDisk, options: &JournalOptions, expected: &[u64]) {
         });
         assert_eq!(ids.collect::<Vec<_>>(), expected);
     }
+}
+
+#[test]
+fn what_a_segment_has_too_much_is_given_back_though_the_process_died_before_that() {
+    let disk = SimDisk::new();
+    let options = JournalOptions { segment_bytes: 1000, mark: MARK, ..JournalOptions::default() };
+    let (mut journal, _) = Journal::open(Arc::new(disk.clone()), options.clone()).unwrap();
+    journal.append(&declared("q")).unwrap();
+    journal.append(&enqueued(1, &[1; 1000])).unwrap();
+    journal.flush().unwrap();
+    disk.inject(Fault::error(ErrorKind::Other).on(OpKind::Release));
+    journal.append(&enqueued(2, b"two")).unwrap();
+    journal.flush().unwrap();
+    drop(journal);
+    disk.clear_faults();
+    let set_aside = |disk: &SimDisk, journal: &Journal| disk.occupied() - journal.disk_bytes();
+    let (mut journal, _) = Journal::open(Arc::new(disk.clone()), options).unwrap();
+    journal.append(&Record::Started).unwrap();
+    journal.flush().unwrap();
+    let most = journal.reserved_bytes() + 500;
+    assert!(set_aside(&disk, &journal) <= most, "{} of {most}", set_aside(&disk, &journal));
 }
 
 /// On a file system that cannot set room aside, nothing happens.

@@ -1,5 +1,6 @@
 //! Opening a log: scan, decide, repair, and only then append.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::error::JournalError;
@@ -104,7 +105,11 @@ impl Journal {
             }
         };
         let older = scan.segments.iter().filter(|found| found.segment != end.segment);
-        let older = older.map(|found| (found.segment, found.len)).collect();
+        let older: BTreeMap<u64, u64> = older.map(|found| (found.segment, found.len)).collect();
+        if let Some((segment, _)) = older.last_key_value() {
+            // Who began the last segment may have died before giving back what this one had too much.
+            release(&*disk, &segment_name(*segment))?;
+        }
         let (next_frame, next_batch) = (end.next_frame.max(1), end.next_batch.max(1));
         let journal = Self {
             level: options.level,
@@ -185,6 +190,12 @@ fn recover(disk: &dyn Disk, vhost: &str, fold: &mut dyn Fold) -> Result<Report, 
         }
     }
     Err(JournalError::Latched { cause: "repairs did not come to an end".to_owned() })
+}
+
+/// Gives back what is set aside behind the end of a segment that gets no more batches.
+fn release(disk: &dyn Disk, name: &str) -> Result<(), JournalError> {
+    let mut file = disk.open(name).map_err(JournalError::io("opening", name))?;
+    file.release().map_err(JournalError::io("giving back room of", name))
 }
 
 /// Makes sure that what was read is durable, so that what is appended may say so.

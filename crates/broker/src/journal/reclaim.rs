@@ -26,7 +26,8 @@ impl Journal {
     }
 
     /// Bytes of the log's frames that are needed: messages that are in a queue, and the queues.
-    /// [`disk_bytes`](Self::disk_bytes) stays below three times this and two segments, of at least 4 KiB.
+    /// [`disk_bytes`](Self::disk_bytes) stays below three times this and two segments, of at least 4 KiB;
+    /// with what is set aside for [removals](Self::reserved_bytes), the same holds of both together.
     #[must_use]
     pub fn live_bytes(&self) -> u64 {
         self.ledger.live()

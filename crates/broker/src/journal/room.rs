@@ -34,7 +34,8 @@ pub(super) fn grows(record: &Record) -> bool {
 }
 
 impl Journal {
-    /// Bytes that are kept free behind the log's end, for the removal of everything in it.
+    /// Bytes that are kept free behind the log's end, for the removal of everything in it. What is really
+    /// set aside is at most twice that and a segment's half.
     #[must_use]
     pub fn reserved_bytes(&self) -> u64 {
         self.ledger.removals() + SLACK
@@ -42,8 +43,9 @@ impl Journal {
 
     /// Makes sure that there is room for a batch that ends at `end`, and behind it for all removals.
     pub(super) fn make_room(&mut self, end: u64) -> Result<(), JournalError> {
-        let needed = end + self.reserved_bytes();
-        if self.reserved > needed.saturating_mul(2).saturating_add(4 * self.ahead()) {
+        let kept = self.reserved_bytes();
+        let needed = end + kept;
+        if self.reserved > needed.saturating_add(kept + 4 * self.ahead()) {
             self.release()?;
         }
         if needed <= self.reserved || self.set_aside(needed)? || !self.batch.grows {
