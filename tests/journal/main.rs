@@ -10,6 +10,7 @@ mod disk;
 mod disk_crash;
 mod disk_faults;
 mod failures;
+mod fuzzed;
 mod golden;
 mod reclaim;
 mod records;
