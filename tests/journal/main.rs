@@ -11,6 +11,7 @@ mod disk_crash;
 mod disk_faults;
 mod failures;
 mod full_disk;
+mod fuzzed;
 mod golden;
 mod reclaim;
 mod records;

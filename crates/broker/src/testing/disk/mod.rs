@@ -306,6 +306,20 @@ impl SimDisk {
         self.holding(image)
     }
 
+    /// Another disk in the same state, also in what is pending; without its process, log and faults. Unlike
+    /// a [`kill_image`](Self::kill_image) it is nothing that has happened.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        self.holding(self.state.lock().without_process())
+    }
+
+    /// What a power cut could change, a line for each name: how the name and the bytes behind it stand.
+    /// Empty if it could change nothing.
+    #[must_use]
+    pub fn pending(&self) -> Vec<String> {
+        self.state.lock().pending_lines()
+    }
+
     /// From now on, keeps what the disk is just before each operation that [changes](OpKind::changes)
     /// something, and in the middle of each append, until [`take_moments`](Self::take_moments).
     pub fn keep_moments(&self) {

@@ -1,7 +1,7 @@
 //! What a simulated disk knows, without its faults: two states of every file and of the directory, the
 //! one that readers see and the one that a power cut leaves at least.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::ops::Range;
 
@@ -40,6 +40,11 @@ impl Inode {
     /// Whether a truncation is pending.
     pub(super) fn is_cut(&self) -> bool {
         self.floor < self.durable.len()
+    }
+
+    /// Whether bytes wait to be written, a truncation does, and bytes were lost unseen.
+    fn pending(&self) -> (bool, bool, bool) {
+        (self.floor < self.visible.len(), self.is_cut(), !self.lost.is_empty())
     }
 
     /// What would be durable if all were written that still can be.
@@ -217,6 +222,25 @@ impl State {
             moment.tell(&text);
             self.moments.get_or_insert_default().push(moment);
         }
+    }
+
+    /// What a power cut could change, a line for each name.
+    pub(super) fn pending_lines(&self) -> Vec<String> {
+        let mut names: BTreeSet<&String> = self.names.keys().collect();
+        names.extend(self.durable_names.keys());
+        names.extend(self.pending_names.iter().map(|change| &change.name));
+        let line = |name: &String| {
+            let changes = self.pending_names.iter().filter(|change| change.name == *name);
+            let changes: Vec<_> = changes.map(|change| change.inode.is_some()).collect();
+            let (now, durable) = (self.names.get(name), self.durable_names.get(name));
+            let bytes = now.or(durable).map(|inode| self.inodes[*inode].pending());
+            let changed = now != durable || !changes.is_empty();
+            let differs =
+                changed || bytes.is_some_and(|(pending, cut, lost)| pending || cut || lost);
+            let known = (now.is_some(), durable.is_some(), now == durable);
+            differs.then(|| format!("{name}: {known:?}, made {changes:?}, bytes {bytes:?}"))
+        };
+        names.into_iter().filter_map(line).collect()
     }
 
     /// Adds to the story how this disk came about.
