@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::clock::Clock;
 use super::core::Core;
 use super::handle::Broker;
 use super::options::BrokerOptions;
@@ -20,7 +21,10 @@ pub enum OpenError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// The journal says something that cannot be true.
-    #[error("the journal contradicts itself: {0}")]
+    #[error(
+        "the journal contradicts itself: {0}; take over what can be true into a new directory, with \
+         `Broker::salvage` or `journal DIR --salvage NEW`"
+    )]
     Contradiction(#[from] RestoreError),
     /// The directory, or the journal's thread, cannot be had.
     #[error("the directory cannot be opened: {0}")]
@@ -81,17 +85,22 @@ impl Broker {
             return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, text).into());
         }
         let clock = options.clock.take().unwrap_or_default();
-        let defaults = JournalOptions::default();
-        let journal = JournalOptions {
-            segment_bytes: options.segment_bytes.unwrap_or(defaults.segment_bytes),
-            vhost: options.engine.vhost.to_string(),
-            level: options.level,
-            mark: clock.now().wall_ms ^ u64::from(std::process::id()).rotate_left(32),
-        };
+        let journal = journal_options(&options, &clock);
         options.clock = Some(clock);
         let (core, journal, recovery) =
             recover(disk, options.engine.clone(), journal, options.record_history)?;
         Ok(Self::journalled(options, core, journal, recovery)?)
+    }
+}
+
+/// How the journal of a broker with these options is kept; one that is new gets a mark from the time.
+pub(super) fn journal_options(options: &BrokerOptions, clock: &Clock) -> JournalOptions {
+    let defaults = JournalOptions::default();
+    JournalOptions {
+        segment_bytes: options.segment_bytes.unwrap_or(defaults.segment_bytes),
+        vhost: options.engine.vhost.to_string(),
+        level: options.level,
+        mark: clock.now().wall_ms ^ u64::from(std::process::id()).rotate_left(32),
     }
 }
 
