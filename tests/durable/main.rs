@@ -6,6 +6,8 @@ mod failing;
 mod paused_clock;
 mod recovery;
 mod reopening;
+mod salvage;
+mod salvage_random;
 mod sizes;
 mod slow_disk;
 
