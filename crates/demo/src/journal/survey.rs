@@ -136,7 +136,7 @@ fn cuts(journal: &Examination) -> String {
 
 fn write_segments(journal: &Examination, output: &mut dyn Write) -> io::Result<()> {
     let segments = &journal.segments;
-    writeln!(output, "Journal of vhost {:?}, {} segments", journal.vhost, segments.len())?;
+    writeln!(output, "Journal of vhost {:?}, segments: {}", journal.vhost, segments.len())?;
     if segments.is_empty() {
         return Ok(());
     }
