@@ -9,10 +9,11 @@ use leveret_broker::journal::frame::{
     COMMIT_FRAME, Commit, FRAME_HEAD, batch_checksum, write_frame,
 };
 use leveret_broker::journal::segment::{Header, segment_name};
-use leveret_broker::journal::{Journal, JournalOptions, codec, salvage};
+use leveret_broker::journal::{Journal, JournalOptions, codec};
 use leveret_broker::protocol::types::{AMQPValue, FieldArray, FieldTable};
 use leveret_broker::protocol::{Address, Message, MessageId, Properties, Record};
 use leveret_broker::testing::disk::SimDisk;
+use leveret_broker::{Broker, BrokerOptions};
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]
@@ -70,7 +71,8 @@ fn taken(bytes: &[u8]) -> usize {
     MEMORY.reset_peak_usage();
     let before = MEMORY.current_usage();
     let _ = Journal::open(Arc::new(disk.clone()), JournalOptions::default()).map(drop);
-    let _ = salvage(&disk, Arc::new(SimDisk::new()), JournalOptions::default());
+    let _ = Broker::examine_on(&disk).map(drop);
+    let _ = Broker::salvage_on(&disk, Arc::new(SimDisk::new()), BrokerOptions::default());
     MEMORY.peak_usage().saturating_sub(before)
 }
 

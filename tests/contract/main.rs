@@ -7,6 +7,7 @@ mod dispatch;
 mod flatness;
 mod going;
 mod leaks;
+mod mending;
 mod publishing;
 mod records;
 mod refusals;

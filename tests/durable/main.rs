@@ -7,6 +7,8 @@ mod full_disk;
 mod paused_clock;
 mod recovery;
 mod reopening;
+mod salvage;
+mod salvage_random;
 mod sizes;
 mod slow_disk;
 

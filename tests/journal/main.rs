@@ -9,6 +9,8 @@ mod decisions;
 mod disk;
 mod disk_crash;
 mod disk_faults;
+mod disk_reading;
+mod examine;
 mod failures;
 mod full_disk;
 mod fuzzed;

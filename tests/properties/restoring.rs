@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use leveret_broker::engine::{Engine, EngineOptions, Stop};
+use leveret_broker::engine::{Engine, EngineOptions, Mend, Mended, Stop};
 use leveret_broker::protocol::{Event, EventKind, MessageId, Name, Record};
 use leveret_broker::testing::{Harness, Op, Profile, ops, program};
 use proptest::prelude::*;
@@ -18,6 +18,17 @@ fn restore(records: &[Record]) -> Result<Engine, TestCaseError> {
     let engine = engine.map_err(|error| TestCaseError::fail(error.to_string()))?;
     engine.check_invariants().map_err(TestCaseError::fail)?;
     Ok(engine)
+}
+
+/// The engine that salvage makes, of a log that needs none.
+fn mend(records: &[Record]) -> Result<(Engine, Mended), TestCaseError> {
+    let mut mend = Mend::default();
+    for record in records {
+        prop_assert_eq!(mend.take(record.clone()), None);
+    }
+    let (engine, mended) = mend.finish(EngineOptions::default());
+    engine.check_invariants().map_err(TestCaseError::fail)?;
+    Ok((engine, mended))
 }
 
 /// The ready messages of every queue, with their marks.
@@ -70,6 +81,10 @@ fn survives(program: &[Op]) -> Result<usize, TestCaseError> {
         let killed = restore(&records)?;
         prop_assert_eq!(killed.durable_view(), engine.durable_view());
         prop_assert_eq!(marks(&killed), expected(engine, None));
+        let (mended, made_up) = mend(&records)?;
+        prop_assert_eq!(made_up, Mended::default());
+        prop_assert_eq!(marks(&mended), marks(&killed));
+        prop_assert_eq!(mended.snapshot_records(), killed.snapshot_records());
         restored_messages += marks(&killed).iter().map(|(_, ids)| ids.len()).sum::<usize>();
 
         let mut stopped = records.clone();

@@ -74,8 +74,9 @@ pub use queue::Queue;
 pub use status::{ChannelState, ChannelStatus, ConnectionState, ConnectionStatus};
 pub use translate::{
     Broker, BrokerOptions, Cause, ChannelView, Clock, ConnectionView, ConsumerView, EngineView,
-    EventKind, History, HistoryEvent, JournalCase, JournalVerdict, Level, ManualClock, MessageId,
-    MessageView, OpenError, Properties as BasicProperties, QueueView, RecoveryReport, Stop, types,
+    EventKind, Examined, History, HistoryEvent, JournalCase, JournalVerdict, Level, ManualClock,
+    MessageId, MessageView, OpenError, Properties as BasicProperties, QueueView, RecoveryReport,
+    SalvageError, SalvageReport, Stop, types,
 };
 
 /// The README's code runs as a test.

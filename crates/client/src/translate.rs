@@ -21,7 +21,9 @@ pub use leveret_broker::protocol::types;
 pub use leveret_broker::protocol::{
     Cause, Event as HistoryEvent, EventKind, MessageId, Properties,
 };
-pub use leveret_broker::runtime::{OpenError, RecoveryReport};
+pub use leveret_broker::runtime::{
+    Examined, OpenError, RecoveryReport, SalvageError, SalvageReport,
+};
 #[cfg(feature = "testing")]
 pub use leveret_broker::testing::disk;
 pub use leveret_broker::{Broker, BrokerOptions, Clock, History, Level, ManualClock};

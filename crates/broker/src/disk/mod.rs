@@ -23,6 +23,7 @@
 
 mod fs;
 mod memory;
+mod reading;
 
 use std::fmt;
 use std::io;

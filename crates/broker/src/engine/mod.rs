@@ -26,7 +26,7 @@
 //! | `settle` | ack, nack, reject, recover |
 //! | `dispatch` | who gets the next message |
 //! | `queue`, `ready`, `ring`, `party`, `window`, `unacked`, `channel` | the parts of the state |
-//! | `durable`, `restore` | what survives an end, and the engine that is made of it |
+//! | `durable`, `restore`, `restore/mend` | what survives an end, and the engine that is made of it, or of its ruins |
 //! | `view`, `invariants` | reading it |
 
 mod arguments;
@@ -65,7 +65,7 @@ use names::NameGenerator;
 use queue::Queue;
 
 pub use durable::{DurableQueue, DurableView};
-pub use restore::{Contradiction, Restore, RestoreError, Stop};
+pub use restore::{Contradiction, Mend, Mended, Restore, RestoreError, Stop};
 pub use view::{ChannelView, ConnectionView, ConsumerView, EngineView, MessageView, QueueView};
 
 /// What an engine is made with; the same options, commands and times give the same effects.

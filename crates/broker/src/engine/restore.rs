@@ -15,6 +15,8 @@
 //! higher number (its number is its place, S181), and a stop may be followed by anything, which makes
 //! it void.
 
+mod mend;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -28,6 +30,8 @@ use super::ready::Ready;
 use super::{Engine, EngineOptions};
 use crate::protocol::types::FieldTable;
 use crate::protocol::{Message, MessageId, Name, Record};
+
+pub use mend::{Mend, Mended};
 
 /// How the broker that wrote a log came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -39,7 +39,8 @@ pub enum JournalError {
     /// Bytes that were durable once have changed or gone. Nothing was written.
     #[error(
         "{file} is damaged at byte {offset} ({what}), and {proof} shows that this was durable once; \
-         nothing was changed; salvage what is readable into a new directory"
+         nothing was changed; take over what is readable into a new directory, with `Broker::salvage` or \
+         `journal DIR --salvage NEW`"
     )]
     Damaged {
         /// The damaged file.
@@ -64,7 +65,8 @@ pub enum JournalError {
     /// A record that is whole, and that this version cannot read. Nothing was written.
     #[error(
         "{file} holds at byte {offset} a record that cannot be read ({what}); nothing was changed; \
-         open it with the version that wrote it, or salvage what is readable into a new directory"
+         open it with the version that wrote it, or take over what is readable into a new directory, with \
+         `Broker::salvage` or `journal DIR --salvage NEW`"
     )]
     Unreadable {
         /// The file.
@@ -95,6 +97,21 @@ pub enum JournalError {
         found: String,
         /// The vhost that was asked for.
         wanted: String,
+    },
+    /// The directory is to get a new log, and holds one already, or a part of one. Nothing was written.
+    #[error("the new directory is not empty of a log: it has {file}; choose another")]
+    Occupied {
+        /// A file of the log that is there.
+        file: String,
+    },
+    /// A salvage wrote this log and did not come to its end. Nothing was written.
+    #[error(
+        "the log is a part of one, as {file} says: a salvage into this directory did not come to its end; \
+         remove the directory, and salvage again"
+    )]
+    Unfinished {
+        /// The file that says so.
+        file: String,
     },
     /// A record that does not fit the format. The journal goes on without it.
     #[error("the record cannot be kept: {what}")]

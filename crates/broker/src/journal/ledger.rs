@@ -3,6 +3,8 @@
 //! A fold over the same records as a broker's, for the sake of room alone: it keeps sixteen bytes for a
 //! message and never the message. It also counts the room that it takes to say of all this that it is gone.
 
+mod shares;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 

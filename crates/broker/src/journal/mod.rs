@@ -2,18 +2,22 @@
 
 pub mod codec;
 mod error;
+mod examine;
 pub mod frame;
 mod ledger;
 mod open;
+mod patient;
 mod reclaim;
 mod renew;
 pub mod repair;
+mod restored;
 mod room;
 mod salvage;
 pub mod scan;
 pub mod segment;
 mod shared;
 mod values;
+mod wreck;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,9 +31,11 @@ use ledger::Ledger;
 use segment::{Header, segment_name};
 
 pub use error::JournalError;
+pub use examine::{Examination, QueueUse, SegmentUse, examine, examine_into};
 pub use open::{Fold, Recovered, Report};
-pub use salvage::{Dropped, Salvaged, salvage};
+pub use salvage::{check_empty, check_finished, write_new};
 pub use values::DEPTH_MAX;
+pub use wreck::{Dropped, Piece, Wreck, read_pieces};
 
 /// What a flush promises.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -8,7 +8,7 @@ use super::ledger::Ledger;
 use super::repair::{self, Case, Verdict};
 use super::scan::{self, Scan};
 use super::segment::{VHOST_MAX, segment_name};
-use super::{Batch, Journal, JournalOptions, Level, RecordNumber, Recorded, renew};
+use super::{Batch, Journal, JournalOptions, Level, RecordNumber, Recorded, renew, salvage};
 use crate::disk::Disk;
 use crate::protocol::Record;
 
@@ -90,6 +90,7 @@ impl Journal {
             return Err(JournalError::Unrecordable { what: "the vhost's name is too long" });
         }
         let lock = disk.lock().map_err(JournalError::io("taking", "the directory"))?;
+        salvage::check_finished(&*disk)?;
         renew::finish(&*disk)?;
         let mut alive = Alive { ledger: Ledger::default(), stopped: false, fold };
         let report = recover(&*disk, &options.vhost, &mut alive)?;

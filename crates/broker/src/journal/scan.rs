@@ -423,14 +423,6 @@ impl Batch {
         Self { offset, number, checksum: 0, records: Vec::new(), unreadable: None }
     }
 
-    /// The first record that means nothing here, and why.
-    pub(super) fn unreadable_at(&self) -> Option<(u64, Mistake)> {
-        match self.unreadable {
-            Some(Foreign::Unreadable { offset, what, .. }) => Some((offset, what)),
-            _ => None,
-        }
-    }
-
     /// Takes the next frame in; gives the commit if it is that.
     pub(super) fn frame(
         &mut self,

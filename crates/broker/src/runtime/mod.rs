@@ -3,6 +3,7 @@
 mod clock;
 mod core;
 mod driver;
+mod examine;
 mod gate;
 mod handle;
 mod history;
@@ -13,11 +14,13 @@ mod options;
 mod port;
 mod recovery;
 mod registry;
+mod salvage;
 #[cfg(feature = "tokio")]
 mod standstill;
 
 pub use clock::{Clock, ManualClock};
 pub use core::Core;
+pub use examine::Examined;
 pub use handle::{Broker, BrokerError};
 pub use history::History;
 pub use level::Level;
@@ -28,3 +31,4 @@ pub(crate) use open::recover;
 pub use options::BrokerOptions;
 pub use port::{Login, Port};
 pub use recovery::RecoveryReport;
+pub use salvage::{Contradicted, SalvageError, SalvageReport};

@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::clock::Clock;
 use super::core::Core;
 use super::handle::Broker;
 use super::options::BrokerOptions;
 use super::recovery::RecoveryReport;
 use crate::disk::{Disk, FsDisk};
 use crate::engine::{EngineOptions, Restore, RestoreError};
-use crate::journal::{Fold, Journal, JournalError, JournalOptions, Recorded};
+use crate::journal::{Fold, Journal, JournalError, JournalOptions, Level, Recorded};
 use crate::protocol::{Record, limits};
 
 /// Why a directory was not opened. Nothing in it was changed but what a repair before that cut off.
@@ -20,7 +21,10 @@ pub enum OpenError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// The journal says something that cannot be true.
-    #[error("the journal contradicts itself: {0}")]
+    #[error(
+        "the journal contradicts itself: {0}; take over what can be true into a new directory, with \
+         `Broker::salvage` or `journal DIR --salvage NEW`"
+    )]
     Contradiction(#[from] RestoreError),
     /// The broker was to keep nothing. Nothing was touched.
     #[error(
@@ -90,17 +94,26 @@ impl Broker {
         }
         let level = options.level.of_journal().ok_or(OpenError::KeepsNothing)?;
         let clock = options.clock.take().unwrap_or_default();
-        let defaults = JournalOptions::default();
-        let journal = JournalOptions {
-            segment_bytes: options.segment_bytes.unwrap_or(defaults.segment_bytes),
-            vhost: options.engine.vhost.to_string(),
-            level,
-            mark: clock.now().wall_ms ^ u64::from(std::process::id()).rotate_left(32),
-        };
+        let journal = journal_options(&options, level, &clock);
         options.clock = Some(clock);
         let (core, journal, recovery) =
             recover(disk, options.engine.clone(), journal, options.record_history)?;
         Ok(Self::journalled(options, core, journal, recovery)?)
+    }
+}
+
+/// How the journal of a broker with these options is kept; one that is new gets a mark from the time.
+pub(super) fn journal_options(
+    options: &BrokerOptions,
+    level: Level,
+    clock: &Clock,
+) -> JournalOptions {
+    let defaults = JournalOptions::default();
+    JournalOptions {
+        segment_bytes: options.segment_bytes.unwrap_or(defaults.segment_bytes),
+        vhost: options.engine.vhost.to_string(),
+        level,
+        mark: clock.now().wall_ms ^ u64::from(std::process::id()).rotate_left(32),
     }
 }
 

@@ -15,8 +15,9 @@ use crate::journal::codec::{Decoder, RECORD_VERSION, decode, encode};
 use crate::journal::frame::KIND_RECORD;
 use crate::journal::repair::{Verdict, decide};
 use crate::journal::scan::scan;
-use crate::journal::{Journal, JournalError, JournalOptions, Level, Recorded, salvage};
+use crate::journal::{Journal, JournalError, JournalOptions, Level, Recorded};
 use crate::protocol::Record;
+use crate::runtime::{Broker, BrokerOptions, SalvageError};
 use draw::Draw;
 use logs::Files;
 
@@ -117,8 +118,11 @@ pub fn segment_reader(bytes: &[u8]) -> Met {
         opened(&files, level, verdict, &mut met);
     }
     let (from, to) = (with(&files), SimDisk::new());
-    match salvage(&from, Arc::new(to.clone()), options(Level::Synced)) {
-        Ok(_) => assert!(open(&to, Level::Synced).is_ok(), "what was salvaged does not open"),
+    match Broker::salvage_on(&from, Arc::new(to.clone()), BrokerOptions::default()) {
+        Ok(_) => {
+            let opened = Broker::open_on(Arc::new(to.clone()), BrokerOptions::default());
+            assert!(opened.is_ok(), "what was salvaged does not open: {opened:?}");
+        }
         Err(error) => foreign(&error),
     }
     assert_eq!(contents(&from), files, "salvage has changed something");
@@ -171,9 +175,13 @@ fn lines(records: &[Recorded]) -> Vec<(u64, Vec<u8>)> {
     records.iter().map(|one| (one.number.0, payload(&one.record))).collect()
 }
 
-/// Only what is not this program's to read may keep it from being salvaged.
-fn foreign(error: &JournalError) {
-    let theirs = matches!(error, JournalError::Newer { .. } | JournalError::OtherVhost { .. });
+/// Only what is not this program's to read, or nothing at all, may keep it from being salvaged.
+fn foreign(error: &SalvageError) {
+    let theirs = matches!(
+        error,
+        SalvageError::Nothing { .. }
+            | SalvageError::Journal(JournalError::Newer { .. } | JournalError::OtherVhost { .. })
+    );
     assert!(theirs, "not salvaged: {error}");
 }
 
