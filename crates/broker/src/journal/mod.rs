@@ -1,10 +1,12 @@
 #![doc = include_str!("FORMAT.md")]
 
+mod batch;
 pub mod codec;
 mod error;
 pub mod frame;
 mod ledger;
 mod open;
+mod portion;
 mod reclaim;
 mod renew;
 pub mod repair;
@@ -13,6 +15,7 @@ pub mod scan;
 pub mod segment;
 mod shared;
 mod values;
+mod walk;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,6 +30,7 @@ use segment::{Header, segment_name};
 
 pub use error::JournalError;
 pub use open::{Fold, Recovered, Report};
+pub use portion::Spawn;
 pub use salvage::{Dropped, Salvaged, salvage};
 pub use values::DEPTH_MAX;
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::error::JournalError;
 use super::ledger::Ledger;
+use super::portion::Spawn;
 use super::repair::{self, Case, Verdict};
 use super::scan::{self, Scan};
 use super::segment::{VHOST_MAX, segment_name};
@@ -85,13 +86,28 @@ impl Journal {
         options: JournalOptions,
         fold: &mut dyn Fold,
     ) -> Result<(Self, Report), JournalError> {
+        Self::open_helped(disk, options, fold, None)
+    }
+
+    /// As [`open_into`](Self::open_into). Where `spawn` can start work on another thread, that helps with
+    /// a log that is not short. What comes of it is the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open); what `fold` has taken does not count then.
+    pub fn open_helped(
+        disk: Arc<dyn Disk>,
+        options: JournalOptions,
+        fold: &mut dyn Fold,
+        spawn: Option<&Spawn>,
+    ) -> Result<(Self, Report), JournalError> {
         if options.vhost.len() > VHOST_MAX {
             return Err(JournalError::Unrecordable { what: "the vhost's name is too long" });
         }
         let lock = disk.lock().map_err(JournalError::io("taking", "the directory"))?;
         renew::finish(&*disk)?;
         let mut alive = Alive { ledger: Ledger::default(), stopped: false, fold };
-        let report = recover(&*disk, &options.vhost, &mut alive)?;
+        let report = recover(&*disk, &options.vhost, &mut alive, spawn)?;
         let Alive { ledger, stopped, .. } = alive;
         let scan = &report.scan;
         settle(&*disk, options.level, scan)?;
@@ -153,10 +169,15 @@ impl Fold for Alive<'_> {
 }
 
 /// Scans, decides and repairs until there is nothing left to repair.
-fn recover(disk: &dyn Disk, vhost: &str, fold: &mut dyn Fold) -> Result<Report, JournalError> {
+fn recover(
+    disk: &dyn Disk,
+    vhost: &str,
+    fold: &mut dyn Fold,
+    spawn: Option<&Spawn>,
+) -> Result<Report, JournalError> {
     let mut report = Report::default();
     for _ in 0..REPAIRS_MAX {
-        let scan = scan::read(disk, vhost, fold)?;
+        let scan = scan::read(disk, vhost, fold, spawn)?;
         let decision = repair::decide(&scan);
         report.cases.push(decision.case);
         match decision.case.verdict() {

@@ -3,11 +3,12 @@
 use std::io;
 use std::sync::Arc;
 
-use super::codec::Decoder;
+use super::batch::{Frame, Kind};
+use super::codec::{Decoder, Mistake};
 use super::error::JournalError;
 use super::frame::{COMMIT_FRAME, Commit, FRAME_HEAD, u64_at};
-use super::scan::{Batch, SEARCHED};
 use super::segment::{Header, HeaderRead, NUMBER_MAX, Reader, segment_name, segment_of};
+use super::walk::SEARCHED;
 use super::{Journal, JournalOptions};
 use crate::disk::Disk;
 use crate::protocol::Record;
@@ -133,14 +134,8 @@ impl Wreck {
                 Some(number) => number,
                 None => number_at(reader, offset)?,
             };
-            let mut batch = Batch::at(offset, first);
-            let broken = loop {
-                match batch.frame(self.segment, reader, &mut decoder)? {
-                    Ok(None) => {}
-                    Ok(Some(_)) => break None,
-                    Err(what) => break Some(what),
-                }
-            };
+            let mut batch = Batch { offset, number: first, records: Vec::new(), unreadable: None };
+            let broken = batch.read(reader, &mut decoder)?;
             let next = match broken {
                 None => Some((batch.offset, batch.number)),
                 Some(_) => self.next_commit(reader, batch.offset)?,
@@ -152,11 +147,11 @@ impl Wreck {
                 let end = next.map_or(reader.len(), |(end, _)| end);
                 self.drop_part(dropped_from, end, what);
             }
-            if let Some((at, what)) = batch.unreadable_at().filter(|_| !torn) {
+            if let Some((at, what)) = batch.unreadable.filter(|_| !torn) {
                 self.drop_part(at, at, what);
             }
             if !torn {
-                self.records.extend(batch.records.into_iter().map(|found| found.record));
+                self.records.append(&mut batch.records);
             }
             let Some((end, next)) = next else { break };
             (offset, number) = (end, Some(next));
@@ -192,6 +187,48 @@ impl Wreck {
             offset += (portion - COMMIT_FRAME + 1) as u64;
         }
         Ok(None)
+    }
+}
+
+/// A batch as far as it can be read.
+struct Batch {
+    /// Where the next frame begins.
+    offset: u64,
+    /// The number that the next frame must have.
+    number: u64,
+    /// The records so far.
+    records: Vec<Record>,
+    /// Where the first record is that means nothing here, and why.
+    unreadable: Option<(u64, Mistake)>,
+}
+
+impl Batch {
+    /// Reads to its end, or to what is wrong with it.
+    fn read(
+        &mut self,
+        reader: &mut Reader<'_>,
+        decoder: &mut Decoder,
+    ) -> io::Result<Option<&'static str>> {
+        loop {
+            let begin = self.offset;
+            let frame = match Frame::read(reader, begin, self.number)? {
+                Ok(frame) => frame,
+                Err(what) => return Ok(Some(what)),
+            };
+            self.offset += frame.len();
+            self.number += 1;
+            match frame.kind() {
+                Ok(Kind::Record) => {}
+                Ok(Kind::Commit(_)) => return Ok(None),
+                Err(what) => return Ok(Some(what)),
+            }
+            match decoder.decode(frame.payload) {
+                Ok(decoded) => self.records.push(decoded.record),
+                Err(what) => {
+                    self.unreadable.get_or_insert((begin, what));
+                }
+            }
+        }
     }
 }
 
