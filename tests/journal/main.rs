@@ -11,6 +11,7 @@ mod disk_crash;
 mod disk_faults;
 mod failures;
 mod golden;
+mod helped;
 mod reclaim;
 mod records;
 mod round_trip;

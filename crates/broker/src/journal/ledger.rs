@@ -4,6 +4,7 @@
 //! message and never the message.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -15,6 +16,8 @@ use crate::protocol::{MessageId, Name, Record};
 pub(super) struct Ledger {
     /// The queues' numbers, which count declarations.
     numbers: BTreeMap<Name, u32>,
+    /// The name that was looked up last: most records name the one that the record before named.
+    latest: Option<(Name, u32)>,
     queues: BTreeMap<u32, Declared>,
     queues_declared: u32,
     /// The highest message number seen.
@@ -108,6 +111,12 @@ impl Ledger {
         }
     }
 
+    /// Takes the record of a message.
+    pub(super) fn apply_message(&mut self, id: MessageId, queues: &[Name], segment: u64, len: u64) {
+        self.begin(segment);
+        self.enqueued(id, queues, segment, len);
+    }
+
     /// The queues that hold a message whose frame in `segment` names `queues`; none if that frame is
     /// not needed.
     pub(super) fn holders(&self, segment: u64, id: MessageId, queues: &[Name]) -> Vec<Name> {
@@ -161,7 +170,20 @@ impl Ledger {
         self.topology += len;
     }
 
+    /// The number of a queue that exists.
+    fn number(&mut self, name: &Name) -> Option<u32> {
+        match &self.latest {
+            Some((latest, number)) if Arc::ptr_eq(latest, name) => Some(*number),
+            _ => {
+                let number = *self.numbers.get(name)?;
+                self.latest = Some((Arc::clone(name), number));
+                Some(number)
+            }
+        }
+    }
+
     fn deleted(&mut self, name: &Name) {
+        self.latest = None;
         let Some(number) = self.numbers.remove(name) else { return };
         if let Some(queue) = self.queues.remove(&number) {
             self.topology -= queue.len;
@@ -177,8 +199,8 @@ impl Ledger {
     }
 
     fn enqueued(&mut self, id: MessageId, queues: &[Name], segment: u64, len: u64) {
-        let numbers = queues.iter().filter_map(|name| self.numbers.get(name).copied());
-        let numbers: SmallVec<[u32; 4]> = numbers.collect();
+        let numbers: SmallVec<[u32; 4]> =
+            queues.iter().filter_map(|name| self.number(name)).collect();
         let fresh = id > self.last;
         if !fresh {
             // Moved forward: the older frame is not needed any more.
@@ -209,7 +231,7 @@ impl Ledger {
     }
 
     fn removed(&mut self, queue: &Name, messages: &[MessageId]) {
-        let Some(&number) = self.numbers.get(queue) else { return };
+        let Some(number) = self.number(queue) else { return };
         for &id in messages {
             match self.entry(id).map_or(GONE, |entry| entry.queue) {
                 SEVERAL => self.leave_one_of_several(number, id),

@@ -29,7 +29,7 @@ use ledger::Ledger;
 use segment::{Header, segment_name};
 
 pub use error::JournalError;
-pub use open::{Fold, Recovered, Report};
+pub use open::{Fold, RecordedMessage, Recovered, Report};
 pub use portion::Spawn;
 pub use salvage::{Dropped, Salvaged, salvage};
 pub use values::DEPTH_MAX;

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use super::codec::message_record;
 use super::error::JournalError;
 use super::ledger::Ledger;
 use super::portion::Spawn;
 use super::repair::{self, Case, Verdict};
 use super::scan::{self, Scan};
 use super::segment::{VHOST_MAX, segment_name};
-use super::{Batch, Journal, JournalOptions, Level, RecordNumber, Recorded, renew};
+use super::{Batch, Journal, JournalOptions, Level, Position, RecordNumber, Recorded, renew};
 use crate::disk::Disk;
-use crate::protocol::Record;
+use crate::protocol::{Message, Name, Record};
 
 /// What a log held when it was opened.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,6 +29,39 @@ pub trait Fold {
 
     /// Takes the next record.
     fn take(&mut self, recorded: Recorded);
+
+    /// Takes the next record, which is of a message. Most records of a long log are, and this way is
+    /// faster for those who can go it; what it means is the same.
+    fn take_message(&mut self, recorded: RecordedMessage) {
+        self.take(recorded.into());
+    }
+}
+
+/// A message read back from the log: `Enqueued`, or `MessageKept`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordedMessage {
+    /// The record's number.
+    pub number: RecordNumber,
+    /// The segment that it is in.
+    pub segment: u64,
+    /// Bytes of its frame.
+    pub len: u32,
+    /// The message.
+    pub message: Arc<Message>,
+    /// The queues that it is in, shared with messages that went the same way.
+    pub queues: Arc<[Name]>,
+    /// Whether it is still in them (`MessageKept`), rather than new (`Enqueued`).
+    pub kept: bool,
+    /// Where the message's body is.
+    pub body: Position,
+}
+
+impl From<RecordedMessage> for Recorded {
+    fn from(recorded: RecordedMessage) -> Self {
+        let RecordedMessage { number, segment, len, message, queues, kept, body } = recorded;
+        let record = message_record(message, &queues, kept);
+        Self { number, segment, len, record, body: Some(body) }
+    }
 }
 
 /// Keeps them all.
@@ -165,6 +199,13 @@ impl Fold for Alive<'_> {
         self.ledger.apply(&recorded.record, recorded.segment, u64::from(recorded.len));
         self.stopped = matches!(recorded.record, Record::Stopped);
         self.fold.take(recorded);
+    }
+
+    fn take_message(&mut self, recorded: RecordedMessage) {
+        let (id, queues) = (recorded.message.id, &recorded.queues[..]);
+        self.ledger.apply_message(id, queues, recorded.segment, u64::from(recorded.len));
+        self.stopped = false;
+        self.fold.take_message(recorded);
     }
 }
 

@@ -8,9 +8,9 @@ use std::collections::VecDeque;
 
 use crossbeam_channel::{Receiver, Sender};
 
-use super::codec::{Decoder, Mistake};
+use super::codec::{Content, Decoder, Mistake};
 use super::frame::FRAME_HEAD;
-use super::{Position, RecordNumber, Recorded};
+use super::{Position, RecordNumber, Recorded, RecordedMessage};
 
 /// Starts work on another thread, and says whether it could.
 pub type Spawn = dyn Fn(Box<dyn FnOnce() + Send>) -> bool;
@@ -43,8 +43,24 @@ pub(super) struct Portion {
     pub(super) begin: u64,
     pub(super) bytes: Vec<u8>,
     frames: Vec<Found>,
-    records: VecDeque<Recorded>,
+    records: VecDeque<Taken>,
     unreadable: Option<Unreadable>,
+}
+
+/// A record on its way to who folds it.
+#[derive(Debug)]
+pub(super) enum Taken {
+    Message(RecordedMessage),
+    Other(Recorded),
+}
+
+impl Taken {
+    fn number(&self) -> u64 {
+        match self {
+            Self::Message(recorded) => recorded.number.0,
+            Self::Other(recorded) => recorded.number.0,
+        }
+    }
 }
 
 /// A frame with a record.
@@ -77,23 +93,35 @@ impl Portion {
         for &Found { number, at, len } in &self.frames {
             let payload = &self.bytes[at as usize..][..len as usize];
             let offset = begin + u64::from(at);
-            match decoder.decode(payload) {
-                Ok(decoded) => {
-                    let body = decoded.body_at.map(|body| Position {
-                        segment,
-                        offset: offset + body as u64,
-                        len: len - body as u32,
-                    });
-                    let (number, len) = (RecordNumber(number), FRAME_HEAD as u32 + len);
-                    let record = decoded.record;
-                    self.records.push_back(Recorded { number, segment, len, record, body });
-                }
+            let content = match decoder.read(payload) {
+                Ok(content) => content,
                 Err(what) => {
                     let offset = offset - FRAME_HEAD as u64;
                     self.unreadable = Some(Unreadable { number, offset, what });
-                    break;
+                    return;
                 }
-            }
+            };
+            let (number, frame_len) = (RecordNumber(number), FRAME_HEAD as u32 + len);
+            self.records.push_back(match content {
+                Content::Message { message, queues, kept, body_at } => {
+                    let (offset, len) = (offset + body_at as u64, len - body_at as u32);
+                    let body = Position { segment, offset, len };
+                    let len = frame_len;
+                    Taken::Message(RecordedMessage {
+                        number,
+                        segment,
+                        len,
+                        message,
+                        queues,
+                        kept,
+                        body,
+                    })
+                }
+                Content::Other(record) => {
+                    let (len, body) = (frame_len, None);
+                    Taken::Other(Recorded { number, segment, len, record, body })
+                }
+            });
         }
     }
 }
@@ -126,11 +154,11 @@ struct Helper {
 }
 
 /// A log of fewer portions is read faster than a thread is started.
-const HELPED_FROM: u64 = 4;
+const HELPED_FROM: u64 = 16;
 /// Portions that wait for the helper, so that it does not wait.
-const WAITING_MAX: usize = 3;
+const WAITING_MAX: usize = 4;
 /// Portions that wait to be handed on, unless they are all of one batch.
-const PENDING_MAX: usize = 12;
+const PENDING_MAX: usize = 16;
 /// What is kept for further portions; a message may be much longer than most.
 const BYTES_SPARE_MAX: usize = 1024 * 1024;
 
@@ -185,7 +213,7 @@ impl<'a> Decoding<'a> {
     pub(super) fn hand_on(
         &mut self,
         all: bool,
-        give: &mut dyn FnMut(Recorded),
+        give: &mut dyn FnMut(Taken),
     ) -> Result<(), Trouble> {
         while let Some(&end) = self.batches.front() {
             let wait = all || self.pending.len() > PENDING_MAX;
@@ -195,7 +223,7 @@ impl<'a> Decoding<'a> {
             self.batches.pop_front();
             while let Some(Pending::Decoded(_, portion)) = self.pending.front_mut() {
                 let records = &mut portion.records;
-                while records.front().is_some_and(|record| record.number.0 < end) {
+                while records.front().is_some_and(|record| record.number() < end) {
                     records.pop_front().into_iter().for_each(&mut *give);
                 }
                 if !records.is_empty() || portion.unreadable.is_some() {

@@ -145,8 +145,9 @@ pub(super) struct Reader<'a> {
     filled: usize,
 }
 
-/// Bytes that a window takes at a time, unless more are asked for at once.
-const WINDOW: usize = 256 * 1024;
+/// Bytes that a window takes at a time, unless more are asked for at once. What is made of so many stays
+/// near the processor.
+const WINDOW: usize = 64 * 1024;
 
 impl<'a> Reader<'a> {
     /// Looks at `file` as long as it is now.

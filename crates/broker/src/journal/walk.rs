@@ -5,7 +5,7 @@ use std::io;
 use super::batch::{Frame, Kind};
 use super::error::JournalError;
 use super::frame::{COMMIT_FRAME, Commit, FRAME_HEAD, batch_checksum};
-use super::portion::{Decoding, Portion, Spawn, Trouble, Unreadable};
+use super::portion::{Decoding, Portion, Spawn, Taken, Trouble, Unreadable};
 use super::scan::{Damage, Foreign, Scan, SegmentScan};
 use super::segment::{Header, HeaderRead, Reader, segment_name};
 use super::{Fold, Recorded};
@@ -41,7 +41,18 @@ pub(super) struct Giving<'a> {
 }
 
 impl Giving<'_> {
-    fn give(&mut self, recorded: Recorded) {
+    fn give(&mut self, taken: Taken) {
+        match taken {
+            Taken::Message(recorded) => {
+                self.in_head = false;
+                self.given = Some((self.first().unwrap_or(recorded.segment), recorded.segment));
+                self.fold.take_message(recorded);
+            }
+            Taken::Other(recorded) => self.give_other(recorded),
+        }
+    }
+
+    fn give_other(&mut self, recorded: Recorded) {
         let (first, last) = self.given.unwrap_or((recorded.segment, recorded.segment));
         self.in_head = match recorded.record {
             Record::Numbered { .. } => recorded.segment != last,
@@ -93,7 +104,7 @@ impl<'a> Walk<'a> {
     pub(super) fn hand_on(&mut self, all: bool) -> Result<(), Trouble> {
         let giving = &mut self.giving;
         self.trouble.map_or(Ok(()), Err)?;
-        self.decoding.hand_on(all, &mut |recorded| giving.give(recorded))
+        self.decoding.hand_on(all, &mut |taken| giving.give(taken))
     }
 
     /// Ends the portion that the reader shows. Its window goes on at `offset`.

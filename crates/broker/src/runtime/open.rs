@@ -9,7 +9,7 @@ use super::options::BrokerOptions;
 use super::recovery::RecoveryReport;
 use crate::disk::{Disk, FsDisk};
 use crate::engine::{EngineOptions, Restore, RestoreError};
-use crate::journal::{Fold, Journal, JournalError, JournalOptions, Recorded};
+use crate::journal::{Fold, Journal, JournalError, JournalOptions, Recorded, RecordedMessage};
 use crate::protocol::{Record, limits};
 
 /// Why a directory was not opened. Nothing in it was changed but what a repair before that cut off.
@@ -149,6 +149,13 @@ impl Fold for Restoring {
     fn take(&mut self, recorded: Recorded) {
         if self.error.is_none() {
             self.error = self.restore.apply(recorded.record).err();
+        }
+    }
+
+    fn take_message(&mut self, recorded: RecordedMessage) {
+        if self.error.is_none() {
+            let RecordedMessage { message, queues, kept, .. } = recorded;
+            self.error = self.restore.apply_message(message, &queues, kept).err();
         }
     }
 }
