@@ -1,5 +1,7 @@
 //! A helper that makes some of the records changes nothing that comes of reading a log.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use leveret_broker::journal::frame::{
     Commit, FRAME_HEAD, FrameHead, KIND_COMMIT, batch_checksum, write_frame,
 };
@@ -47,7 +49,11 @@ fn read(files: &Files, spawn: Option<&Spawn>) -> (Read, Files) {
     (read, shelf.files())
 }
 
+/// How often a helper was started.
+static STARTED: AtomicU64 = AtomicU64::new(0);
+
 fn on_a_thread(work: Box<dyn FnOnce() + Send>) -> bool {
+    STARTED.fetch_add(1, Ordering::Relaxed);
     std::thread::spawn(work);
     true
 }
@@ -87,6 +93,7 @@ fn a_helper_changes_nothing_of_a_whole_log() {
     });
     let expected = (1..=MESSAGES).map(|id| (id, vec![id as u8; BODY].into()));
     assert!(bodies.eq(expected));
+    assert!(STARTED.load(Ordering::Relaxed) > 0, "the log is too short for a helper");
 }
 
 #[test]

@@ -290,9 +290,9 @@ impl Ledger {
     fn place(&self, id: MessageId) -> Option<(usize, usize)> {
         let at = self.segments.partition_point(|segment| segment.first <= id.0).checked_sub(1)?;
         let entries = &self.segments[at].entries;
+        let likely = id.0.checked_sub(entries.first()?.id)?;
         // Where no number is left out.
-        let likely = entries.first().and_then(|first| id.0.checked_sub(first.id));
-        let likely = likely.and_then(|likely| usize::try_from(likely).ok());
+        let likely = usize::try_from(likely).ok();
         let place = likely.filter(|at| entries.get(*at).is_some_and(|entry| entry.id == id.0));
         let search = || entries.binary_search_by_key(&id.0, |entry| entry.id).ok();
         let place = place.or_else(search)?;
