@@ -64,14 +64,29 @@ fn lost(work: Box<dyn FnOnce() + Send>) -> bool {
     true
 }
 
+/// Takes the work, and drops it when some waits.
+fn lost_later(work: Box<dyn FnOnce() + Send>) -> bool {
+    std::thread::spawn(move || {
+        for _ in 0..10_000 {
+            std::thread::yield_now();
+        }
+        drop(work);
+    });
+    true
+}
+
 fn nowhere(_work: Box<dyn FnOnce() + Send>) -> bool {
     false
 }
 
 fn assert_same(files: &Files, what: &str) -> Read {
     let (alone, left) = read(files, None);
-    let helpers: [(&str, &Spawn); 3] =
-        [("on a thread", &on_a_thread), ("lost", &lost), ("nowhere", &nowhere)];
+    let helpers: [(&str, &Spawn); 4] = [
+        ("on a thread", &on_a_thread),
+        ("lost", &lost),
+        ("lost later", &lost_later),
+        ("nowhere", &nowhere),
+    ];
     for (how, spawn) in helpers {
         let (helped, left_too) = read(files, Some(spawn));
         assert_eq!(format!("{:?}", helped.as_ref().err()), format!("{:?}", alone.as_ref().err()));
