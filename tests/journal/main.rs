@@ -15,6 +15,7 @@ mod failures;
 mod full_disk;
 mod fuzzed;
 mod golden;
+mod helped;
 mod reclaim;
 mod records;
 mod round_trip;

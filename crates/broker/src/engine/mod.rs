@@ -26,7 +26,7 @@
 //! | `settle` | ack, nack, reject, recover |
 //! | `dispatch` | who gets the next message |
 //! | `queue`, `ready`, `ring`, `party`, `window`, `unacked`, `channel` | the parts of the state |
-//! | `durable`, `restore`, `restore/mend` | what survives an end, and the engine that is made of it, or of its ruins |
+//! | `durable`, `restore`, `restore/mend`, `gathered`, `ending` | what survives an end, and the engine that is made of it, or of its ruins |
 //! | `view`, `invariants` | reading it |
 
 mod arguments;
@@ -35,6 +35,7 @@ mod consume;
 mod declare;
 mod dispatch;
 mod durable;
+mod ending;
 mod gathered;
 mod index;
 mod invariants;

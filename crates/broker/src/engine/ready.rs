@@ -28,8 +28,8 @@ pub(super) struct Ready {
 impl Ready {
     /// What a recovered queue begins with: messages in order, each with whether it counts as handed
     /// out before.
-    pub(super) fn recovered(messages: impl IntoIterator<Item = (Arc<Message>, bool)>) -> Self {
-        Self { recovered: messages.into_iter().collect(), ..Self::default() }
+    pub(super) fn recovered(recovered: VecDeque<(Arc<Message>, bool)>) -> Self {
+        Self { recovered, ..Self::default() }
     }
 
     pub(super) fn len(&self) -> usize {

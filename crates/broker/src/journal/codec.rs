@@ -11,7 +11,7 @@ use super::shared::Shared;
 use super::values::{properties, put_properties, put_table, table};
 use crate::protocol::limits::MESSAGE_SIZE_LIMIT;
 use crate::protocol::types::FieldTable;
-use crate::protocol::{Message, MessageId, Name, Record};
+use crate::protocol::{Address, Message, MessageId, Name, Record};
 
 /// The version of the records that are written.
 pub const RECORD_VERSION: u8 = 1;
@@ -141,6 +141,31 @@ pub fn decode(payload: &[u8]) -> Result<Decoded, Mistake> {
 #[derive(Debug, Default)]
 pub struct Decoder {
     shared: Shared,
+    /// Where the last message went: most go where the one before went.
+    latest: Option<Destination>,
+}
+
+/// Where a message goes.
+#[derive(Debug)]
+struct Destination {
+    /// As it stands in the record.
+    bytes: Vec<u8>,
+    address: Arc<Address>,
+    queues: Arc<[Name]>,
+}
+
+/// A record as it is read: a message's queues are shared with those that went the same way.
+#[derive(Debug)]
+pub(super) enum Content {
+    Message {
+        message: Arc<Message>,
+        queues: Arc<[Name]>,
+        /// Whether it is still there, rather than new.
+        kept: bool,
+        /// Where in the payload its body begins.
+        body_at: usize,
+    },
+    Other(Record),
 }
 
 impl Decoder {
@@ -150,6 +175,16 @@ impl Decoder {
     ///
     /// It is no record of a version that is known here.
     pub fn decode(&mut self, payload: &[u8]) -> Result<Decoded, Mistake> {
+        Ok(match self.read(payload)? {
+            Content::Message { message, queues, kept, body_at } => {
+                let record = message_record(message, &queues, kept);
+                Decoded { record, body_at: Some(body_at) }
+            }
+            Content::Other(record) => Decoded { record, body_at: None },
+        })
+    }
+
+    pub(super) fn read(&mut self, payload: &[u8]) -> Result<Content, Mistake> {
         let mut input = Input { rest: payload };
         if input.byte()? != KIND_RECORD {
             return Err("a frame of a kind that is not known");
@@ -157,8 +192,16 @@ impl Decoder {
         if input.byte()? != RECORD_VERSION {
             return Err("a record of a version that is not known");
         }
-        let mut body_at = None;
         let record = match input.byte()? {
+            kind @ (ENQUEUED | MESSAGE_KEPT) => {
+                let (message, queues) = self.message(&mut input)?;
+                let body_at = payload.len() - input.rest.len() - message.body.len();
+                if !input.rest.is_empty() {
+                    return Err("bytes left over");
+                }
+                let kept = kind == MESSAGE_KEPT;
+                return Ok(Content::Message { message, queues, kept, body_at });
+            }
             QUEUE_DECLARED => {
                 let (queue, auto_delete, arguments) = self.queue(&mut input)?;
                 Record::QueueDeclared { queue, auto_delete, arguments }
@@ -168,16 +211,6 @@ impl Decoder {
                 Record::QueueKept { queue, auto_delete, arguments }
             }
             QUEUE_DELETED => Record::QueueDeleted { queue: self.name(&mut input)? },
-            ENQUEUED => {
-                let (message, queues) = self.message(&mut input)?;
-                body_at = Some(payload.len() - message.body.len());
-                Record::Enqueued { message, queues }
-            }
-            MESSAGE_KEPT => {
-                let (message, queues) = self.message(&mut input)?;
-                body_at = Some(payload.len() - message.body.len());
-                Record::MessageKept { message, queues }
-            }
             REMOVED => {
                 let queue = self.name(&mut input)?;
                 Record::Removed { queue, message: MessageId(input.number()?) }
@@ -195,7 +228,7 @@ impl Decoder {
             STARTED => Record::Started,
             _ => return Err("a record of a kind that is not known"),
         };
-        if input.rest.is_empty() { Ok(Decoded { record, body_at }) } else { Err("bytes left over") }
+        if input.rest.is_empty() { Ok(Content::Other(record)) } else { Err("bytes left over") }
     }
 
     fn name(&mut self, input: &mut Input<'_>) -> Result<Name, Mistake> {
@@ -212,12 +245,31 @@ impl Decoder {
         Ok((queue, auto_delete, table(input, 0)?))
     }
 
-    fn message(&mut self, input: &mut Input<'_>) -> Result<(Arc<Message>, Vec<Name>), Mistake> {
-        let id = MessageId(input.number()?);
+    /// The address of a message, and the queues that it is in.
+    fn destination(
+        &mut self,
+        input: &mut Input<'_>,
+    ) -> Result<(Arc<Address>, Arc<[Name]>), Mistake> {
+        if let Some(latest) = &self.latest
+            && let Some(rest) = input.rest.strip_prefix(&latest.bytes[..])
+        {
+            input.rest = rest;
+            return Ok((Arc::clone(&latest.address), Arc::clone(&latest.queues)));
+        }
+        let from = input.rest;
         let (exchange, routing_key) = (input.text()?, input.text()?);
         let address = self.shared.address(exchange, routing_key);
         let count = input.count()?;
-        let queues = (0..count).map(|_| self.name(input)).collect::<Result<Vec<_>, Mistake>>()?;
+        let queues = (0..count).map(|_| self.name(input)).collect::<Result<Arc<[_]>, Mistake>>()?;
+        let bytes = from[..from.len() - input.rest.len()].to_vec();
+        let (kept, names) = (Arc::clone(&address), Arc::clone(&queues));
+        self.latest = Some(Destination { bytes, address: kept, queues: names });
+        Ok((address, queues))
+    }
+
+    fn message(&mut self, input: &mut Input<'_>) -> Result<(Arc<Message>, Arc<[Name]>), Mistake> {
+        let id = MessageId(input.number()?);
+        let (address, queues) = self.destination(input)?;
         let properties = properties(input)?;
         let len = input.number()?;
         let checksum = u32::from_le_bytes(input.array()?);
@@ -230,6 +282,16 @@ impl Decoder {
         }
         let body = Bytes::copy_from_slice(body);
         Ok((Arc::new(Message { id, address, properties, body }), queues))
+    }
+}
+
+/// The record that a message with these queues is.
+pub(super) fn message_record(message: Arc<Message>, queues: &[Name], kept: bool) -> Record {
+    let queues = queues.to_vec();
+    if kept {
+        Record::MessageKept { message, queues }
+    } else {
+        Record::Enqueued { message, queues }
     }
 }
 

@@ -139,6 +139,12 @@ impl Ledger {
         }
     }
 
+    /// Takes the record of a message.
+    pub(super) fn apply_message(&mut self, id: MessageId, queues: &[Name], segment: u64, len: u64) {
+        self.begin(segment);
+        self.enqueued(id, queues, segment, len);
+    }
+
     /// The queues that hold a message whose frame in `segment` names `queues`; none if that frame is
     /// not needed.
     pub(super) fn holders(&self, segment: u64, id: MessageId, queues: &[Name]) -> Vec<Name> {
@@ -348,9 +354,9 @@ impl Ledger {
     fn place(&self, id: MessageId) -> Option<(usize, usize)> {
         let at = self.segments.partition_point(|segment| segment.first <= id.0).checked_sub(1)?;
         let entries = &self.segments[at].entries;
+        let likely = id.0.checked_sub(entries.first()?.id)?;
         // Where no number is left out.
-        let likely = entries.first().and_then(|first| id.0.checked_sub(first.id));
-        let likely = likely.and_then(|likely| usize::try_from(likely).ok());
+        let likely = usize::try_from(likely).ok();
         let place = likely.filter(|at| entries.get(*at).is_some_and(|entry| entry.id == id.0));
         let search = || entries.binary_search_by_key(&id.0, |entry| entry.id).ok();
         let place = place.or_else(search)?;

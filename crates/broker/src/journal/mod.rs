@@ -1,5 +1,6 @@
 #![doc = include_str!("FORMAT.md")]
 
+mod batch;
 pub mod codec;
 mod error;
 mod examine;
@@ -7,6 +8,7 @@ pub mod frame;
 mod ledger;
 mod open;
 mod patient;
+mod portion;
 mod reclaim;
 mod renew;
 pub mod repair;
@@ -17,6 +19,7 @@ pub mod scan;
 pub mod segment;
 mod shared;
 mod values;
+mod walk;
 mod wreck;
 
 use std::collections::BTreeMap;
@@ -32,7 +35,8 @@ use segment::{Header, segment_name};
 
 pub use error::JournalError;
 pub use examine::{Examination, QueueUse, SegmentUse, examine, examine_into};
-pub use open::{Fold, Recovered, Report};
+pub use open::{Fold, RecordedMessage, Recovered, Report};
+pub use portion::Spawn;
 pub use salvage::{check_empty, check_finished, write_new};
 pub use values::DEPTH_MAX;
 pub use wreck::{Dropped, Piece, Wreck, read_pieces};

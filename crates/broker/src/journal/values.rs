@@ -74,9 +74,11 @@ pub(super) fn properties(input: &mut Input<'_>) -> Result<Properties, Mistake> {
         return Err("properties that are not known");
     }
     let mut found = Properties::default();
-    for (bit, set) in SET.iter().enumerate() {
-        if bits & (1 << bit) != 0 {
-            found = set(found, short_string(input)?);
+    if bits.trailing_zeros() < 10 {
+        for (bit, set) in SET.iter().enumerate() {
+            if bits & (1 << bit) != 0 {
+                found = set(found, short_string(input)?);
+            }
         }
     }
     if bits & (1 << 10) != 0 {

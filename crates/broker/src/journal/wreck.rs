@@ -14,10 +14,10 @@ use super::error::JournalError;
 use super::frame::{COMMIT_FRAME, Commit, FRAME_HEAD, FrameHead, KIND_COMMIT, u64_at};
 use super::patient::Patient;
 use super::restored::Restored;
-use super::scan::SEARCHED;
 use super::segment::{
     FORMAT_VERSION, Header, HeaderRead, NUMBER_MAX, Reader, segment_name, segment_of,
 };
+use super::walk::SEARCHED;
 use super::{Position, RecordNumber, Recorded};
 use crate::disk::Disk;
 

@@ -10,7 +10,9 @@ use super::options::BrokerOptions;
 use super::recovery::RecoveryReport;
 use crate::disk::{Disk, FsDisk};
 use crate::engine::{EngineOptions, Restore, RestoreError};
-use crate::journal::{Fold, Journal, JournalError, JournalOptions, Level, Recorded};
+use crate::journal::{
+    Fold, Journal, JournalError, JournalOptions, Level, Recorded, RecordedMessage,
+};
 use crate::protocol::{Record, limits};
 
 /// Why a directory was not opened. Nothing in it was changed but what a repair before that cut off.
@@ -126,7 +128,7 @@ pub(crate) fn recover(
     record_history: bool,
 ) -> Result<(Core, Journal, RecoveryReport), OpenError> {
     let mut restoring = Restoring::default();
-    let (mut journal, report) = Journal::open_into(disk, journal, &mut restoring)?;
+    let (mut journal, report) = Journal::open_helped(disk, journal, &mut restoring, Some(&beside))?;
     // How many records there have been: each opening adds one, and what it is does not depend on how
     // records fell into batches, each of which has one frame more.
     let end = &report.scan.end;
@@ -141,6 +143,12 @@ pub(crate) fn recover(
     // It may be durable, and yet giving room back behind it have failed.
     journal.working()?;
     Ok((Core::journalled(engine, record_history), journal, recovery))
+}
+
+/// Runs work on a thread of its own, where there is more than one processor.
+fn beside(work: Box<dyn FnOnce() + Send>) -> bool {
+    let several = std::thread::available_parallelism().is_ok_and(|count| count.get() > 1);
+    several && std::thread::Builder::new().name("leveret-recovery".into()).spawn(work).is_ok()
 }
 
 /// Makes the engine while the log is read.
@@ -165,6 +173,13 @@ impl Fold for Restoring {
     fn take(&mut self, recorded: Recorded) {
         if self.error.is_none() {
             self.error = self.restore.apply(recorded.record).err();
+        }
+    }
+
+    fn take_message(&mut self, recorded: RecordedMessage) {
+        if self.error.is_none() {
+            let RecordedMessage { message, queues, kept, .. } = recorded;
+            self.error = self.restore.apply_message(message, &queues, kept).err();
         }
     }
 }

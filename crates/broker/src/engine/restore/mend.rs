@@ -197,7 +197,7 @@ impl Mend {
             }
         }
         if !new.is_empty() {
-            self.restore.enqueued(&message, &new)?;
+            self.restore.enqueued(message, &new)?;
         }
         contradiction
     }
