@@ -8,6 +8,7 @@ mod paused_clock;
 mod recovery;
 mod reopening;
 mod salvage;
+mod salvage_paths;
 mod salvage_random;
 mod sizes;
 mod slow_disk;
