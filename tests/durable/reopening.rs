@@ -75,6 +75,18 @@ async fn s180_s182_after_a_power_cut_every_confirmed_message_is_there_marked_red
 }
 
 #[tokio::test]
+async fn in_memory_a_confirm_waits_for_nothing_and_nothing_outlives_the_broker() {
+    let broker = Broker::in_memory();
+    let channel = channel(&broker).await;
+    declare(&channel, "q", true).await.unwrap();
+    let confirmed = publish(&channel, "q", "m", PERSISTENT).now_or_never().unwrap().unwrap();
+    assert_eq!(confirmed, Confirmation::Ack(None));
+    assert_eq!(ready(&broker, "q"), ["m"]);
+    drop((channel, broker));
+    assert!(Broker::in_memory().queues().is_empty());
+}
+
+#[tokio::test]
 async fn at_the_level_written_a_confirmed_message_survives_the_process_without_any_sync() {
     let disk = SimDisk::default();
     let options = BrokerOptions::default().with_level(Level::Written);

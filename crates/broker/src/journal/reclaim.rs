@@ -36,6 +36,8 @@ impl Journal {
     /// Lets go of old segments as far as there is more room in use than there should be.
     pub(super) fn give_back_room(&mut self, wrote: u64) -> Result<(), JournalError> {
         let mut budget = wrote.saturating_mul(PACE);
+        // One turn is enough: where segments are shorter than their own heads, another would move for ever.
+        let turn_ends = self.segment + 1;
         loop {
             let (live, used) = (self.ledger.live(), self.disk_bytes());
             let slack = self.segment_bytes.max(SLACK_MIN);
@@ -43,7 +45,7 @@ impl Journal {
             let bound = (2 * live + live / 2).saturating_add(slack);
             let oldest = self.oldest.max(1);
             let enough = used <= wanted || budget == 0 && used <= bound;
-            if enough || self.stopped {
+            if enough || self.stopped || oldest >= turn_ends {
                 return Ok(());
             }
             // The segment that has been written to until now may be the oldest.

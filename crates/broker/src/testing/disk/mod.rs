@@ -72,6 +72,7 @@ mod fault;
 mod handle;
 mod image;
 mod state;
+mod through;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -84,6 +85,7 @@ pub use choices::{Choices, Seeded};
 pub use fault::{Fault, FaultClass, Op, OpKind, SyncLoss};
 use image::{FilePlan, Plan};
 use state::{Inode, State};
+pub use through::{Before, Through, Watch};
 
 /// A simulated disk. Clones are handles to the same one; images are disks of their own.
 ///
