@@ -12,6 +12,7 @@ mod publishing;
 mod records;
 mod refusals;
 mod restoring;
+mod restoring_exchanges;
 mod settling;
 mod support;
 mod windows;

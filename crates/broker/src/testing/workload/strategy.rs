@@ -58,7 +58,7 @@ fn op(profile: Profile) -> impl Strategy<Value = Op> {
         often([6, 4, 4]) => (two(), any::<bool>())
             .prop_map(|((channel, queue), no_ack)| Op::Get { channel, queue, no_ack }),
         often([4, 1, 10]) => declare(two()),
-        often([10, 4, 8]) => topology(two),
+        often([5, 4, 8]) => topology(two),
         often([10, 8, 6]) => publish_to(two()),
         often([2, 1, 3]) => two().prop_map(|(channel, queue)| Op::Purge { channel, queue }),
         often([2, 1, 6]) => (two(), any::<(bool, bool)>()).prop_map(
