@@ -12,6 +12,7 @@ mod disk_faults;
 mod failures;
 mod golden;
 mod reclaim;
+mod reclaim_exchanges;
 mod records;
 mod round_trip;
 mod salvage;
