@@ -7,12 +7,14 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test that panics has failed")]
 
 mod acks;
+mod bindings;
 mod consumers;
 mod declare;
 mod delete;
 mod dispatch;
 mod endings;
 mod errors;
+mod exchanges;
 mod facts;
 mod lapin_lifetimes;
 mod lapin_results;

@@ -4,6 +4,7 @@
 
 mod determinism;
 mod dispatch;
+mod exchanges;
 mod flatness;
 mod going;
 mod leaks;
@@ -12,6 +13,7 @@ mod publishing;
 mod records;
 mod refusals;
 mod restoring;
+mod restoring_exchanges;
 mod settling;
 mod support;
 mod windows;

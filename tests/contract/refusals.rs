@@ -213,9 +213,10 @@ fn basic_cases() -> Vec<Case> {
             "540 NOT_IMPLEMENTED - the expiration property ('1000') is not supported (60,40)",
         ),
         case(
-            "not done",
+            "S165",
             with_properties(properties().with_headers(argument("BCC", AMQPValue::Void))),
-            "540 NOT_IMPLEMENTED - the header 'BCC' (further routing keys) is not supported (60,40)",
+            "406 PRECONDITION_FAILED - invalid message: \
+             {unacceptable_type_in_header,\"BCC\",void} (60,40)",
         ),
         ("S115", get("nope"), format!("{NO_QUEUE} (60,70)")),
     ]

@@ -82,6 +82,31 @@ fn live(world: &mut World, plan: &Plan, life: u64) -> Result<(), String> {
         auto_delete: false,
         passive: false,
     }));
+    // Both get what is published to the exchange with most keys.
+    ops.push(Op::DeclareExchange {
+        channel: 0,
+        exchange: 0,
+        kind: 2,
+        durable: true,
+        auto_delete: false,
+        internal: false,
+        alternate: u8::MAX,
+    });
+    ops.extend([0, 1].map(|destination| Op::Bind {
+        channel: 0,
+        source: 0,
+        destination,
+        to_exchange: false,
+        key: 3,
+    }));
+    ops.push(Op::PublishTo {
+        channel: 0,
+        exchange: 0,
+        key: 0,
+        copy: u8::MAX,
+        mandatory: false,
+        persistent: true,
+    });
     ops.extend(program(plan.profile, plan.seed.wrapping_add(life << 32), plan.commands));
     let worst = ops.len() / 2 + world.choices.below(ops.len());
     for (at, op) in ops.into_iter().enumerate() {

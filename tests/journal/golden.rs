@@ -8,7 +8,9 @@ use leveret_broker::journal::Level;
 use leveret_broker::protocol::types::{
     AMQPValue, ByteArray, DecimalValue, FieldArray, FieldTable, ShortString,
 };
-use leveret_broker::protocol::{Address, Message, MessageId, Properties, Record};
+use leveret_broker::protocol::{
+    Address, Binding, DestinationType, ExchangeKind, Message, MessageId, Properties, Record,
+};
 
 use crate::records::{KINDS, kind};
 use crate::support::{Files, Shelf, write};
@@ -98,6 +100,45 @@ fn batches() -> Vec<Vec<Record>> {
             Record::QueueKept { queue: "p".into(), auto_delete: false, arguments: values() },
             Record::MessageKept { message: kept, queues: vec!["p".into()] },
         ],
+        exchanges(),
+    ]
+}
+
+fn exchanges() -> Vec<Record> {
+    let to_queue = Arc::new(Binding {
+        source: "x".into(),
+        destination_type: DestinationType::Queue,
+        destination: "p".into(),
+        routing_key: "#.käse".into(),
+        arguments: values(),
+    });
+    let to_exchange = Arc::new(Binding {
+        source: "amq.topic".into(),
+        destination_type: DestinationType::Exchange,
+        destination: "x".into(),
+        routing_key: "".into(),
+        arguments: FieldTable::default(),
+    });
+    vec![
+        Record::ExchangeDeclared {
+            exchange: "x".into(),
+            kind: ExchangeKind::Headers,
+            auto_delete: true,
+            internal: false,
+            arguments: values(),
+        },
+        Record::ExchangeKept {
+            exchange: "x".into(),
+            kind: ExchangeKind::Topic,
+            auto_delete: false,
+            internal: true,
+            arguments: FieldTable::default(),
+        },
+        Record::Bound(Arc::clone(&to_queue)),
+        Record::Bound(Arc::clone(&to_exchange)),
+        Record::BindingKept(to_exchange),
+        Record::Unbound(to_queue),
+        Record::ExchangeDeleted { exchange: "x".into() },
     ]
 }
 
@@ -136,7 +177,7 @@ fn the_bytes_that_are_written_are_those_of_version_1() {
 #[test]
 fn what_version_1_wrote_is_read() {
     let files = files(GOLDEN);
-    assert_eq!(files.len(), 2);
+    assert_eq!(files.len(), 3);
     assert_eq!(Shelf::with(&files).records().unwrap(), batches().concat());
 }
 

@@ -17,6 +17,7 @@ mod fuzzed;
 mod golden;
 mod helped;
 mod reclaim;
+mod reclaim_exchanges;
 mod records;
 mod round_trip;
 mod salvage;

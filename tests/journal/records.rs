@@ -8,7 +8,9 @@ use leveret_broker::journal::frame::KIND_RECORD;
 use leveret_broker::protocol::types::{
     AMQPValue, ByteArray, DecimalValue, FieldArray, FieldTable, LongString, ShortString,
 };
-use leveret_broker::protocol::{Address, Message, MessageId, Name, Properties, Record};
+use leveret_broker::protocol::{
+    Address, Binding, DestinationType, ExchangeKind, Message, MessageId, Name, Properties, Record,
+};
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
@@ -106,7 +108,7 @@ fn message() -> impl Strategy<Value = Message> {
 }
 
 /// The kinds of records, by the number that they have in a log.
-pub(crate) const KINDS: [u8; 11] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
+pub(crate) const KINDS: [u8; 17] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17];
 
 /// The kind of a record.
 pub(crate) fn kind(record: &Record) -> u8 {
@@ -122,7 +124,29 @@ pub(crate) fn kind(record: &Record) -> u8 {
         Record::Started => 9,
         Record::QueueKept { .. } => 10,
         Record::MessageKept { .. } => 11,
+        Record::ExchangeDeclared { .. } => 12,
+        Record::ExchangeDeleted { .. } => 13,
+        Record::Bound(_) => 14,
+        Record::Unbound(_) => 15,
+        Record::ExchangeKept { .. } => 16,
+        Record::BindingKept(_) => 17,
     }
+}
+
+fn exchange_kind() -> impl Strategy<Value = ExchangeKind> {
+    let kinds =
+        [ExchangeKind::Direct, ExchangeKind::Fanout, ExchangeKind::Headers, ExchangeKind::Topic];
+    proptest::sample::select(kinds.to_vec())
+}
+
+fn binding() -> impl Strategy<Value = Arc<Binding>> {
+    let types = [DestinationType::Queue, DestinationType::Exchange];
+    let destination_type = proptest::sample::select(types.to_vec());
+    (name(), destination_type, name(), name(), table()).prop_map(
+        |(source, destination_type, destination, routing_key, arguments)| {
+            Arc::new(Binding { source, destination_type, destination, routing_key, arguments })
+        },
+    )
 }
 
 fn ids() -> impl Strategy<Value = Vec<MessageId>> {
@@ -151,6 +175,24 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
         (message(), vec(name(), 0..4)).prop_map(|(message, queues)| {
             Record::MessageKept { message: Arc::new(message), queues }
         }),
+        topology_record(),
+    ]
+}
+
+/// Any record of exchanges and bindings.
+fn topology_record() -> impl Strategy<Value = Record> {
+    let exchange = || (name(), exchange_kind(), any::<(bool, bool)>(), table());
+    prop_oneof![
+        exchange().prop_map(|(exchange, kind, (auto_delete, internal), arguments)| {
+            Record::ExchangeDeclared { exchange, kind, auto_delete, internal, arguments }
+        }),
+        name().prop_map(|exchange| Record::ExchangeDeleted { exchange }),
+        binding().prop_map(Record::Bound),
+        binding().prop_map(Record::Unbound),
+        exchange().prop_map(|(exchange, kind, (auto_delete, internal), arguments)| {
+            Record::ExchangeKept { exchange, kind, auto_delete, internal, arguments }
+        }),
+        binding().prop_map(Record::BindingKept),
     ]
 }
 

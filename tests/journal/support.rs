@@ -171,7 +171,11 @@ pub(crate) fn records(recovered: &Recovered) -> Vec<Record> {
 
 /// The records that are not the head of a segment.
 pub(crate) fn without_heads(mut records: Vec<Record>) -> Vec<Record> {
-    records.retain(|record| !matches!(record, Record::Numbered { .. } | Record::QueueKept { .. }));
+    let is_head = |record: &Record| {
+        let exchanges = matches!(record, Record::ExchangeKept { .. } | Record::BindingKept(_));
+        exchanges || matches!(record, Record::Numbered { .. } | Record::QueueKept { .. })
+    };
+    records.retain(|record| !is_head(record));
     records
 }
 

@@ -11,3 +11,4 @@ mod oracle;
 mod restoring;
 mod rotation;
 mod support;
+mod topics;

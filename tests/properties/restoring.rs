@@ -184,7 +184,7 @@ proptest! {
 /// The random programs do leave something to restore: otherwise the laws above would say nothing.
 #[test]
 fn programs_leave_enough_to_restore() {
-    let program = program(Profile::Everyday, 1, 400);
+    let program = program(Profile::Everyday, 1, 600);
     let restored = survives(&program).unwrap();
     assert!(restored > 400, "{restored} messages");
 }

@@ -7,6 +7,8 @@ mod subject;
 
 #[path = "../conformance/acks.rs"]
 mod acks;
+#[path = "../conformance/bindings.rs"]
+mod bindings;
 #[path = "../conformance/consumers.rs"]
 mod consumers;
 #[path = "../conformance/declare.rs"]
@@ -19,6 +21,8 @@ mod dispatch;
 mod endings;
 #[path = "../conformance/errors.rs"]
 mod errors;
+#[path = "../conformance/exchanges.rs"]
+mod exchanges;
 #[path = "../conformance/lapin_lifetimes.rs"]
 mod lapin_lifetimes;
 #[path = "../conformance/lapin_results.rs"]

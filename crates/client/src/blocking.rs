@@ -42,11 +42,13 @@ use crate::message::{BasicGetMessage, BasicReturnMessage, Delivery};
 use crate::options::{
     BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicNackOptions,
     BasicPublishOptions, BasicQosOptions, BasicRecoverOptions, BasicRejectOptions,
-    ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
+    ConfirmSelectOptions, ExchangeBindOptions, ExchangeDeclareOptions, ExchangeDeleteOptions,
+    ExchangeUnbindOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
+    QueuePurgeOptions,
 };
 use crate::translate::ConsumerId;
 use crate::types::{ChannelId, FieldTable, MessageCount, ReplyCode, ShortString};
-use crate::{BasicProperties, Confirmation, ConnectionProperties, Queue};
+use crate::{BasicProperties, Confirmation, ConnectionProperties, ExchangeKind, Queue};
 
 /// A connection to a broker of this process; closes itself when it and its channels are dropped.
 #[derive(Debug)]
@@ -88,6 +90,73 @@ struct Subscription {
 }
 
 impl Channel {
+    /// Declares an exchange, as [`Channel::exchange_declare`](crate::Channel::exchange_declare).
+    pub fn exchange_declare(
+        &self,
+        exchange: ShortString,
+        kind: ExchangeKind,
+        options: ExchangeDeclareOptions,
+        arguments: FieldTable,
+    ) -> Result<()> {
+        block_on(self.inner.exchange_declare(exchange, kind, options, arguments))
+    }
+
+    /// Deletes an exchange, as [`Channel::exchange_delete`](crate::Channel::exchange_delete).
+    pub fn exchange_delete(
+        &self,
+        exchange: ShortString,
+        options: ExchangeDeleteOptions,
+    ) -> Result<()> {
+        block_on(self.inner.exchange_delete(exchange, options))
+    }
+
+    /// Binds an exchange, as [`Channel::exchange_bind`](crate::Channel::exchange_bind).
+    pub fn exchange_bind(
+        &self,
+        destination: ShortString,
+        source: ShortString,
+        routing_key: ShortString,
+        options: ExchangeBindOptions,
+        arguments: FieldTable,
+    ) -> Result<()> {
+        block_on(self.inner.exchange_bind(destination, source, routing_key, options, arguments))
+    }
+
+    /// Unbinds an exchange, as [`Channel::exchange_unbind`](crate::Channel::exchange_unbind).
+    pub fn exchange_unbind(
+        &self,
+        destination: ShortString,
+        source: ShortString,
+        routing_key: ShortString,
+        options: ExchangeUnbindOptions,
+        arguments: FieldTable,
+    ) -> Result<()> {
+        block_on(self.inner.exchange_unbind(destination, source, routing_key, options, arguments))
+    }
+
+    /// Binds a queue, as [`Channel::queue_bind`](crate::Channel::queue_bind).
+    pub fn queue_bind(
+        &self,
+        queue: ShortString,
+        exchange: ShortString,
+        routing_key: ShortString,
+        options: QueueBindOptions,
+        arguments: FieldTable,
+    ) -> Result<()> {
+        block_on(self.inner.queue_bind(queue, exchange, routing_key, options, arguments))
+    }
+
+    /// Unbinds a queue, as [`Channel::queue_unbind`](crate::Channel::queue_unbind).
+    pub fn queue_unbind(
+        &self,
+        queue: ShortString,
+        exchange: ShortString,
+        routing_key: ShortString,
+        arguments: FieldTable,
+    ) -> Result<()> {
+        block_on(self.inner.queue_unbind(queue, exchange, routing_key, arguments))
+    }
+
     /// Declares a queue, as [`Channel::queue_declare`](crate::Channel::queue_declare).
     pub fn queue_declare(
         &self,

@@ -36,8 +36,8 @@ use crate::{BasicProperties, Error};
 /// # Cancel safety
 ///
 /// Every method is done at the poll that completes it: dropped before that, it has not happened. The
-/// exception is what waits for a disk (a durable queue declared or deleted on a broker that was opened
-/// on a directory): dropped while it waits, it happens all the same.
+/// exception is what waits for a disk (durable queues, exchanges and bindings that come or go on a broker
+/// that was opened on a directory): dropped while it waits, it happens all the same.
 ///
 /// # Examples
 ///

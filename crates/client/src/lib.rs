@@ -54,6 +54,7 @@ mod connection;
 mod connection_core;
 mod consumer;
 mod error;
+mod exchange;
 pub mod message;
 pub mod options;
 pub mod protocol;
@@ -70,13 +71,15 @@ pub use confirm::{Confirmation, PublisherConfirm};
 pub use connection::{Connection, ConnectionProperties};
 pub use consumer::Consumer;
 pub use error::{Error, ErrorKind, Result};
+pub use exchange::ExchangeKind;
 pub use queue::Queue;
 pub use status::{ChannelState, ChannelStatus, ConnectionState, ConnectionStatus};
 pub use translate::{
-    Broker, BrokerOptions, Cause, ChannelView, Clock, ConnectionView, ConsumerView, EngineView,
-    EventKind, Examined, History, HistoryEvent, JournalCase, JournalVerdict, Level, ManualClock,
-    MessageId, MessageView, OpenError, Properties as BasicProperties, QueueView, RecoveryReport,
-    SalvageError, SalvageReport, Stop, types,
+    Binding, Broker, BrokerOptions, Cause, ChannelView, Clock, ConnectionView, ConsumerView,
+    DestinationType, EngineView, EventKind, Examined, ExchangeView, History, HistoryEvent,
+    JournalCase, JournalVerdict, Level, ManualClock, MessageId, MessageView, OpenError,
+    Properties as BasicProperties, QueueView, RecoveryReport, SalvageError, SalvageReport, Stop,
+    types,
 };
 
 /// The README's code runs as a test.

@@ -69,6 +69,31 @@ options! {
     ConfirmSelectOptions {
         nowait: "Ask for no answer.",
     }
+    /// Options of `exchange.bind`.
+    ExchangeBindOptions {
+        nowait: "Ask for no answer.",
+    }
+    /// Options of `exchange.declare`.
+    ExchangeDeclareOptions {
+        passive: "Only look whether the exchange exists.",
+        durable: "Survive a restart of the broker.",
+        auto_delete: "Go when the last binding from it goes.",
+        internal: "Take messages from other exchanges alone.",
+        nowait: "Ask for no answer.",
+    }
+    /// Options of `exchange.delete`.
+    ExchangeDeleteOptions {
+        if_unused: "Refuse if anything is bound to get messages from it.",
+        nowait: "Ask for no answer.",
+    }
+    /// Options of `exchange.unbind`.
+    ExchangeUnbindOptions {
+        nowait: "Ask for no answer.",
+    }
+    /// Options of `queue.bind`.
+    QueueBindOptions {
+        nowait: "Ask for no answer.",
+    }
     /// Options of `queue.declare`.
     QueueDeclareOptions {
         passive: "Only look whether the queue exists.",

@@ -4,22 +4,25 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use leveret_broker::protocol::{BasicConsume, BasicPublish, QueueDeclare, Refusal};
+use leveret_broker::protocol::{
+    BasicConsume, BasicPublish, ExchangeDeclare, QueueDeclare, Refusal,
+};
 use leveret_broker::runtime::BrokerError;
 
 pub(crate) use leveret_broker::protocol::{
-    CallId, ChannelId, ConnectionId, ConsumerId, Delivery as Parcel, Message, Method, Notice,
-    Reply, Verdict,
+    CallId, ChannelId, ConnectionId, ConsumerId, Delivery as Parcel, ExchangeBind, Message, Method,
+    Notice, QueueBind, Reply, Verdict,
 };
 pub(crate) use leveret_broker::runtime::{Deferred, Login, Mailbox, Port};
 
 pub use leveret_broker::engine::{
-    ChannelView, ConnectionView, ConsumerView, EngineView, MessageView, QueueView, Stop,
+    ChannelView, ConnectionView, ConsumerView, EngineView, ExchangeView, MessageView, QueueView,
+    Stop,
 };
 pub use leveret_broker::journal::repair::{Case as JournalCase, Verdict as JournalVerdict};
 pub use leveret_broker::protocol::types;
 pub use leveret_broker::protocol::{
-    Cause, Event as HistoryEvent, EventKind, MessageId, Properties,
+    Binding, Cause, DestinationType, Event as HistoryEvent, EventKind, MessageId, Properties,
 };
 pub use leveret_broker::runtime::{
     Examined, OpenError, RecoveryReport, SalvageError, SalvageReport,
@@ -30,8 +33,11 @@ pub use leveret_broker::{Broker, BrokerOptions, Clock, History, Level, ManualClo
 
 use crate::channel_core::ChannelCore;
 use crate::error::{Error, ErrorKind};
+use crate::exchange::ExchangeKind;
 use crate::message::{BasicReturnMessage, Delivery};
-use crate::options::{BasicConsumeOptions, BasicPublishOptions, QueueDeclareOptions};
+use crate::options::{
+    BasicConsumeOptions, BasicPublishOptions, ExchangeDeclareOptions, QueueDeclareOptions,
+};
 use crate::protocol::AMQPError;
 use crate::types::{FieldTable, ShortString};
 use crate::{Acker, BasicProperties};
@@ -64,6 +70,26 @@ pub(crate) fn queue_declare(
         nowait,
         arguments,
     })
+}
+
+pub(crate) fn exchange_declare(
+    exchange: ShortString,
+    kind: &ExchangeKind,
+    options: ExchangeDeclareOptions,
+    arguments: FieldTable,
+) -> Result<Method, Error> {
+    let ExchangeDeclareOptions { passive, durable, auto_delete, internal, nowait } = options;
+    let too_long = |_| Error::io(io::ErrorKind::InvalidInput, "an exchange type of over 255 bytes");
+    Ok(Method::ExchangeDeclare(ExchangeDeclare {
+        exchange,
+        kind: ShortString::try_new(kind.kind()).map_err(too_long)?,
+        passive,
+        durable,
+        auto_delete,
+        internal,
+        nowait,
+        arguments,
+    }))
 }
 
 /// `nowait` is not passed on: the consumer's handle needs the answer, which costs nothing here.

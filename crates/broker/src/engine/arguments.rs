@@ -1,6 +1,7 @@
 //! The `x-…` arguments of queues and consumers: which there are, what they may be, and when two
 //! declarations agree on them.
 
+use super::erlang::type_name;
 use crate::protocol::types::{AMQPValue, FieldTable};
 use crate::protocol::{Refusal, ReplyCode};
 
@@ -99,25 +100,36 @@ pub(super) fn check_equivalent(
     for QueueArgument { name, .. } in &QUEUE_ARGUMENTS {
         let received = known_value(name, received);
         let current = known_value(name, current);
-        let difference = match (received, current) {
-            (None, None) => continue,
-            (Some(received), Some(current)) if same_value(received, current) => continue,
-            (Some(received), Some(current)) => {
-                format!("received '{}' but current is '{}'", text_of(received), text_of(current))
-            }
-            (Some(received), None) => {
-                format!("received {} but current is none", described(received))
-            }
-            (None, Some(current)) => {
-                format!("received none but current is {}", described(current))
-            }
-        };
-        let text = format!(
-            "inequivalent arg '{name}' for queue '{queue}' in vhost '{vhost}': {difference}"
-        );
-        return Err(Refusal::new(ReplyCode::PreconditionFailed, text));
+        check_same(name, ("queue", queue, vhost), received, current)?;
     }
     Ok(())
+}
+
+/// Compares an argument of a redeclaration with that of the queue or exchange, whose kind, name and
+/// virtual host the text names (S79).
+pub(super) fn check_same(
+    argument: &str,
+    (kind, name, vhost): (&str, &str, &str),
+    received: Option<&AMQPValue>,
+    current: Option<&AMQPValue>,
+) -> Result<(), Refusal> {
+    let difference = match (received, current) {
+        (None, None) => return Ok(()),
+        (Some(received), Some(current)) if same_value(received, current) => return Ok(()),
+        (Some(received), Some(current)) => {
+            format!("received '{}' but current is '{}'", text_of(received), text_of(current))
+        }
+        (Some(received), None) => {
+            format!("received {} but current is none", described(received))
+        }
+        (None, Some(current)) => {
+            format!("received none but current is {}", described(current))
+        }
+    };
+    let text = format!(
+        "inequivalent arg '{argument}' for {kind} '{name}' in vhost '{vhost}': {difference}"
+    );
+    Err(Refusal::new(ReplyCode::PreconditionFailed, text))
 }
 
 /// The value of an argument; the queue type `classic` is the same as none (S80).
@@ -136,7 +148,7 @@ fn same_value(one: &AMQPValue, other: &AMQPValue) -> bool {
     }
 }
 
-fn integer(value: &AMQPValue) -> Option<i64> {
+pub(super) fn integer(value: &AMQPValue) -> Option<i64> {
     match value {
         AMQPValue::ShortShortInt(n) => Some((*n).into()),
         AMQPValue::ShortShortUInt(n) => Some((*n).into()),
@@ -165,29 +177,6 @@ fn text_of(value: &AMQPValue) -> String {
             Some(n) => n.to_string(),
             None => format!("{other:?}"),
         },
-    }
-}
-
-/// RabbitMQ's name of a value's type.
-fn type_name(value: &AMQPValue) -> &'static str {
-    match value {
-        AMQPValue::Boolean(_) => "bool",
-        AMQPValue::ShortShortInt(_) => "byte",
-        AMQPValue::ShortShortUInt(_) => "unsignedbyte",
-        AMQPValue::ShortInt(_) => "short",
-        AMQPValue::ShortUInt(_) => "unsignedshort",
-        AMQPValue::LongInt(_) => "signedint",
-        AMQPValue::LongUInt(_) => "unsignedint",
-        AMQPValue::LongLongInt(_) => "long",
-        AMQPValue::Float(_) => "float",
-        AMQPValue::Double(_) => "double",
-        AMQPValue::DecimalValue(_) => "decimal",
-        AMQPValue::ShortString(_) | AMQPValue::LongString(_) => "longstr",
-        AMQPValue::FieldArray(_) => "array",
-        AMQPValue::Timestamp(_) => "timestamp",
-        AMQPValue::FieldTable(_) => "table",
-        AMQPValue::ByteArray(_) => "binary",
-        AMQPValue::Void => "void",
     }
 }
 

@@ -1,11 +1,11 @@
 //! A connection and a channel: what the broker knows of a client.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 
+use super::route::Route;
 use super::unacked::Unacked;
 use super::window::Window;
-use crate::protocol::{Address, ChannelId, ConnectionId, ConsumerId, Name, QueueId};
+use crate::protocol::{ChannelId, ConnectionId, ConsumerId, Name, QueueId};
 
 /// One client connection.
 #[derive(Clone, Debug)]
@@ -44,7 +44,7 @@ pub(super) struct Channel {
     /// The queue declared last, which an empty queue name means (S84).
     pub(super) last_queue: Option<Name>,
     /// Where the last publish went. Publishers mostly repeat themselves.
-    pub(super) last_route: Option<(Arc<Address>, QueueId)>,
+    pub(super) last_route: Option<Box<Route>>,
 }
 
 impl Channel {

@@ -238,8 +238,9 @@ impl Engine {
             });
         }
         if queue.durable {
-            effects.records.push(Record::QueueDeleted { queue: queue.name });
+            effects.records.push(Record::QueueDeleted { queue: queue.name.clone() });
         }
+        self.unbind_deleted_queue(&queue.name, effects);
     }
 
     /// The queue that a method means by `name`, if the caller may use it.
@@ -252,7 +253,7 @@ impl Engine {
 
     /// The name that a method means: an empty one is that of the queue declared last on the channel
     /// (S84), whether or not that queue is still there.
-    fn named_queue(&self, caller: Caller, name: &str) -> Result<Name, Refusal> {
+    pub(super) fn named_queue(&self, caller: Caller, name: &str) -> Result<Name, Refusal> {
         if !name.is_empty() {
             return Ok(name.into());
         }
@@ -261,7 +262,7 @@ impl Engine {
     }
 
     /// An exclusive queue is locked to all connections but its own (S78).
-    fn check_access(&self, caller: Caller, queue_id: QueueId) -> Result<(), Refusal> {
+    pub(super) fn check_access(&self, caller: Caller, queue_id: QueueId) -> Result<(), Refusal> {
         let queue = &self.queues[queue_id];
         match queue.owner {
             Some(owner) if owner != caller.connection => Err(self.locked(queue)),
@@ -279,13 +280,13 @@ impl Engine {
         Refusal::new(ReplyCode::ResourceLocked, text)
     }
 
-    fn no_queue(&self, name: &str) -> Refusal {
+    pub(super) fn no_queue(&self, name: &str) -> Refusal {
         let text = format!("no queue '{name}' in vhost '{}'", self.options.vhost);
         Refusal::new(ReplyCode::NotFound, text)
     }
 }
 
 /// RabbitMQ takes line breaks out of the names that it declares (S87).
-fn without_line_breaks(name: &str) -> String {
+pub(super) fn without_line_breaks(name: &str) -> String {
     name.chars().filter(|character| !matches!(character, '\r' | '\n')).collect()
 }

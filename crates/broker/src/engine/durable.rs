@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::exchange::Exchange;
 use super::queue::Queue;
 use super::{Engine, is_recorded};
 use crate::protocol::types::FieldTable;
-use crate::protocol::{Message, MessageId, Name, QueueId, Record};
+use crate::protocol::{Binding, ExchangeKind, Message, MessageId, Name, QueueId, Record};
 
 /// Everything that must survive: equal views are restored to equal brokers, but for what is marked
 /// redelivered.
@@ -14,6 +15,42 @@ use crate::protocol::{Message, MessageId, Name, QueueId, Record};
 pub struct DurableView {
     /// The durable queues, in the order of declaring.
     pub queues: Vec<DurableQueue>,
+    /// The durable exchanges, in the order of declaring, without those that are there from the start.
+    pub exchanges: Vec<DurableExchange>,
+    /// The bindings between durable things, in the order of binding.
+    pub bindings: Vec<Arc<Binding>>,
+}
+
+/// A durable exchange.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DurableExchange {
+    /// Its name.
+    pub name: Name,
+    /// Its type.
+    pub kind: ExchangeKind,
+    /// Whether it goes with the last binding from it.
+    pub auto_delete: bool,
+    /// Whether it takes no publishes.
+    pub internal: bool,
+    /// Its arguments.
+    pub arguments: FieldTable,
+}
+
+impl DurableExchange {
+    pub(super) fn of(exchange: &Exchange) -> Self {
+        Self {
+            name: exchange.name.clone(),
+            kind: exchange.kind,
+            auto_delete: exchange.auto_delete,
+            internal: exchange.internal,
+            arguments: exchange.arguments.clone(),
+        }
+    }
+
+    fn declared(self) -> Record {
+        let Self { name: exchange, kind, auto_delete, internal, arguments } = self;
+        Record::ExchangeDeclared { exchange, kind, auto_delete, internal, arguments }
+    }
 }
 
 /// A durable queue and what must survive of it.
@@ -44,7 +81,11 @@ impl Engine {
             arguments: queue.arguments.clone(),
             messages: places.into_values().map(|(message, _)| Arc::clone(message)).collect(),
         });
-        DurableView { queues: queues.collect() }
+        DurableView {
+            queues: queues.collect(),
+            exchanges: self.durable_exchanges(),
+            bindings: self.durable_bindings(),
+        }
     }
 
     /// The records that alone rebuild the present durable state: with them a log can begin anew.
@@ -60,6 +101,8 @@ impl Engine {
             auto_delete: queue.auto_delete,
             arguments: queue.arguments.clone(),
         }));
+        records.extend(self.durable_exchanges().into_iter().map(DurableExchange::declared));
+        records.extend(self.durable_bindings().into_iter().map(Record::Bound));
         let mut messages: BTreeMap<MessageId, (&Arc<Message>, Vec<Name>)> = BTreeMap::new();
         for (queue, places) in &queues {
             for (id, (message, _)) in places {
@@ -112,6 +155,20 @@ impl Engine {
             }
         }
         queues.into_values().collect()
+    }
+
+    /// The durable exchanges that a record tells of, in the order of declaring.
+    fn durable_exchanges(&self) -> Vec<DurableExchange> {
+        let mut exchanges: Vec<_> = self.exchanges.values().collect();
+        exchanges.retain(|exchange| exchange.is_recorded());
+        exchanges.sort_by_key(|exchange| exchange.number);
+        exchanges.into_iter().map(DurableExchange::of).collect()
+    }
+
+    /// The bindings between durable things, in the order of binding.
+    fn durable_bindings(&self) -> Vec<Arc<Binding>> {
+        let bindings = self.bindings.iter().filter(|binding| self.is_durable(binding));
+        bindings.cloned().collect()
     }
 
     /// What channels hold, with the queues that it came from.

@@ -18,6 +18,23 @@ impl<T: Copy> Index<T> {
     pub(super) fn get(&self, name: &str) -> Option<T> {
         self.entries.get(name).copied()
     }
+}
+
+impl<T> Index<T> {
+    pub(super) fn find(&self, name: &str) -> Option<&T> {
+        self.entries.get(name)
+    }
+
+    pub(super) fn find_mut(&mut self, name: &str) -> Option<&mut T> {
+        self.entries.get_mut(name)
+    }
+
+    pub(super) fn get_or_default(&mut self, name: &Name) -> &mut T
+    where
+        T: Default,
+    {
+        self.entries.entry(Name::clone(name)).or_default()
+    }
 
     pub(super) fn insert(&mut self, name: Name, value: T) {
         self.entries.insert(name, value);
@@ -25,6 +42,11 @@ impl<T: Copy> Index<T> {
 
     pub(super) fn remove(&mut self, name: &str) {
         self.entries.remove(name);
+    }
+
+    /// The sum of a measure over all values.
+    pub(super) fn total(&self, measure: impl Fn(&T) -> usize) -> usize {
+        self.entries.values().map(measure).sum()
     }
 
     pub(super) fn len(&self) -> usize {

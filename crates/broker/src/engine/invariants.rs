@@ -5,11 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Engine;
+use super::exchange::{Matcher, Target};
 use crate::protocol::{ConsumerId, QueueId};
 
 type Check = fn(&Engine) -> Result<(), String>;
 
-const CHECKS: [(&str, Check); 8] = [
+const CHECKS: [(&str, Check); 9] = [
     ("a step leaves nothing half done", nothing_is_pending),
     ("ready messages are counted, and stand in the order of publishing", ready_is_sorted),
     ("a message is in exactly one place of a queue", one_place),
@@ -20,6 +21,7 @@ const CHECKS: [(&str, Check); 8] = [
         "a channel knows the queues where its consumers are parked, and no others",
         parked_and_waiting_agree,
     ),
+    ("a binding has both its ends, and its exchange matches by it", bindings_have_ends),
     ("no message waits while a consumer has room", work_is_conserved),
 ];
 
@@ -40,7 +42,9 @@ impl Engine {
 fn nothing_is_pending(engine: &Engine) -> Result<(), String> {
     let pending = (engine.touched.len(), engine.roomy.len(), engine.confirms.len());
     ensure(pending == (0, 0, 0), || format!("touched, roomy, confirms: {pending:?}"))?;
-    ensure(engine.queue_index.len() == engine.queues.len(), || "queue index".into())
+    ensure(engine.queue_index.len() == engine.queues.len(), || "queue index".into())?;
+    let exchanges = engine.exchanges.len();
+    ensure(engine.exchange_index.len() == exchanges, || "exchange index".into())
 }
 
 fn ready_is_sorted(engine: &Engine) -> Result<(), String> {
@@ -133,6 +137,28 @@ fn parked_and_waiting_agree(engine: &Engine) -> Result<(), String> {
     parked.sort();
     waiting.sort();
     ensure(parked == waiting, || format!("parked {parked:?}, waiting {waiting:?}"))
+}
+
+fn bindings_have_ends(engine: &Engine) -> Result<(), String> {
+    let mut bound: BTreeMap<&str, Vec<Target>> = BTreeMap::new();
+    for binding in engine.bindings.iter() {
+        let target = engine.target_of(binding);
+        let ends = target.is_some() && engine.exchange_index.get(&binding.source).is_some();
+        ensure(ends, || format!("{binding} leads nowhere"))?;
+        bound.entry(&binding.source).or_default().extend(target);
+    }
+    for exchange in engine.exchanges.values() {
+        let mut expected = bound.remove(&*exchange.name).unwrap_or_default();
+        expected.sort();
+        let held = exchange.matcher.len();
+        ensure(held == expected.len(), || format!("exchange {}: {held} bound", exchange.name))?;
+        if let Matcher::Fanout(targets) = &exchange.matcher {
+            let mut found: Vec<_> = targets.iter().collect();
+            found.sort();
+            ensure(found == expected, || format!("exchange {}: {found:?}", exchange.name))?;
+        }
+    }
+    Ok(())
 }
 
 fn work_is_conserved(engine: &Engine) -> Result<(), String> {

@@ -21,7 +21,9 @@
 //! | --- | --- |
 //! | `session` | connections and channels: opening, closing, errors |
 //! | `declare` | queues: declare, purge, delete |
+//! | `topology`, `bind` | exchanges and bindings: declare, delete, bind, unbind, and what goes with what |
 //! | `publish`, `route` | what a publish does, and where it goes |
+//! | `exchange`, `pattern`, `headers`, `bindings` | what matches what, kind by kind |
 //! | `consume` | consumers, `basic.get`, prefetch settings |
 //! | `settle` | ack, nack, reject, recover |
 //! | `dispatch` | who gets the next message |
@@ -30,25 +32,34 @@
 //! | `view`, `invariants` | reading it |
 
 mod arguments;
+mod bind;
+mod bindings;
 mod channel;
 mod consume;
+mod contradiction;
 mod declare;
 mod dispatch;
 mod durable;
 mod ending;
+mod erlang;
+mod exchange;
 mod gathered;
+mod headers;
 mod index;
 mod invariants;
 mod names;
 mod party;
+mod pattern;
 mod publish;
 mod queue;
 mod ready;
 mod restore;
+mod restore_topology;
 mod ring;
 mod route;
 mod session;
 mod settle;
+mod topology;
 mod unacked;
 mod view;
 mod window;
@@ -56,18 +67,23 @@ mod window;
 use slotmap::SlotMap;
 
 use crate::protocol::{
-    CallId, ChannelId, Command, ConnectionId, ConsumerId, Effects, Gate, Instant, Message, Method,
-    Name, Notice, Now, Output, QueueId, Refusal, Reply, limits,
+    CallId, ChannelId, Command, ConnectionId, ConsumerId, Effects, ExchangeId, Gate, Instant,
+    Message, Method, Name, Notice, Now, Output, QueueId, Refusal, Reply, limits,
 };
+use bindings::Bindings;
 use channel::{Channel, Connection};
 use consume::Consumer;
+use exchange::Exchange;
 use index::Index;
 use names::NameGenerator;
 use queue::Queue;
 
-pub use durable::{DurableQueue, DurableView};
-pub use restore::{Contradiction, Mend, Mended, Restore, RestoreError, Stop};
-pub use view::{ChannelView, ConnectionView, ConsumerView, EngineView, MessageView, QueueView};
+pub use contradiction::{Contradiction, RestoreError};
+pub use durable::{DurableExchange, DurableQueue, DurableView};
+pub use restore::{Mend, Mended, Restore, Stop};
+pub use view::{
+    ChannelView, ConnectionView, ConsumerView, EngineView, ExchangeView, MessageView, QueueView,
+};
 
 /// What an engine is made with; the same options, commands and times give the same effects.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,11 +128,17 @@ pub struct Engine {
     connections: SlotMap<ConnectionId, Connection>,
     channels: SlotMap<ChannelId, Channel>,
     queues: SlotMap<QueueId, Queue>,
+    exchanges: SlotMap<ExchangeId, Exchange>,
+    bindings: Bindings,
     consumers: SlotMap<ConsumerId, Consumer>,
     queue_index: Index<QueueId>,
+    exchange_index: Index<ExchangeId>,
     names: NameGenerator,
     connections_opened: u64,
     queues_declared: u64,
+    exchanges_declared: u64,
+    /// How often exchanges and bindings have changed, since the beginning.
+    topology: u64,
     consumers_added: u64,
     messages_published: u64,
     consumers_asked: u64,
@@ -139,26 +161,33 @@ struct Caller {
 }
 
 impl Engine {
-    /// A broker with no queues and no clients.
+    /// A broker with no queues, no clients, and the exchanges that are there from the start (S147).
     #[must_use]
     pub fn new(options: EngineOptions) -> Self {
-        Self {
+        let mut engine = Self {
             names: NameGenerator::new(options.name_seed, options.life),
             options,
             connections: SlotMap::with_key(),
             channels: SlotMap::with_key(),
             queues: SlotMap::with_key(),
+            exchanges: SlotMap::with_key(),
+            bindings: Bindings::default(),
             consumers: SlotMap::with_key(),
             queue_index: Index::default(),
+            exchange_index: Index::default(),
             connections_opened: 0,
             queues_declared: 0,
+            exchanges_declared: 0,
+            topology: 0,
             consumers_added: 0,
             messages_published: 0,
             consumers_asked: 0,
             touched: Vec::new(),
             roomy: Vec::new(),
             confirms: Vec::new(),
-        }
+        };
+        engine.add_predeclared_exchanges();
+        engine
     }
 
     /// Takes one command at the time `now`, and adds its effects to `effects`.
@@ -245,6 +274,14 @@ impl Engine {
             Method::BasicQos { prefetch_size, prefetch_count, global } => {
                 self.qos(caller, *prefetch_size, *prefetch_count, *global, effects)?;
             }
+            Method::ExchangeDeclare(declare) => self.declare_exchange(caller, declare, effects)?,
+            Method::ExchangeDelete { exchange, if_unused, nowait } => {
+                self.delete_exchange(caller, exchange.as_str(), *if_unused, *nowait, effects)?;
+            }
+            Method::ExchangeBind(bind) => self.bind_exchange(caller, bind, effects)?,
+            Method::ExchangeUnbind(unbind) => self.unbind_exchange(caller, unbind, effects)?,
+            Method::QueueBind(bind) => self.bind_queue(caller, bind, effects)?,
+            Method::QueueUnbind(unbind) => self.unbind_queue(caller, unbind, effects)?,
             Method::QueueDeclare(declare) => self.declare(caller, declare, effects)?,
             Method::QueuePurge { queue, nowait } => {
                 self.purge(caller, queue.as_str(), *nowait, effects)?;

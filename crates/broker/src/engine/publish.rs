@@ -1,8 +1,12 @@
 //! `basic.publish` and publisher confirms.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Caller, Engine, is_recorded};
+use super::exchange::Published;
+use super::route::Route;
+use super::{Caller, Engine, erlang, is_recorded};
+use crate::protocol::types::{AMQPValue, FieldTable};
 use crate::protocol::{
     BasicPublish, Effects, EventKind, Gate, Message, MessageId, Notice, Output, Properties,
     QueueId, Record, Refusal, Reply, ReplyCode, Verdict, limits,
@@ -19,15 +23,14 @@ impl Engine {
             return Err(Refusal::new(ReplyCode::NotImplemented, "immediate=true"));
         }
         self.check_size(publish.body.len() as u64)?;
-        let (exchange, routing_key) = (publish.exchange.as_str(), publish.routing_key.as_str());
-        let route = self.route(caller.channel, exchange, routing_key)?;
-        self.check_properties(caller, &publish.properties)?;
+        let route = self.route_of(caller, publish)?;
+        let queues = &route.queues;
 
         self.messages_published += 1;
         let id = MessageId(self.messages_published);
         let message = Arc::new(Message {
             id,
-            address: route.address,
+            address: Arc::clone(&route.address),
             properties: std::mem::take(&mut publish.properties),
             body: std::mem::take(&mut publish.body),
         });
@@ -36,23 +39,95 @@ impl Engine {
             body: message.preview(),
             exchange: message.address.exchange.clone(),
             routing_key: message.address.routing_key.clone(),
-            queues: route.queue.iter().map(|queue| self.queues[*queue].name.clone()).collect(),
+            queues: queues.iter().map(|queue| self.queues[*queue].name.clone()).collect(),
         });
         let publish_seq = self.channels[caller.channel].next_publish_seq();
         let mut gate = Gate::AtOnce;
-        match route.queue {
-            Some(queue) => gate = self.enqueue(queue, message, effects),
-            None if publish.mandatory => return_message(caller, publish_seq, message, effects),
-            None => {}
+        if !queues.is_empty() {
+            gate = self.enqueue(queues, message, effects);
+        } else if publish.mandatory {
+            return_message(caller, publish_seq, message, effects);
         }
         if let Some(publish_seq) = publish_seq {
             self.confirm(caller, publish_seq, gate);
         }
+        if route.lasts {
+            self.channels[caller.channel].last_route = Some(route);
+        }
         Ok(())
     }
 
-    /// Puts a message into a queue; gives what its confirm has to wait for.
-    fn enqueue(&mut self, queue_id: QueueId, message: Arc<Message>, effects: &mut Effects) -> Gate {
+    /// Checks what is published, in RabbitMQ's order, and says where it goes. What nobody but the broker is
+    /// to see is taken off.
+    fn route_of(
+        &mut self,
+        caller: Caller,
+        publish: &mut BasicPublish,
+    ) -> Result<Box<Route>, Refusal> {
+        let (exchange, routing_key) = (publish.exchange.as_str(), publish.routing_key.as_str());
+        let last = self.channels[caller.channel].last_route.as_ref();
+        let is_known = last.is_some_and(|last| self.still_leads(last, exchange, routing_key));
+        // An exchange that took the last message is there, and takes this one.
+        if !is_known {
+            self.check_exchange(exchange)?;
+        }
+        self.check_properties(caller, &publish.properties)?;
+        let more_keys = match publish.properties.headers() {
+            Some(headers) => more_keys(headers)?,
+            None => Vec::new(),
+        };
+        check_delivery_mode(&publish.properties)?;
+        // It comes back when the message is where it leads.
+        if is_known
+            && more_keys.is_empty()
+            && let Some(route) = self.channels[caller.channel].last_route.take()
+        {
+            strip_bcc(&mut publish.properties);
+            return Ok(route);
+        }
+        strip_bcc(&mut publish.properties);
+        let headers = publish.properties.headers().as_ref();
+        let published = Published { routing_key, more_keys: &more_keys, headers };
+        Ok(Box::new(self.route(self.exchange_index.get(exchange), published)))
+    }
+
+    /// Puts a message into queues; gives what its confirm has to wait for. All durable ones are one record.
+    fn enqueue(
+        &mut self,
+        queues: &[QueueId],
+        message: Arc<Message>,
+        effects: &mut Effects,
+    ) -> Gate {
+        if let [queue_id] = queues {
+            return self.enqueue_in_one(*queue_id, message, effects);
+        }
+        let mut recorded = Vec::new();
+        for queue_id in queues {
+            let queue = &self.queues[*queue_id];
+            if is_recorded(queue, &message) {
+                recorded.push(queue.name.clone());
+            }
+        }
+        let mut gate = Gate::AtOnce;
+        if !recorded.is_empty() {
+            gate = Gate::OnceDurable;
+            let message = Arc::clone(&message);
+            effects.records.push(Record::Enqueued { message, queues: recorded });
+        }
+        for queue_id in queues {
+            self.queues[*queue_id].ready.push(Arc::clone(&message));
+            self.touch(*queue_id);
+        }
+        gate
+    }
+
+    /// The same for one queue, as most messages have it.
+    fn enqueue_in_one(
+        &mut self,
+        queue_id: QueueId,
+        message: Arc<Message>,
+        effects: &mut Effects,
+    ) -> Gate {
         let queue = &mut self.queues[queue_id];
         let mut gate = Gate::AtOnce;
         if is_recorded(queue, &message) {
@@ -122,19 +197,55 @@ impl Engine {
             let text = format!("the expiration property ('{expiration}') is not supported");
             return Err(Refusal::new(ReplyCode::NotImplemented, text));
         }
-        let headers = properties.headers().as_ref();
-        let carbon_copy = |name: &&str| headers.is_some_and(|headers| headers.contains_key(name));
-        if let Some(name) = ["CC", "BCC"].iter().find(|name| carbon_copy(name)) {
-            // Carrying it without routing by it would lose copies that RabbitMQ would have made.
-            let text = format!("the header '{name}' (further routing keys) is not supported");
-            return Err(Refusal::new(ReplyCode::NotImplemented, text));
-        }
-        if let Some(mode @ (0 | 3..)) = properties.delivery_mode() {
-            let text = format!("invalid message: {{delivery_mode_unknown,{mode}}}");
-            return Err(Refusal::new(ReplyCode::PreconditionFailed, text));
-        }
         Ok(())
     }
+}
+
+/// The headers that add routing keys; nobody sees the second (S165).
+const CC: &str = "CC";
+const BCC: &str = "BCC";
+
+/// The routing keys that the headers add. What is no text among them is ignored.
+fn more_keys(headers: &FieldTable) -> Result<Vec<String>, Refusal> {
+    let mut keys = Vec::new();
+    for name in [CC, BCC] {
+        match headers.inner().get(name) {
+            None => {}
+            Some(AMQPValue::FieldArray(values)) => {
+                keys.extend(values.as_slice().iter().filter_map(|value| match value {
+                    AMQPValue::LongString(key) => {
+                        Some(String::from_utf8_lossy(key.as_bytes()).into_owned())
+                    }
+                    _ => None,
+                }));
+            }
+            Some(other) => {
+                let kind = erlang::type_name(other);
+                let text =
+                    format!("invalid message: {{unacceptable_type_in_header,\"{name}\",{kind}}}");
+                return Err(Refusal::new(ReplyCode::PreconditionFailed, text));
+            }
+        }
+    }
+    Ok(keys)
+}
+
+fn strip_bcc(properties: &mut Properties) {
+    let headers = properties.headers().as_ref().map(FieldTable::inner);
+    if let Some(headers) = headers.filter(|headers| headers.contains_key(BCC)) {
+        let kept = headers.iter().filter(|(name, _)| name.as_str() != BCC);
+        let kept: BTreeMap<_, _> =
+            kept.map(|(name, value)| (name.clone(), value.clone())).collect();
+        *properties = std::mem::take(properties).with_headers(kept.into());
+    }
+}
+
+fn check_delivery_mode(properties: &Properties) -> Result<(), Refusal> {
+    if let Some(mode @ (0 | 3..)) = properties.delivery_mode() {
+        let text = format!("invalid message: {{delivery_mode_unknown,{mode}}}");
+        return Err(Refusal::new(ReplyCode::PreconditionFailed, text));
+    }
+    Ok(())
 }
 
 /// Returns a mandatory message that no queue took (S101).

@@ -8,7 +8,7 @@
 //! does contradict is damage that no checksum can see.
 //!
 //! A log may begin with a head ([`Record::Numbered`]) because what stood before it was not needed any
-//! more. Then the queues are those of the head, messages up to the head's number may appear for the first
+//! more. Then queues, exchanges and bindings are those of the head, messages up to the head's number may appear for the first
 //! time as [`Record::MessageKept`], and removals may name messages of which nothing else is known.
 //!
 //! Two orders are open, because nothing depends on them: a message may be enqueued after one with a
@@ -18,19 +18,20 @@
 mod mend;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 use super::arguments::check_queue_arguments;
+use super::contradiction::{Contradiction, RestoreError};
 use super::durable::{DurableQueue, DurableView};
 use super::ending::End;
 use super::gathered::Gathered;
 use super::index::Index;
 use super::queue::Queue;
 use super::ready::Ready;
+use super::restore_topology::FoldedTopology;
 use super::{Engine, EngineOptions};
 use crate::protocol::types::FieldTable;
-use crate::protocol::{Message, MessageId, Name, Record};
+use crate::protocol::{Binding, DestinationType, Message, MessageId, Name, Record};
 
 pub use mend::{Mend, Mended};
 
@@ -41,92 +42,6 @@ pub enum Stop {
     Graceful,
     /// Nobody knows what it had handed out, so everything comes back marked redelivered (S180).
     Killed,
-}
-
-/// A record that cannot be true after those before it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("record {index} contradicts those before it: {contradiction}")]
-pub struct RestoreError {
-    /// The record's place in the log, from 0.
-    pub index: u64,
-    /// What is wrong with it.
-    pub contradiction: Contradiction,
-}
-
-/// Why a record cannot be true.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Contradiction {
-    /// A queue is declared that is there.
-    DeclaredTwice {
-        /// The queue.
-        queue: Name,
-    },
-    /// A queue is declared with arguments that this broker would have refused.
-    Refused {
-        /// The text of the refusal.
-        why: String,
-    },
-    /// A queue is named that is not there.
-    UnknownQueue {
-        /// The queue.
-        queue: Name,
-    },
-    /// A message is enqueued into a queue that it is in.
-    EnqueuedTwice {
-        /// The queue.
-        queue: Name,
-        /// The message.
-        message: MessageId,
-    },
-    /// A message is enqueued into no queue at all.
-    EnqueuedNowhere {
-        /// The message.
-        message: MessageId,
-    },
-    /// A message is enqueued that is not persistent.
-    Transient {
-        /// The message.
-        message: MessageId,
-    },
-    /// A message is named that is not in its queue.
-    UnknownMessage {
-        /// The queue.
-        queue: Name,
-        /// The message.
-        message: MessageId,
-    },
-    /// Messages are named twice, or not in the order of publishing.
-    OutOfOrder {
-        /// The queue.
-        queue: Name,
-    },
-    /// A number is no message's: they begin at 1, and nobody lives to see the last.
-    ImpossibleNumber {
-        /// The number.
-        message: MessageId,
-    },
-}
-
-impl fmt::Display for Contradiction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::DeclaredTwice { queue } => write!(f, "queue '{queue}' is declared twice"),
-            Self::Refused { why } => write!(f, "a queue is declared that was refused: {why}"),
-            Self::UnknownQueue { queue } => write!(f, "there is no queue '{queue}'"),
-            Self::EnqueuedTwice { queue, message } => {
-                write!(f, "{message} is in queue '{queue}' already")
-            }
-            Self::EnqueuedNowhere { message } => write!(f, "{message} is enqueued nowhere"),
-            Self::Transient { message } => write!(f, "{message} is not persistent"),
-            Self::UnknownMessage { queue, message } => {
-                write!(f, "{message} is not in queue '{queue}'")
-            }
-            Self::OutOfOrder { queue } => {
-                write!(f, "messages of queue '{queue}' are named twice or out of order")
-            }
-            Self::ImpossibleNumber { message } => write!(f, "no message has the number {message}"),
-        }
-    }
 }
 
 /// The highest number that a message can have.
@@ -153,6 +68,7 @@ pub struct Restore {
     queues_declared: u64,
     /// The queue that was looked up last: most records name the one that the record before named.
     latest: Option<(Name, u64)>,
+    topology: FoldedTopology,
     /// The highest message number seen.
     last_message: MessageId,
     /// How many records there were.
@@ -190,6 +106,18 @@ impl Restore {
                 self.declared(queue, auto_delete, arguments)
             }
             Record::QueueDeleted { queue } => self.deleted(&queue),
+            Record::ExchangeDeclared { exchange, kind, auto_delete, internal, arguments } => {
+                self.topology.declared((exchange, kind, auto_delete, internal, arguments))
+            }
+            Record::ExchangeDeleted { exchange } => self.topology.deleted(&exchange),
+            Record::ExchangeKept { exchange, kind, auto_delete, internal, arguments } => {
+                let exchange = (exchange, kind, auto_delete, internal, arguments);
+                self.topology.kept(exchange, self.in_head)
+            }
+            Record::Bound(binding) => self.bound(binding),
+            Record::Unbound(binding) => self.topology.unbound(&binding),
+            Record::BindingKept(binding) if self.in_head => self.bound(binding),
+            Record::BindingKept(binding) => self.topology.still_bound(&binding),
             Record::QueueKept { queue, auto_delete, arguments } => {
                 self.queue_kept(queue, auto_delete, arguments)
             }
@@ -242,7 +170,11 @@ impl Restore {
             arguments: queue.arguments.clone(),
             messages: queue.messages.clone().into_messages().collect(),
         });
-        DurableView { queues: queues.collect() }
+        DurableView {
+            queues: queues.collect(),
+            exchanges: self.topology.durable_exchanges(),
+            bindings: self.topology.bindings().cloned().collect(),
+        }
     }
 
     /// The engine that the records make: without clients, its queues in the order of declaring, their
@@ -273,6 +205,7 @@ impl Restore {
             });
             engine.queue_index.insert(folded.name, queue_id);
         }
+        self.topology.finish(&mut engine);
         engine
     }
 
@@ -281,7 +214,7 @@ impl Restore {
             Record::Numbered { last } if index == 0 => {
                 (self.forgotten, self.in_head) = (*last, true);
             }
-            Record::QueueKept { .. } => {}
+            Record::QueueKept { .. } | Record::ExchangeKept { .. } | Record::BindingKept(_) => {}
             _ => self.in_head = false,
         }
     }
@@ -352,8 +285,16 @@ impl Restore {
         let number = self.number(queue)?;
         self.queue_index.remove(queue);
         self.queues.remove(&number);
+        self.topology.queue_deleted(queue);
         self.latest = None;
         Ok(())
+    }
+
+    fn bound(&mut self, binding: Arc<Binding>) -> Result<(), Contradiction> {
+        if binding.destination_type == DestinationType::Queue {
+            self.number(&binding.destination)?;
+        }
+        self.topology.bound(binding)
     }
 
     fn enqueued(&mut self, message: Arc<Message>, queues: &[Name]) -> Result<(), Contradiction> {

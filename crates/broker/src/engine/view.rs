@@ -6,14 +6,20 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::consume::Consumer;
+use super::exchange::{Exchange, is_predeclared};
 use super::queue::Queue;
-use crate::protocol::{ChannelId, Message, MessageId, Name};
+use crate::protocol::{Binding, ChannelId, ExchangeKind, Message, MessageId, Name};
 
 /// Everything, in a fixed order; equal views mean equal brokers, as far as clients can tell.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EngineView {
     /// The queues, in the order of declaring.
     pub queues: Vec<QueueView>,
+    /// The exchanges, in the order of declaring: the default one first, then those that are there from the
+    /// start.
+    pub exchanges: Vec<ExchangeView>,
+    /// The bindings, in the order of binding, but for those of the default exchange.
+    pub bindings: Vec<Arc<Binding>>,
     /// The ready messages of each queue, in order.
     pub messages: BTreeMap<Name, Vec<MessageView>>,
     /// The connections, in the order of connecting.
@@ -39,6 +45,23 @@ pub struct QueueView {
     pub messages_unacknowledged: usize,
     /// Its consumers, in the order in which they will be tried; those set aside come last.
     pub consumers: Vec<ConsumerView>,
+}
+
+/// One exchange.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExchangeView {
+    /// Its name; empty for the default exchange.
+    pub name: Name,
+    /// Its type.
+    pub kind: ExchangeKind,
+    /// Whether it survives a restart.
+    pub durable: bool,
+    /// Whether it goes with the last binding from it.
+    pub auto_delete: bool,
+    /// Whether it takes no publishes.
+    pub internal: bool,
+    /// The exchange that gets what matches nothing here, whether or not that is there.
+    pub alternate_exchange: Option<Name>,
 }
 
 /// One ready message.
@@ -105,12 +128,22 @@ pub struct ChannelView {
     pub consumer_count: usize,
 }
 
+impl ExchangeView {
+    /// Whether it is there from the start (S147): the default exchange, or one that cannot be deleted.
+    #[must_use]
+    pub fn is_predeclared(&self) -> bool {
+        self.name.is_empty() || is_predeclared(&self.name)
+    }
+}
+
 impl Engine {
     /// Everything. The cost grows with all that there is.
     #[must_use]
     pub fn view(&self) -> EngineView {
         EngineView {
             queues: self.queue_views(),
+            exchanges: self.exchange_views(),
+            bindings: self.binding_views(),
             messages: self
                 .queues
                 .values()
@@ -146,6 +179,38 @@ impl Engine {
             }
         };
         queues.iter().map(view).collect()
+    }
+
+    /// The exchanges, in the order of declaring: the default one first, then those that are there from the
+    /// start (S147).
+    #[must_use]
+    pub fn exchange_views(&self) -> Vec<ExchangeView> {
+        let mut exchanges: Vec<_> = self.exchanges.values().collect();
+        exchanges.sort_by_key(|exchange| exchange.number);
+        let default = ExchangeView {
+            name: "".into(),
+            kind: ExchangeKind::Direct,
+            durable: true,
+            auto_delete: false,
+            internal: false,
+            alternate_exchange: None,
+        };
+        let view = |exchange: &Exchange| ExchangeView {
+            name: exchange.name.clone(),
+            kind: exchange.kind,
+            durable: exchange.durable,
+            auto_delete: exchange.auto_delete,
+            internal: exchange.internal,
+            alternate_exchange: exchange.alternate().map(Name::from),
+        };
+        std::iter::once(default).chain(exchanges.into_iter().map(view)).collect()
+    }
+
+    /// The bindings, in the order of binding. Those of the default exchange, which has every queue under its
+    /// name, are not among them.
+    #[must_use]
+    pub fn binding_views(&self) -> Vec<Arc<Binding>> {
+        self.bindings.iter().cloned().collect()
     }
 
     /// The ready messages of a queue, in order; `None` if there is no such queue.

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::exchanges::{exchange_attributes, put_binding, put_exchange};
 use super::frame::KIND_RECORD;
 use super::shared::Shared;
 use super::values::{properties, put_properties, put_table, table};
 use crate::protocol::limits::MESSAGE_SIZE_LIMIT;
 use crate::protocol::types::FieldTable;
-use crate::protocol::{Address, Message, MessageId, Name, Record};
+use crate::protocol::{Address, Binding, DestinationType, Message, MessageId, Name, Record};
 
 /// The version of the records that are written.
 pub const RECORD_VERSION: u8 = 1;
@@ -30,6 +31,12 @@ const STOPPED: u8 = 8;
 const STARTED: u8 = 9;
 const QUEUE_KEPT: u8 = 10;
 const MESSAGE_KEPT: u8 = 11;
+const EXCHANGE_DECLARED: u8 = 12;
+const EXCHANGE_DELETED: u8 = 13;
+const BOUND: u8 = 14;
+const UNBOUND: u8 = 15;
+const EXCHANGE_KEPT: u8 = 16;
+const BINDING_KEPT: u8 = 17;
 
 /// A record read from a payload.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,6 +87,21 @@ pub fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), Mistake> {
         Record::HandedOut { queue, messages } => put_messages(out, HANDED_OUT, queue, messages),
         Record::Stopped => out.push(STOPPED),
         Record::Started => out.push(STARTED),
+        Record::ExchangeDeclared { exchange, kind, auto_delete, internal, arguments } => {
+            out.push(EXCHANGE_DECLARED);
+            put_exchange(out, exchange, *kind, [*auto_delete, *internal], arguments)?;
+        }
+        Record::ExchangeKept { exchange, kind, auto_delete, internal, arguments } => {
+            out.push(EXCHANGE_KEPT);
+            put_exchange(out, exchange, *kind, [*auto_delete, *internal], arguments)?;
+        }
+        Record::ExchangeDeleted { exchange } => {
+            out.push(EXCHANGE_DELETED);
+            put_name(out, exchange);
+        }
+        Record::Bound(binding) => put_binding(out, BOUND, binding)?,
+        Record::Unbound(binding) => put_binding(out, UNBOUND, binding)?,
+        Record::BindingKept(binding) => put_binding(out, BINDING_KEPT, binding)?,
     }
     Ok(())
 }
@@ -226,6 +248,25 @@ impl Decoder {
             }
             STOPPED => Record::Stopped,
             STARTED => Record::Started,
+            kind @ (EXCHANGE_DECLARED | EXCHANGE_KEPT) => {
+                let exchange = self.name(&mut input)?;
+                let (type_, [auto_delete, internal], arguments) = exchange_attributes(&mut input)?;
+                if kind == EXCHANGE_DECLARED {
+                    Record::ExchangeDeclared {
+                        exchange,
+                        kind: type_,
+                        auto_delete,
+                        internal,
+                        arguments,
+                    }
+                } else {
+                    Record::ExchangeKept { exchange, kind: type_, auto_delete, internal, arguments }
+                }
+            }
+            EXCHANGE_DELETED => Record::ExchangeDeleted { exchange: self.name(&mut input)? },
+            BOUND => Record::Bound(self.binding(&mut input)?),
+            UNBOUND => Record::Unbound(self.binding(&mut input)?),
+            BINDING_KEPT => Record::BindingKept(self.binding(&mut input)?),
             _ => return Err("a record of a kind that is not known"),
         };
         if input.rest.is_empty() { Ok(Content::Other(record)) } else { Err("bytes left over") }
@@ -237,12 +278,18 @@ impl Decoder {
 
     fn queue(&mut self, input: &mut Input<'_>) -> Result<(Name, bool, FieldTable), Mistake> {
         let queue = self.name(input)?;
-        let auto_delete = match input.byte()? {
-            0 => false,
-            1 => true,
-            _ => return Err("a truth value that is neither"),
-        };
+        let auto_delete = input.flag()?;
         Ok((queue, auto_delete, table(input, 0)?))
+    }
+
+    fn binding(&mut self, input: &mut Input<'_>) -> Result<Arc<Binding>, Mistake> {
+        let source = self.name(input)?;
+        let destination_type =
+            if input.flag()? { DestinationType::Exchange } else { DestinationType::Queue };
+        let (destination, routing_key) = (self.name(input)?, self.name(input)?);
+        let arguments = table(input, 0)?;
+        let binding = Binding { source, destination_type, destination, routing_key, arguments };
+        Ok(Arc::new(binding))
     }
 
     /// The address of a message, and the queues that it is in.
@@ -318,7 +365,7 @@ pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-fn put_name(out: &mut Vec<u8>, name: &Name) {
+pub(super) fn put_name(out: &mut Vec<u8>, name: &Name) {
     put_bytes(out, name.as_bytes());
 }
 
@@ -342,6 +389,14 @@ impl<'a> Input<'a> {
         let (taken, rest) = self.rest.split_first_chunk().ok_or("it ends too early")?;
         self.rest = rest;
         Ok(*taken)
+    }
+
+    pub(super) fn flag(&mut self) -> Result<bool, Mistake> {
+        match self.byte()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err("a truth value that is neither"),
+        }
     }
 
     fn number(&mut self) -> Result<u64, Mistake> {

@@ -1,4 +1,5 @@
-//! What of the log is still needed: which messages are alive, in which segment, and which queues exist.
+//! What of the log is still needed: which messages are alive, in which segment, and which queues,
+//! exchanges and bindings exist.
 //!
 //! A fold over the same records as a broker's, for the sake of room alone: it keeps sixteen bytes for a
 //! message and never the message. It also counts the room that it takes to say of all this that it is gone.
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::frame::{COMMIT_FRAME, FRAME_HEAD};
+use super::topology::Topology;
 use crate::protocol::types::FieldTable;
 use crate::protocol::{MessageId, Name, Record};
 
@@ -34,7 +36,9 @@ pub(super) struct Ledger {
     /// The same by queue.
     shared_by_queue: BTreeSet<(u32, MessageId)>,
     live: u64,
-    topology: u64,
+    /// Bytes of the declarations of queues.
+    declared: u64,
+    topology: Topology,
     /// What it takes to say, one by one, that each message has left its queue and each queue has gone.
     removals: u64,
 }
@@ -82,25 +86,26 @@ const GONE: u32 = 0;
 const SEVERAL: u32 = u32::MAX;
 
 impl Ledger {
-    /// Bytes of the frames that are needed: messages that somebody holds, and the declarations of the
-    /// queues that exist.
+    /// Bytes of the frames that are needed: messages that somebody holds, and the queues, exchanges and
+    /// bindings that exist.
     pub(super) fn live(&self) -> u64 {
-        self.live + self.topology
+        self.live + self.topology()
     }
 
     /// Bytes of what is said again at the head of a segment.
     pub(super) fn topology(&self) -> u64 {
-        self.topology
+        self.declared + self.topology.bytes()
     }
 
     /// Bytes of the frames of a segment's head, or a few more.
     pub(super) fn head_bytes(&self) -> u64 {
-        self.topology + (FRAME_HEAD + 3 + NUMBER_BYTES_MAX + COMMIT_FRAME) as u64
+        self.topology() + (FRAME_HEAD + 3 + NUMBER_BYTES_MAX + COMMIT_FRAME) as u64
     }
 
-    /// Bytes that it takes to remove everything, each message and each queue in a batch of its own.
+    /// Bytes that it takes to remove everything, each message, queue, exchange and binding in a batch of
+    /// its own.
     pub(super) fn removals(&self) -> u64 {
-        self.removals
+        self.removals + self.topology.removals()
     }
 
     /// Bytes of what is alive in a segment but for declarations.
@@ -117,12 +122,14 @@ impl Ledger {
             auto_delete: queue.auto_delete,
             arguments: queue.arguments.clone(),
         });
-        std::iter::once(Record::Numbered { last: self.last }).chain(queues).collect()
+        let numbered = std::iter::once(Record::Numbered { last: self.last });
+        numbered.chain(queues).chain(self.topology.head()).collect()
     }
 
     /// Takes a record in whose frame of `len` bytes is in `segment`.
     pub(super) fn apply(&mut self, record: &Record, segment: u64, len: u64) {
         self.begin(segment);
+        self.topology.apply(record, len);
         match record {
             Record::QueueDeclared { queue, auto_delete, arguments }
             | Record::QueueKept { queue, auto_delete, arguments } => {
@@ -136,6 +143,8 @@ impl Ledger {
             Record::Purged { queue, messages } => self.removed(queue, messages),
             Record::Numbered { last } => self.last = self.last.max(*last),
             Record::HandedOut { .. } | Record::Stopped | Record::Started => {}
+            // Those of exchanges and bindings.
+            _ => {}
         }
     }
 
@@ -202,7 +211,7 @@ impl Ledger {
         let removal = removal_bytes(&name);
         let queue = Declared { name, auto_delete, arguments, len, messages: 0, removal };
         self.queues.insert(self.queues_declared, queue);
-        self.topology += len;
+        self.declared += len;
         self.removals += removal;
     }
 
@@ -210,7 +219,7 @@ impl Ledger {
         self.latest = None;
         let Some(number) = self.numbers.remove(name) else { return };
         if let Some(queue) = self.queues.remove(&number) {
-            self.topology -= queue.len;
+            self.declared -= queue.len;
             self.removals -= queue.removal * (1 + queue.messages);
         }
         for segment in &mut self.segments {

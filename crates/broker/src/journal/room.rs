@@ -23,9 +23,15 @@ pub(super) fn grows(record: &Record) -> bool {
         | Record::QueueKept { .. }
         | Record::Enqueued { .. }
         | Record::MessageKept { .. }
+        | Record::ExchangeDeclared { .. }
+        | Record::ExchangeKept { .. }
+        | Record::Bound(_)
+        | Record::BindingKept(_)
         | Record::Numbered { .. }
         | Record::HandedOut { .. } => true,
         Record::QueueDeleted { .. }
+        | Record::ExchangeDeleted { .. }
+        | Record::Unbound(_)
         | Record::Removed { .. }
         | Record::Purged { .. }
         | Record::Stopped

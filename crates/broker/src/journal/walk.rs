@@ -56,7 +56,9 @@ impl Giving<'_> {
         let (first, last) = self.given.unwrap_or((recorded.segment, recorded.segment));
         self.in_head = match recorded.record {
             Record::Numbered { .. } => recorded.segment != last,
-            Record::QueueKept { .. } => self.in_head,
+            Record::QueueKept { .. } | Record::ExchangeKept { .. } | Record::BindingKept(_) => {
+                self.in_head
+            }
             _ => false,
         };
         self.given = Some((first, recorded.segment));

@@ -53,8 +53,27 @@ pub enum Method {
         /// Whether deliveries are to flow; only `true` is implemented, as in RabbitMQ.
         active: bool,
     },
+    /// `exchange.declare`.
+    ExchangeDeclare(ExchangeDeclare),
+    /// `exchange.delete`.
+    ExchangeDelete {
+        /// The exchange.
+        exchange: ShortString,
+        /// Refuse if anything is bound to get messages from it.
+        if_unused: bool,
+        /// Whether no answer is wanted.
+        nowait: bool,
+    },
+    /// `exchange.bind`.
+    ExchangeBind(ExchangeBind),
+    /// `exchange.unbind`.
+    ExchangeUnbind(ExchangeBind),
     /// `queue.declare`.
     QueueDeclare(QueueDeclare),
+    /// `queue.bind`.
+    QueueBind(QueueBind),
+    /// `queue.unbind`; it is always answered, as AMQP has it.
+    QueueUnbind(QueueBind),
     /// `queue.purge`: drops the ready messages.
     QueuePurge {
         /// The queue; empty for the last one declared on this channel (S84).
@@ -140,6 +159,58 @@ pub enum Method {
     },
 }
 
+/// `exchange.declare`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ExchangeDeclare {
+    /// The name.
+    pub exchange: ShortString,
+    /// The type: `direct`, `fanout`, `headers` or `topic`.
+    pub kind: ShortString,
+    /// Only look whether it exists (S149).
+    pub passive: bool,
+    /// Survive a restart.
+    pub durable: bool,
+    /// Go when the last binding from it goes (S161).
+    pub auto_delete: bool,
+    /// Take messages from other exchanges alone (S159).
+    pub internal: bool,
+    /// Whether no answer is wanted.
+    pub nowait: bool,
+    /// The arguments: `alternate-exchange` (S158); others are kept and have no effect.
+    pub arguments: FieldTable,
+}
+
+/// `exchange.bind`, or `exchange.unbind`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ExchangeBind {
+    /// The exchange that gets messages.
+    pub destination: ShortString,
+    /// The exchange that they come from.
+    pub source: ShortString,
+    /// The binding key.
+    pub routing_key: ShortString,
+    /// Whether no answer is wanted.
+    pub nowait: bool,
+    /// The arguments, part of what the binding is (S162).
+    pub arguments: FieldTable,
+}
+
+/// `queue.bind`, or `queue.unbind`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct QueueBind {
+    /// The queue; empty for the last one declared on this channel, and then an empty key is that
+    /// queue's name (S84, S85).
+    pub queue: ShortString,
+    /// The exchange that messages come from.
+    pub exchange: ShortString,
+    /// The binding key.
+    pub routing_key: ShortString,
+    /// Whether no answer is wanted.
+    pub nowait: bool,
+    /// The arguments, part of what the binding is (S162).
+    pub arguments: FieldTable,
+}
+
 /// `queue.declare`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct QueueDeclare {
@@ -202,7 +273,13 @@ impl Method {
         match self {
             Self::ChannelFlow { .. } => (20, 20),
             Self::ChannelClose => (20, 40),
+            Self::ExchangeDeclare(_) => (40, 10),
+            Self::ExchangeDelete { .. } => (40, 20),
+            Self::ExchangeBind(_) => (40, 30),
+            Self::ExchangeUnbind(_) => (40, 40),
             Self::QueueDeclare(_) => (50, 10),
+            Self::QueueBind(_) => (50, 20),
+            Self::QueueUnbind(_) => (50, 50),
             Self::QueuePurge { .. } => (50, 30),
             Self::QueueDelete { .. } => (50, 40),
             Self::BasicQos { .. } => (60, 10),

@@ -137,6 +137,14 @@ pub enum Reply {
     ChannelClosed,
     /// `channel.flow-ok`.
     Flow(bool),
+    /// `exchange.declare-ok`.
+    ExchangeDeclared,
+    /// `exchange.delete-ok`.
+    ExchangeDeleted,
+    /// `exchange.bind-ok` or `queue.bind-ok`.
+    Bound,
+    /// `exchange.unbind-ok` or `queue.unbind-ok`.
+    Unbound,
     /// `queue.declare-ok`.
     Declared {
         /// The queue's name, also when the broker made it.

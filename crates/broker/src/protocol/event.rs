@@ -1,8 +1,9 @@
 //! What happened: the history that tests assert on and demos print.
 
 use std::fmt;
+use std::sync::Arc;
 
-use super::{Instant, Message, MessageId, Name};
+use super::{Binding, ExchangeKind, Instant, Message, MessageId, Name};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +30,24 @@ pub enum EventKind {
     ChannelOpened,
     /// A channel ended; with the broker's reason if it was the broker that ended it.
     ChannelClosed(Option<String>),
+    /// An exchange came into being.
+    ExchangeDeclared {
+        /// The exchange.
+        exchange: Name,
+        /// Its type.
+        kind: ExchangeKind,
+        /// Whether it is durable.
+        durable: bool,
+    },
+    /// An exchange went.
+    ExchangeDeleted {
+        /// The exchange.
+        exchange: Name,
+    },
+    /// A queue or an exchange was bound.
+    Bound(Arc<Binding>),
+    /// A binding went: it was taken back, or one of its ends is gone.
+    Unbound(Arc<Binding>),
     /// A queue came into being.
     QueueDeclared {
         /// The queue.
@@ -193,6 +212,13 @@ impl fmt::Display for EventKind {
             Self::ConnectionClosed(why) => ("connection closed", by_the_broker(why.as_deref())),
             Self::ChannelOpened => ("channel open", String::new()),
             Self::ChannelClosed(why) => ("channel closed", by_the_broker(why.as_deref())),
+            Self::ExchangeDeclared { exchange, kind, durable } => {
+                let durable = if *durable { " (durable)" } else { "" };
+                ("exchange declared", format!("{exchange}, {kind}{durable}"))
+            }
+            Self::ExchangeDeleted { exchange } => ("exchange deleted", exchange.to_string()),
+            Self::Bound(binding) => ("bound", binding.to_string()),
+            Self::Unbound(binding) => ("unbound", binding.to_string()),
             Self::QueueDeclared { queue, durable } => {
                 ("queue declared", format!("{queue}{}", if *durable { " (durable)" } else { "" }))
             }

@@ -11,6 +11,8 @@ slotmap::new_key_type! {
     pub struct ChannelId;
     /// One queue; a queue declared again under the same name has another id.
     pub struct QueueId;
+    /// One exchange; one declared again under the same name has another id.
+    pub struct ExchangeId;
     /// One consumer: one `basic.consume`.
     pub struct ConsumerId;
 }

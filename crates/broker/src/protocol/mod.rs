@@ -13,14 +13,19 @@ mod message;
 mod properties;
 mod record;
 mod time;
+mod topology;
 
 pub use amq_protocol_types as types;
-pub use command::{BasicConsume, BasicPublish, Command, Method, QueueDeclare};
+pub use command::{
+    BasicConsume, BasicPublish, Command, ExchangeBind, ExchangeDeclare, Method, QueueBind,
+    QueueDeclare,
+};
 pub use effect::{Delivery, Effects, Gate, Notice, Output, Reply, Verdict};
 pub use error::{Refusal, ReplyCode};
 pub use event::{Cause, Event, EventKind};
-pub use ids::{CallId, ChannelId, ConnectionId, ConsumerId, MessageId, QueueId};
+pub use ids::{CallId, ChannelId, ConnectionId, ConsumerId, ExchangeId, MessageId, QueueId};
 pub use message::{Address, Message, Name};
 pub use properties::{PERSISTENT, Properties};
 pub use record::Record;
 pub use time::{Instant, Now};
+pub use topology::{Binding, DestinationType, ExchangeKind};

@@ -5,18 +5,18 @@
 //!
 //! ```text
 //! a log = life, life, ...      a life = [snapshot] Started, facts of its steps, [HandedOut ... Stopped]
-//! a snapshot = Numbered, QueueDeclared ..., Enqueued ...
+//! a snapshot = Numbered, QueueDeclared ..., ExchangeDeclared ..., Bound ..., Enqueued ...
 //! ```
 //!
 //! A log forgets its oldest part once that is not needed. What is needed of it is said again before:
-//! each part begins with a head (Numbered, QueueKept ...), and messages that are still alive move
+//! each part begins with a head (Numbered, QueueKept ..., ExchangeKept ..., BindingKept ...), and messages that are still alive move
 //! forward (MessageKept). A reader that begins at a head misses nothing but messages that were removed
 //! later, and comes upon their removals.
 
 use std::sync::Arc;
 
 use super::types::FieldTable;
-use super::{Message, MessageId, Name};
+use super::{Binding, ExchangeKind, Message, MessageId, Name};
 
 /// One durable fact.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,7 +30,7 @@ pub enum Record {
         /// Its arguments.
         arguments: FieldTable,
     },
-    /// A durable queue is gone, and everything in it.
+    /// A durable queue is gone, everything in it, and every binding to it.
     QueueDeleted {
         /// Its name.
         queue: Name,
@@ -95,6 +95,45 @@ pub enum Record {
         /// The queues.
         queues: Vec<Name>,
     },
+    /// A durable exchange exists. Those that are there from the start (S147) leave no record.
+    ExchangeDeclared {
+        /// Its name.
+        exchange: Name,
+        /// Its type.
+        kind: ExchangeKind,
+        /// Whether it goes with the last binding from it.
+        auto_delete: bool,
+        /// Whether it takes no publishes.
+        internal: bool,
+        /// Its arguments.
+        arguments: FieldTable,
+    },
+    /// A durable exchange is gone, and every binding from it or to it.
+    ExchangeDeleted {
+        /// Its name.
+        exchange: Name,
+    },
+    /// There is a binding between two durable things.
+    Bound(Arc<Binding>),
+    /// A binding between two durable things, which are still there, is gone.
+    Unbound(Arc<Binding>),
+    /// A durable exchange still exists. Says again what [`ExchangeDeclared`](Self::ExchangeDeclared) said,
+    /// so that the log before this may go.
+    ExchangeKept {
+        /// Its name.
+        exchange: Name,
+        /// Its type.
+        kind: ExchangeKind,
+        /// Whether it goes with the last binding from it.
+        auto_delete: bool,
+        /// Whether it takes no publishes.
+        internal: bool,
+        /// Its arguments.
+        arguments: FieldTable,
+    },
+    /// A binding is still there. Says again what [`Bound`](Self::Bound) said, so that the log before this
+    /// may go.
+    BindingKept(Arc<Binding>),
     /// A broker runs on this log. Deliveries leave no record, so this is to be durable before the
     /// first: without it a log that ends with [`Stopped`](Self::Stopped) would hide them.
     Started,

@@ -20,10 +20,13 @@ use super::recovery::RecoveryReport;
 use super::registry;
 #[cfg(feature = "tokio")]
 use super::standstill::Standstill;
-use crate::engine::{ChannelView, ConnectionView, EngineView, MessageView, QueueView};
+use crate::engine::{
+    ChannelView, ConnectionView, EngineView, ExchangeView, MessageView, QueueView,
+};
 use crate::journal::Journal;
 use crate::protocol::{
-    ChannelId, Command, ConnectionId, Gate, Name, Notice, Output, Refusal, Reply, ReplyCode,
+    Binding, ChannelId, Command, ConnectionId, Gate, Name, Notice, Output, Refusal, Reply,
+    ReplyCode,
 };
 
 /// An in-process broker. Clones are handles to the same one; brokers share nothing.
@@ -190,6 +193,20 @@ impl Broker {
     #[must_use]
     pub fn queue(&self, name: &str) -> Option<QueueView> {
         self.queues().into_iter().find(|queue| &*queue.name == name)
+    }
+
+    /// The exchanges, in the order of declaring: the default one first, then those that are there from the
+    /// start (S147).
+    #[must_use]
+    pub fn exchanges(&self) -> Vec<ExchangeView> {
+        self.shared.inner.state.lock().core.engine().exchange_views()
+    }
+
+    /// The bindings, in the order of binding. Those of the default exchange, which has every queue under its
+    /// name, are not among them.
+    #[must_use]
+    pub fn bindings(&self) -> Vec<Arc<Binding>> {
+        self.shared.inner.state.lock().core.engine().binding_views()
     }
 
     /// The ready messages of a queue, in order, without taking them; none if there is no such queue.

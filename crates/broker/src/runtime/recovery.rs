@@ -38,6 +38,10 @@ pub struct RecoveryReport {
     pub records: u64,
     /// Durable queues that are there again.
     pub queues: u64,
+    /// Durable exchanges that are there again, without those that are there from the start.
+    pub exchanges: u64,
+    /// Bindings between durable things that are there again.
+    pub bindings: u64,
     /// Messages that are there again; one in several queues counts in each.
     pub messages: u64,
 }
@@ -46,6 +50,7 @@ impl RecoveryReport {
     pub(super) fn new(report: &Report, stop: Stop, engine: &Engine) -> Self {
         let segments = &report.scan.segments;
         let queues = engine.queue_views();
+        let exchanges = engine.exchange_views().into_iter();
         let messages: usize = queues.iter().map(|queue| queue.messages_ready).sum();
         Self {
             last_stop: (!segments.is_empty()).then_some(stop),
@@ -56,6 +61,8 @@ impl RecoveryReport {
             bytes: segments.iter().map(|segment| segment.whole).sum(),
             records: segments.iter().map(|segment| segment.records).sum(),
             queues: queues.len() as u64,
+            exchanges: exchanges.filter(|exchange| !exchange.is_predeclared()).count() as u64,
+            bindings: engine.binding_views().len() as u64,
             messages: messages as u64,
         }
     }
@@ -78,10 +85,13 @@ impl fmt::Display for RecoveryReport {
             Stop::Killed => "was killed",
         };
         let Self { queues, messages, records, segments, .. } = self;
+        write!(f, "queues: {queues}, ")?;
+        if self.exchanges + self.bindings > 0 {
+            write!(f, "exchanges: {}, bindings: {}, ", self.exchanges, self.bindings)?;
+        }
         write!(
             f,
-            "queues: {queues}, messages: {messages} (segments: {segments}, records: {records}); \
-             the last broker {stop}"
+            "messages: {messages} (segments: {segments}, records: {records}); the last broker {stop}"
         )?;
         for case in self.cases.iter().filter(|case| case.verdict() == Verdict::Cut) {
             let (letter, cause, _) = case.row();

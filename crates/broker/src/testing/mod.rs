@@ -39,7 +39,7 @@ mod workload;
 
 pub use act::Act;
 pub use harness::Harness;
-pub use oracle::{Oracle, SurvivingQueue, Survivor};
+pub use oracle::{Oracle, SurvivingQueue, SurvivingTopology, Survivor};
 pub use said::{Closing, Said, What};
 pub use sim::{SimBroker, Turn};
 pub use step::Step;

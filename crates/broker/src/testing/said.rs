@@ -27,6 +27,14 @@ pub enum What {
     ChannelCloseOk,
     /// `channel.flow-ok`.
     FlowOk(bool),
+    /// `exchange.declare-ok`.
+    ExchangeDeclareOk,
+    /// `exchange.delete-ok`.
+    ExchangeDeleteOk,
+    /// `exchange.bind-ok` or `queue.bind-ok`.
+    BindOk,
+    /// `exchange.unbind-ok` or `queue.unbind-ok`.
+    UnbindOk,
     /// `queue.declare-ok`.
     DeclareOk {
         /// The queue.
@@ -118,6 +126,10 @@ impl fmt::Display for What {
             Self::ChannelOpenOk => f.write_str("channel.open-ok"),
             Self::ChannelCloseOk => f.write_str("channel.close-ok"),
             Self::FlowOk(active) => write!(f, "flow-ok {active}"),
+            Self::ExchangeDeclareOk => f.write_str("exchange.declare-ok"),
+            Self::ExchangeDeleteOk => f.write_str("exchange.delete-ok"),
+            Self::BindOk => f.write_str("bind-ok"),
+            Self::UnbindOk => f.write_str("unbind-ok"),
             Self::DeclareOk { queue, messages, consumers } => {
                 write!(f, "declare-ok {queue} {messages} {consumers}")
             }

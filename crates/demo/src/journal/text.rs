@@ -3,7 +3,9 @@
 use std::fmt::{self, Write};
 
 use leveret_broker::protocol::types::{AMQPValue, FieldTable};
-use leveret_broker::protocol::{Message, MessageId, Name, Properties, Record};
+use leveret_broker::protocol::{
+    Binding, DestinationType, ExchangeKind, Message, MessageId, Name, Properties, Record,
+};
 
 /// Bytes of a body that are shown.
 const PREVIEW: usize = 60;
@@ -34,6 +36,18 @@ pub(super) fn record(record: &Record) -> String {
         Record::HandedOut { queue, messages } => {
             format!("handed-out {queue:?} {}", numbers(messages))
         }
+        Record::ExchangeDeclared { exchange, kind, auto_delete, internal, arguments } => {
+            let flags = (*auto_delete, *internal);
+            format!("exchange-declared {}", exchange_declared(exchange, *kind, flags, arguments))
+        }
+        Record::ExchangeKept { exchange, kind, auto_delete, internal, arguments } => {
+            let flags = (*auto_delete, *internal);
+            format!("exchange-kept {}", exchange_declared(exchange, *kind, flags, arguments))
+        }
+        Record::ExchangeDeleted { exchange } => format!("exchange-deleted {exchange:?}"),
+        Record::Bound(bound) => format!("bound {}", binding(bound)),
+        Record::Unbound(unbound) => format!("unbound {}", binding(unbound)),
+        Record::BindingKept(kept) => format!("binding-kept {}", binding(kept)),
         Record::Stopped => "stopped".to_owned(),
         Record::Started => "started".to_owned(),
     }
@@ -51,17 +65,46 @@ pub(super) fn names_queue(record: &Record, name: &str) -> bool {
         Record::Enqueued { queues, .. } | Record::MessageKept { queues, .. } => {
             queues.iter().any(|queue| **queue == *name)
         }
-        Record::Numbered { .. } | Record::Stopped | Record::Started => false,
+        Record::Bound(binding) | Record::Unbound(binding) | Record::BindingKept(binding) => {
+            binding.destination_type == DestinationType::Queue && *binding.destination == *name
+        }
+        Record::ExchangeDeclared { .. }
+        | Record::ExchangeKept { .. }
+        | Record::ExchangeDeleted { .. }
+        | Record::Numbered { .. }
+        | Record::Stopped
+        | Record::Started => false,
     }
 }
 
 fn declared(queue: &Name, auto_delete: bool, arguments: &FieldTable) -> String {
     let auto_delete = if auto_delete { " auto-delete" } else { "" };
-    let arguments = match arguments.inner().is_empty() {
+    format!("{queue:?}{auto_delete}{}", of_arguments(arguments))
+}
+
+fn exchange_declared(
+    exchange: &Name,
+    kind: ExchangeKind,
+    (auto_delete, internal): (bool, bool),
+    arguments: &FieldTable,
+) -> String {
+    let auto_delete = if auto_delete { " auto-delete" } else { "" };
+    let internal = if internal { " internal" } else { "" };
+    format!("{exchange:?} {kind}{auto_delete}{internal}{}", of_arguments(arguments))
+}
+
+fn binding(binding: &Binding) -> String {
+    let Binding { source, destination_type, destination, routing_key, arguments } = binding;
+    let arguments = of_arguments(arguments);
+    format!("{source:?} to {destination_type} {destination:?} {routing_key:?}{arguments}")
+}
+
+/// Arguments behind a blank, or nothing.
+fn of_arguments(arguments: &FieldTable) -> String {
+    match arguments.inner().is_empty() {
         true => String::new(),
         false => format!(" {}", short(|out| table(out, arguments))),
-    };
-    format!("{queue:?}{auto_delete}{arguments}")
+    }
 }
 
 fn names(queues: &[Name]) -> String {

@@ -21,7 +21,7 @@ impl Ledger {
             }
         }
         if let Some(last) = self.segments.back() {
-            *live.entry(last.number).or_default() += self.topology;
+            *live.entry(last.number).or_default() += self.topology();
         }
         live
     }

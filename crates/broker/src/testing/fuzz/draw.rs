@@ -6,7 +6,9 @@ use std::sync::Arc;
 use crate::protocol::types::{
     AMQPValue, ByteArray, DecimalValue, FieldArray, FieldTable, LongString, ShortString,
 };
-use crate::protocol::{Address, Message, MessageId, Name, Properties, Record};
+use crate::protocol::{
+    Address, Binding, DestinationType, ExchangeKind, Message, MessageId, Name, Properties, Record,
+};
 
 /// Bytes that decisions are taken from, one after another; zeros when they are used up.
 pub(super) struct Draw<'a> {
@@ -174,7 +176,7 @@ impl<'a> Draw<'a> {
 
     /// A record of any kind; what it says need not be true after others.
     pub(super) fn record(&mut self) -> Record {
-        match self.byte() % 11 {
+        match self.byte() % 17 {
             0 => {
                 let (queue, auto_delete, arguments) = self.queue();
                 Record::QueueDeclared { queue, auto_delete, arguments }
@@ -197,7 +199,35 @@ impl<'a> Draw<'a> {
             7 => Record::HandedOut { queue: self.name(), messages: self.ids() },
             8 => Record::Numbered { last: MessageId(self.number()) },
             9 => Record::Stopped,
+            10 => Record::ExchangeDeleted { exchange: self.name() },
+            11 => Record::Bound(self.binding()),
+            12 => Record::Unbound(self.binding()),
+            13 => Record::BindingKept(self.binding()),
+            14 => {
+                let (exchange, kind, [auto_delete, internal]) = self.exchange();
+                let arguments = self.table(0);
+                Record::ExchangeDeclared { exchange, kind, auto_delete, internal, arguments }
+            }
+            15 => {
+                let (exchange, kind, [auto_delete, internal]) = self.exchange();
+                let arguments = self.table(0);
+                Record::ExchangeKept { exchange, kind, auto_delete, internal, arguments }
+            }
             _ => Record::Started,
         }
+    }
+
+    fn exchange(&mut self) -> (Name, ExchangeKind, [bool; 2]) {
+        use ExchangeKind::{Direct, Fanout, Headers, Topic};
+        let kind = [Direct, Fanout, Headers, Topic][usize::from(self.byte() % 4)];
+        (self.name(), kind, [(); 2].map(|()| self.byte() % 2 == 1))
+    }
+
+    fn binding(&mut self) -> Arc<Binding> {
+        use DestinationType::{Exchange, Queue};
+        let destination_type = [Queue, Exchange][usize::from(self.byte() % 2)];
+        let (source, destination, routing_key) = (self.name(), self.name(), self.name());
+        let arguments = self.table(0);
+        Arc::new(Binding { source, destination_type, destination, routing_key, arguments })
     }
 }

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 
 use super::Harness;
-use crate::protocol::types::ShortString;
+use crate::protocol::types::{FieldTable, ShortString};
 use crate::protocol::{
-    BasicConsume, BasicPublish, CallId, ChannelId, Command, ConnectionId, Method, Notice, Output,
-    QueueDeclare, Reply,
+    BasicConsume, BasicPublish, CallId, ChannelId, Command, ConnectionId, ExchangeBind,
+    ExchangeDeclare, Method, Notice, Output, QueueBind, QueueDeclare, Reply,
 };
 use crate::testing::Step;
 
@@ -71,6 +71,91 @@ impl Harness {
         let mut declare = QueueDeclare { queue: queue.into(), ..QueueDeclare::default() };
         adjust(&mut declare);
         self.method(channel, Method::QueueDeclare(declare))
+    }
+
+    /// Declares a transient exchange of a type.
+    pub fn declare_exchange(&mut self, channel: ChannelId, exchange: &str, kind: &str) -> Step {
+        self.declare_exchange_with(channel, exchange, kind, |_| {})
+    }
+
+    /// Declares an exchange; `adjust` sets what is not the default.
+    pub fn declare_exchange_with(
+        &mut self,
+        channel: ChannelId,
+        exchange: &str,
+        kind: &str,
+        adjust: impl FnOnce(&mut ExchangeDeclare),
+    ) -> Step {
+        let mut declare = ExchangeDeclare {
+            exchange: exchange.into(),
+            kind: kind.into(),
+            ..ExchangeDeclare::default()
+        };
+        adjust(&mut declare);
+        self.method(channel, Method::ExchangeDeclare(declare))
+    }
+
+    /// Deletes an exchange, whatever is bound to it.
+    pub fn delete_exchange(&mut self, channel: ChannelId, exchange: &str) -> Step {
+        let (exchange, if_unused, nowait) = (exchange.into(), false, false);
+        self.method(channel, Method::ExchangeDelete { exchange, if_unused, nowait })
+    }
+
+    /// Binds a queue to an exchange.
+    pub fn bind(&mut self, channel: ChannelId, queue: &str, exchange: &str, key: &str) -> Step {
+        self.bind_with(channel, queue, exchange, key, FieldTable::default())
+    }
+
+    /// Binds a queue to an exchange, with arguments.
+    pub fn bind_with(
+        &mut self,
+        channel: ChannelId,
+        queue: &str,
+        exchange: &str,
+        key: &str,
+        arguments: FieldTable,
+    ) -> Step {
+        let bind = queue_bind(queue, exchange, key, arguments);
+        self.method(channel, Method::QueueBind(bind))
+    }
+
+    /// Takes a binding of a queue back.
+    pub fn unbind(&mut self, channel: ChannelId, queue: &str, exchange: &str, key: &str) -> Step {
+        let unbind = queue_bind(queue, exchange, key, FieldTable::default());
+        self.method(channel, Method::QueueUnbind(unbind))
+    }
+
+    /// Binds an exchange to another, the source.
+    pub fn bind_exchange(
+        &mut self,
+        channel: ChannelId,
+        destination: &str,
+        source: &str,
+        key: &str,
+    ) -> Step {
+        self.method(channel, Method::ExchangeBind(exchange_bind(destination, source, key)))
+    }
+
+    /// Takes a binding of an exchange back.
+    pub fn unbind_exchange(
+        &mut self,
+        channel: ChannelId,
+        destination: &str,
+        source: &str,
+        key: &str,
+    ) -> Step {
+        self.method(channel, Method::ExchangeUnbind(exchange_bind(destination, source, key)))
+    }
+
+    /// Publishes a transient message to an exchange.
+    pub fn publish_to(
+        &mut self,
+        channel: ChannelId,
+        exchange: &str,
+        key: &str,
+        body: &str,
+    ) -> Step {
+        self.publish_with(channel, key, body, |publish| publish.exchange = exchange.into())
     }
 
     /// Publishes a transient message to a queue, through the default exchange.
@@ -210,4 +295,23 @@ impl Harness {
 
 fn qos(prefetch_count: u16, global: bool) -> Method {
     Method::BasicQos { prefetch_size: 0, prefetch_count, global }
+}
+
+fn queue_bind(queue: &str, exchange: &str, key: &str, arguments: FieldTable) -> QueueBind {
+    QueueBind {
+        queue: queue.into(),
+        exchange: exchange.into(),
+        routing_key: key.into(),
+        nowait: false,
+        arguments,
+    }
+}
+
+fn exchange_bind(destination: &str, source: &str, key: &str) -> ExchangeBind {
+    ExchangeBind {
+        destination: destination.into(),
+        source: source.into(),
+        routing_key: key.into(),
+        ..ExchangeBind::default()
+    }
 }

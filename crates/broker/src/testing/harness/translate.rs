@@ -119,6 +119,10 @@ fn what_reply(reply: &Reply) -> What {
         Reply::ChannelOpened(_) => What::ChannelOpenOk,
         Reply::ChannelClosed => What::ChannelCloseOk,
         Reply::Flow(active) => What::FlowOk(*active),
+        Reply::ExchangeDeclared => What::ExchangeDeclareOk,
+        Reply::ExchangeDeleted => What::ExchangeDeleteOk,
+        Reply::Bound => What::BindOk,
+        Reply::Unbound => What::UnbindOk,
         Reply::Declared { queue, message_count, consumer_count } => What::DeclareOk {
             queue: queue.to_string(),
             messages: *message_count,

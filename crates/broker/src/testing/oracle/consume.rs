@@ -60,6 +60,7 @@ impl Oracle {
                 self.queues.remove(index);
             }
         }
+        self.drop_loose_ends();
         if !nowait {
             self.say(from, What::CancelOk(existed));
         }

@@ -123,6 +123,7 @@ impl Oracle {
                 let to = From { connection: consumer.connection, channel: consumer.channel };
                 self.say(to, What::Cancel(consumer.tag.clone()));
             }
+            self.drop_loose_ends();
         }
         Ok(())
     }

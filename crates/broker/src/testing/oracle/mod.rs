@@ -19,20 +19,25 @@
 //! confirms come one by one, in order, at the end of their step (S106); queues are dispatched in the
 //! order of declaring. The names that a broker makes are told to the oracle, which only looks whether
 //! they may be. Three oddities of RabbitMQ are not followed: S40, S41 and S43. Queue and consumer
-//! arguments are not covered.
+//! arguments are not covered; of an exchange's arguments the alternate exchange is, and of a headers
+//! binding's those whose values have the same type as the message's.
 
 mod consume;
 mod declare;
+mod exchange;
 mod publish;
 mod restart;
+mod route;
 mod session;
 mod settle;
 mod view;
 
+pub use exchange::SurvivingTopology;
 pub use restart::{SurvivingQueue, Survivor};
 
 use super::{Act, Said, What};
-use crate::protocol::{Method, limits};
+use crate::protocol::{Binding, Method, limits};
+use exchange::Exchange;
 
 /// A message.
 #[derive(Clone, Debug)]
@@ -113,6 +118,8 @@ pub struct Oracle {
     connections: Vec<Connection>,
     channels: Vec<Channel>,
     queues: Vec<Queue>,
+    exchanges: Vec<Exchange>,
+    bindings: Vec<Binding>,
     connected: u64,
     declared: u64,
     subscribed: u64,
@@ -156,6 +163,8 @@ impl Oracle {
             connections: Vec::new(),
             channels: Vec::new(),
             queues: Vec::new(),
+            exchanges: exchange::predeclared(),
+            bindings: Vec::new(),
             connected: 0,
             declared: 0,
             subscribed: 0,
@@ -199,6 +208,22 @@ impl Oracle {
             Method::ChannelClose => self.close(from),
             Method::ChannelFlow { active: false } => return refused(540, "active=false"),
             Method::ChannelFlow { active: true } => self.say(from, What::FlowOk(true)),
+            Method::ExchangeDeclare(declare) => return self.declare_exchange(from, declare),
+            Method::ExchangeDelete { exchange, if_unused, nowait } => {
+                return self.delete_exchange(from, exchange.as_str(), *if_unused, *nowait);
+            }
+            Method::ExchangeBind(bind) => return self.bind(from, exchange::of(bind), bind.nowait),
+            Method::ExchangeUnbind(bind) => {
+                return self.unbind(from, exchange::of(bind), bind.nowait);
+            }
+            Method::QueueBind(bind) => {
+                let binding = self.queue_binding(from, bind)?;
+                return self.bind(from, binding, bind.nowait);
+            }
+            Method::QueueUnbind(bind) => {
+                let binding = self.queue_binding(from, bind)?;
+                return self.unbind(from, binding, bind.nowait);
+            }
             Method::QueueDeclare(declare) => return self.declare(from, declare, made),
             Method::QueuePurge { queue, nowait } => {
                 return self.purge(from, queue.as_str(), *nowait);

@@ -7,6 +7,8 @@ use crate::testing::{Said, What};
 impl Oracle {
     pub(super) fn publish(&mut self, from: From, publish: &BasicPublish) -> Outcome {
         self.check(from, publish)?;
+        let names = self.route(publish)?;
+        check_delivery_mode(publish)?;
         self.published += 1;
         let body = preview(&publish.body);
         let persistent = publish.properties.delivery_mode() == &Some(PERSISTENT);
@@ -16,16 +18,17 @@ impl Oracle {
             *last += 1;
         }
         let publish_seq = channel.confirms;
-        let key = publish.routing_key.as_str();
-        let queue = self.queues.iter_mut().find(|queue| queue.name == key);
-        match queue {
-            Some(queue) => queue.ready.push(Ready { message, redelivered: false }),
-            None if publish.mandatory => {
-                let why = (312, "NO_ROUTE".to_owned());
-                let what = What::Return { publish_seq, body, why };
-                self.say(from, what);
+        let mut routed = false;
+        for queue in &mut self.queues {
+            if names.contains(&queue.name) {
+                routed = true;
+                queue.ready.push(Ready { message: message.clone(), redelivered: false });
             }
-            None => {}
+        }
+        if publish.mandatory && !routed {
+            let why = (312, "NO_ROUTE".to_owned());
+            let what = What::Return { publish_seq, body, why };
+            self.say(from, what);
         }
         if let Some(seq) = publish_seq {
             self.confirmed.push(Said {
@@ -45,10 +48,7 @@ impl Oracle {
         if size > max {
             return refused(406, format!("message size {size} is larger than max size {max}"));
         }
-        let exchange = publish.exchange.as_str();
-        if !exchange.is_empty() {
-            return refused(404, format!("no exchange '{exchange}' in vhost '/'"));
-        }
+        self.check_exchange(publish.exchange.as_str())?;
         let connection = self.connections.iter().find(|c| c.number == from.connection);
         let user = connection.map_or("", |connection| &connection.user);
         if let Some(claimed) = publish.properties.user_id()
@@ -62,12 +62,14 @@ impl Oracle {
             let text = format!("the expiration property ('{expiration}') is not supported");
             return refused(540, text);
         }
-        match publish.properties.delivery_mode() {
-            None | Some(1 | 2) => Ok(()),
-            Some(mode) => {
-                refused(406, format!("invalid message: {{delivery_mode_unknown,{mode}}}"))
-            }
-        }
+        Ok(())
+    }
+}
+
+fn check_delivery_mode(publish: &BasicPublish) -> Outcome {
+    match publish.properties.delivery_mode() {
+        None | Some(1 | 2) => Ok(()),
+        Some(mode) => refused(406, format!("invalid message: {{delivery_mode_unknown,{mode}}}")),
     }
 }
 

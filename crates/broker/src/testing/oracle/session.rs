@@ -57,6 +57,7 @@ impl Oracle {
             404 => "NOT_FOUND",
             405 => "RESOURCE_LOCKED",
             406 => "PRECONDITION_FAILED",
+            503 => "COMMAND_INVALID",
             530 => "NOT_ALLOWED",
             540 => "NOT_IMPLEMENTED",
             other => unreachable!("the oracle does not refuse with {other}"),
@@ -98,6 +99,7 @@ impl Oracle {
             self.end_channel(from);
         }
         self.queues.retain(|queue| queue.owner != Some(connection));
+        self.drop_loose_ends();
         self.connections.retain(|other| other.number != connection);
         self.said.push(Said { connection, channel: None, what });
     }
@@ -118,6 +120,7 @@ impl Oracle {
             }
         }
         self.channels.retain(|channel| !channel.is(from));
+        self.drop_loose_ends();
     }
 
     pub(super) fn confirm_select(&mut self, from: From, nowait: bool) {

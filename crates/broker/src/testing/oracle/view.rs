@@ -1,10 +1,13 @@
 //! What the oracle looks like from outside.
 
+use std::sync::Arc;
+
+use super::exchange::Exchange;
 use super::{Channel, Consumer, Oracle, Queue, Ready};
 use crate::engine::{
-    ChannelView, ConnectionView, ConsumerView, EngineView, MessageView, QueueView,
+    ChannelView, ConnectionView, ConsumerView, EngineView, ExchangeView, MessageView, QueueView,
 };
-use crate::protocol::MessageId;
+use crate::protocol::{ExchangeKind, MessageId};
 
 impl Oracle {
     /// Everything, in the form that [`comparable`](Self::comparable) gives an engine's view.
@@ -23,6 +26,8 @@ impl Oracle {
         channels.sort_by_key(|channel| (channel.connection, channel.number));
         Self::comparable(EngineView {
             queues: self.queues.iter().map(|q| self.queue_view(q)).collect(),
+            exchanges: self.exchange_views(),
+            bindings: self.bindings.iter().cloned().map(Arc::new).collect(),
             messages: self.queues.iter().map(|q| (q.name.as_str().into(), messages(q))).collect(),
             connections: self.connections.iter().map(connection).collect(),
             channels,
@@ -40,6 +45,26 @@ impl Oracle {
             queue.consumers = active;
         }
         view
+    }
+
+    fn exchange_views(&self) -> Vec<ExchangeView> {
+        let default = Exchange {
+            name: String::new(),
+            kind: "direct".to_owned(),
+            durable: true,
+            auto_delete: false,
+            internal: false,
+            alternate: None,
+        };
+        let view = |exchange: &Exchange| ExchangeView {
+            name: exchange.name.as_str().into(),
+            kind: ExchangeKind::from_name(&exchange.kind).unwrap_or_default(),
+            durable: exchange.durable,
+            auto_delete: exchange.auto_delete,
+            internal: exchange.internal,
+            alternate_exchange: exchange.alternate.as_deref().map(Into::into),
+        };
+        std::iter::once(&default).chain(&self.exchanges).map(view).collect()
     }
 
     fn queue_view(&self, queue: &Queue) -> QueueView {

@@ -7,6 +7,7 @@
 
 mod resolve;
 mod strategy;
+mod topology;
 
 pub use strategy::{Profile, ops, program};
 
@@ -109,6 +110,67 @@ pub enum Op {
         /// Whether the delivery mode is 2.
         persistent: bool,
     },
+    /// A client declares one of four exchanges. One that exists is declared as it is.
+    DeclareExchange {
+        /// Which channel.
+        channel: u8,
+        /// Which exchange.
+        exchange: u8,
+        /// Which type.
+        kind: u8,
+        /// As in AMQP.
+        durable: bool,
+        /// As in AMQP.
+        auto_delete: bool,
+        /// As in AMQP.
+        internal: bool,
+        /// Which of the four is its alternate exchange; most numbers are none.
+        alternate: u8,
+    },
+    /// A client deletes an exchange.
+    DeleteExchange {
+        /// Which channel.
+        channel: u8,
+        /// Which of the exchanges that can be deleted.
+        exchange: u8,
+        /// As in AMQP.
+        if_unused: bool,
+    },
+    /// A client binds a queue, or an exchange, to an exchange.
+    Bind {
+        /// Which channel.
+        channel: u8,
+        /// From which exchange.
+        source: u8,
+        /// To which queue or exchange.
+        destination: u8,
+        /// Whether to an exchange.
+        to_exchange: bool,
+        /// With which key, and for a headers exchange with which arguments.
+        key: u8,
+    },
+    /// A client takes a binding back.
+    Unbind {
+        /// Which channel.
+        channel: u8,
+        /// Which binding.
+        binding: u8,
+    },
+    /// A client publishes to an exchange.
+    PublishTo {
+        /// Which channel.
+        channel: u8,
+        /// Which exchange that takes publishes.
+        exchange: u8,
+        /// With which key, and which headers.
+        key: u8,
+        /// Which queue's name a header adds as a key; most numbers are none.
+        copy: u8,
+        /// As in AMQP.
+        mandatory: bool,
+        /// Whether the delivery mode is 2.
+        persistent: bool,
+    },
     /// A client takes a message.
     Get {
         /// Which channel.
@@ -190,6 +252,20 @@ pub enum Mistake {
     LastQueue,
     /// Publishing to an exchange that does not exist.
     MissingExchange,
+    /// Publishing to an exchange that takes messages from other exchanges alone.
+    InternalExchange,
+    /// Declaring an exchange with another type.
+    RedeclareExchange,
+    /// Binding to an exchange that does not exist.
+    BindToNothing,
+    /// Binding the default exchange.
+    BindDefault,
+    /// Deleting an exchange that is always there.
+    DeletePredeclared,
+    /// An exchange of a type that does not exist.
+    ExchangeType,
+    /// A header with further keys that is no list.
+    CarbonCopy,
     /// Declaring a queue with another `durable`.
     Redeclare,
     /// Declaring a queue in the broker's own name space.
@@ -213,13 +289,20 @@ pub enum Mistake {
 }
 
 /// Every mistake.
-pub(super) const MISTAKES: [Mistake; 16] = [
+pub(super) const MISTAKES: [Mistake; 23] = [
     Mistake::UnknownTag,
     Mistake::SettledTag,
     Mistake::TagZero,
     Mistake::MissingQueue,
     Mistake::LastQueue,
     Mistake::MissingExchange,
+    Mistake::InternalExchange,
+    Mistake::RedeclareExchange,
+    Mistake::BindToNothing,
+    Mistake::BindDefault,
+    Mistake::DeletePredeclared,
+    Mistake::ExchangeType,
+    Mistake::CarbonCopy,
     Mistake::Redeclare,
     Mistake::ReservedName,
     Mistake::ReusedTag,

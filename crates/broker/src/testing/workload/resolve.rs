@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{Mistake, Op};
 use crate::engine::{ChannelView, EngineView, QueueView};
-use crate::protocol::types::ShortString;
+use crate::protocol::types::{AMQPValue, FieldTable, ShortString};
 use crate::protocol::{BasicConsume, BasicPublish, Method, PERSISTENT, Properties, QueueDeclare};
 use crate::testing::{Act, Harness};
 
@@ -16,8 +16,8 @@ const TAGS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", ""];
 const CLIENTS: usize = 3;
 
 /// What there is when an operation's turn comes.
-struct Scene {
-    view: EngineView,
+pub(super) struct Scene {
+    pub(super) view: EngineView,
     /// Makes bodies differ.
     serial: u64,
 }
@@ -79,12 +79,12 @@ impl Op {
                 Some(on(scene.channel(channel)?, method))
             }
             Self::Err { channel, mistake } => scene.mistake(scene.channel(channel)?, mistake),
-            _ => self.message_act(scene),
+            _ => self.topology_act(scene).or_else(|| self.message_act(scene)),
         }
     }
 
     /// The operations that deal with messages and consumers.
-    fn message_act(self, scene: &Scene) -> Option<Act> {
+    pub(super) fn message_act(self, scene: &Scene) -> Option<Act> {
         match self {
             Self::Consume { channel, queue, tag, no_ack, exclusive, nowait } => {
                 let channel = scene.channel(channel)?;
@@ -170,16 +170,16 @@ impl Op {
 }
 
 impl Scene {
-    fn channel(&self, index: u8) -> Option<&ChannelView> {
+    pub(super) fn channel(&self, index: u8) -> Option<&ChannelView> {
         pick(&self.view.channels, index)
     }
 
-    fn queues(&self) -> Vec<ShortString> {
+    pub(super) fn queues(&self) -> Vec<ShortString> {
         let name = |queue: &QueueView| ShortString::from(&*queue.name);
         self.view.queues.iter().map(name).collect()
     }
 
-    fn queue(&self, index: u8) -> Option<ShortString> {
+    pub(super) fn queue(&self, index: u8) -> Option<ShortString> {
         pick(&self.queues(), index).cloned()
     }
 
@@ -225,7 +225,7 @@ impl Scene {
         Some(on(holder, method(*delivery_tag)))
     }
 
-    fn message(&self, routing_key: ShortString) -> BasicPublish {
+    pub(super) fn message(&self, routing_key: ShortString) -> BasicPublish {
         BasicPublish {
             routing_key,
             body: Bytes::from(format!("m{}", self.serial)),
@@ -270,7 +270,14 @@ impl Scene {
             Mistake::PrefetchSize => qos(1, 1, false),
             Mistake::RecoverFalse => Method::BasicRecover { requeue: false },
             Mistake::FlowOff => Method::ChannelFlow { active: false },
+            Mistake::InternalExchange
+            | Mistake::RedeclareExchange
+            | Mistake::BindToNothing
+            | Mistake::BindDefault
+            | Mistake::DeletePredeclared
+            | Mistake::ExchangeType => self.topology_mistake(mistake)?,
             Mistake::MissingExchange
+            | Mistake::CarbonCopy
             | Mistake::DeliveryMode
             | Mistake::UserId
             | Mistake::Immediate => Method::BasicPublish(self.bad_message(mistake)),
@@ -283,6 +290,11 @@ impl Scene {
         let mut publish = self.message(self.queue(0).unwrap_or_default());
         match mistake {
             Mistake::MissingExchange => publish.exchange = "nowhere".into(),
+            Mistake::CarbonCopy => {
+                let mut headers = FieldTable::default();
+                headers.insert("CC".into(), AMQPValue::LongString("q1".into()));
+                publish.properties = Properties::default().with_headers(headers);
+            }
             Mistake::DeliveryMode => {
                 publish.properties = Properties::default().with_delivery_mode(3);
             }
@@ -295,7 +307,7 @@ impl Scene {
     }
 }
 
-fn on(channel: &ChannelView, method: Method) -> Act {
+pub(super) fn on(channel: &ChannelView, method: Method) -> Act {
     Act::Method { connection: channel.connection, channel: channel.number, method }
 }
 
@@ -308,6 +320,6 @@ fn get(queue: &str) -> Method {
     Method::BasicGet { queue, no_ack }
 }
 
-fn pick<T>(choices: &[T], index: u8) -> Option<&T> {
+pub(super) fn pick<T>(choices: &[T], index: u8) -> Option<&T> {
     choices.get(usize::from(index).checked_rem(choices.len())?)
 }

@@ -58,6 +58,8 @@ fn op(profile: Profile) -> impl Strategy<Value = Op> {
         often([6, 4, 4]) => (two(), any::<bool>())
             .prop_map(|((channel, queue), no_ack)| Op::Get { channel, queue, no_ack }),
         often([4, 1, 10]) => declare(two()),
+        often([5, 4, 8]) => topology(two),
+        often([10, 8, 6]) => publish_to(two()),
         often([2, 1, 3]) => two().prop_map(|(channel, queue)| Op::Purge { channel, queue }),
         often([2, 1, 6]) => (two(), any::<(bool, bool)>()).prop_map(
             |((channel, queue), (if_unused, if_empty))| Op::Delete {
@@ -97,6 +99,45 @@ fn publish(which: impl Strategy<Value = (u8, u8)>) -> impl Strategy<Value = Op> 
         queue,
         mandatory,
         persistent,
+    })
+}
+
+fn topology<S: Strategy<Value = (u8, u8)>>(which: impl Fn() -> S) -> impl Strategy<Value = Op> {
+    let attributes = (any::<(u8, u8, bool)>(), rarely(3), rarely(8));
+    prop_oneof![
+        3 => (which(), attributes).prop_map(
+            |((channel, exchange), ((kind, alternate, durable), auto_delete, internal))| {
+                Op::DeclareExchange {
+                    channel,
+                    exchange,
+                    kind,
+                    durable,
+                    auto_delete,
+                    internal,
+                    alternate,
+                }
+            }
+        ),
+        1 => (which(), any::<bool>()).prop_map(|((channel, exchange), if_unused)| {
+            Op::DeleteExchange { channel, exchange, if_unused }
+        }),
+        6 => (which(), any::<(u8, u8)>(), rarely(4)).prop_map(
+            |((channel, source), (destination, key), to_exchange)| Op::Bind {
+                channel,
+                source,
+                destination,
+                to_exchange,
+                key,
+            }
+        ),
+        2 => which().prop_map(|(channel, binding)| Op::Unbind { channel, binding }),
+    ]
+}
+
+fn publish_to(which: impl Strategy<Value = (u8, u8)>) -> impl Strategy<Value = Op> {
+    let rest = (any::<(u8, u8)>(), any::<(bool, bool)>());
+    (which, rest).prop_map(|((channel, exchange), ((key, copy), (mandatory, persistent)))| {
+        Op::PublishTo { channel, exchange, key, copy, mandatory, persistent }
     })
 }
 
