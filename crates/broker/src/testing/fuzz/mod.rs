@@ -135,6 +135,8 @@ fn opened(files: &Files, level: Level, verdict: Verdict, met: &mut Met) {
     let records = match open(&disk, level) {
         Ok(records) => records,
         Err(error) => {
+            let failed = matches!(error, JournalError::Io { .. } | JournalError::Latched { .. });
+            assert!(!failed, "nothing fails, and yet: {error}");
             if verdict == Verdict::Refuse {
                 assert_eq!(contents(&disk), *files, "a refusal has changed something: {error}");
             }
