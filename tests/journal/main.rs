@@ -15,7 +15,7 @@ mod failures;
 mod full_disk;
 mod fuzzed;
 mod golden;
-mod helped;
+mod long_logs;
 mod reclaim;
 mod reclaim_exchanges;
 mod records;

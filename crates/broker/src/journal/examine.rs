@@ -97,7 +97,7 @@ fn once(disk: &dyn Disk, fold: &mut dyn Fold) -> Result<Examination, JournalErro
     let disk = &Restored::new(disk)?;
     let vhost = vhost_of(disk)?.unwrap_or_else(|| "/".to_owned());
     let mut needed = Needed { ledger: Ledger::default(), fold };
-    let scan = scan::read(disk, &vhost, &mut needed, None)?;
+    let scan = scan::read(disk, &vhost, &mut needed)?;
     let ledger = needed.ledger;
     let live = ledger.live_by_segment();
     let segments = scan.segments.iter().map(|found| {

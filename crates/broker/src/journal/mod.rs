@@ -38,7 +38,6 @@ use segment::{Header, segment_name};
 pub use error::JournalError;
 pub use examine::{Examination, QueueUse, SegmentUse, examine, examine_into};
 pub use open::{Fold, RecordedMessage, Recovered, Report};
-pub use portion::Spawn;
 pub use salvage::{check_empty, check_finished, write_new};
 pub use values::DEPTH_MAX;
 pub use wreck::{Dropped, Piece, Wreck, read_pieces};

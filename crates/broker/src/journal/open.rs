@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::codec::message_record;
 use super::error::JournalError;
 use super::ledger::Ledger;
-use super::portion::Spawn;
 use super::repair::{self, Case, Verdict};
 use super::scan::{self, Scan};
 use super::segment::{VHOST_MAX, segment_name};
@@ -123,21 +122,6 @@ impl Journal {
         options: JournalOptions,
         fold: &mut dyn Fold,
     ) -> Result<(Self, Report), JournalError> {
-        Self::open_helped(disk, options, fold, None)
-    }
-
-    /// As [`open_into`](Self::open_into). Where `spawn` can start work on another thread, that helps with
-    /// a log that is not short. What comes of it is the same.
-    ///
-    /// # Errors
-    ///
-    /// As [`open`](Self::open); what `fold` has taken does not count then.
-    pub fn open_helped(
-        disk: Arc<dyn Disk>,
-        options: JournalOptions,
-        fold: &mut dyn Fold,
-        spawn: Option<&Spawn>,
-    ) -> Result<(Self, Report), JournalError> {
         if options.vhost.len() > VHOST_MAX {
             return Err(JournalError::Unrecordable { what: "the vhost's name is too long" });
         }
@@ -145,7 +129,7 @@ impl Journal {
         salvage::check_finished(&*disk)?;
         renew::finish(&*disk)?;
         let mut alive = Alive { ledger: Ledger::default(), stopped: false, fold };
-        let report = recover(&*disk, &options.vhost, &mut alive, spawn)?;
+        let report = recover(&*disk, &options.vhost, &mut alive)?;
         let Alive { ledger, stopped, .. } = alive;
         let scan = &report.scan;
         settle(&*disk, options.level, scan)?;
@@ -221,15 +205,10 @@ impl Fold for Alive<'_> {
 }
 
 /// Scans, decides and repairs until there is nothing left to repair.
-fn recover(
-    disk: &dyn Disk,
-    vhost: &str,
-    fold: &mut dyn Fold,
-    spawn: Option<&Spawn>,
-) -> Result<Report, JournalError> {
+fn recover(disk: &dyn Disk, vhost: &str, fold: &mut dyn Fold) -> Result<Report, JournalError> {
     let mut report = Report::default();
     for _ in 0..REPAIRS_MAX {
-        let scan = scan::read(disk, vhost, fold, spawn)?;
+        let scan = scan::read(disk, vhost, fold)?;
         let decision = repair::decide(&scan);
         report.cases.push(decision.case);
         match decision.case.verdict() {

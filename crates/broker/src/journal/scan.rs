@@ -2,7 +2,6 @@
 
 use super::codec::Mistake;
 use super::error::JournalError;
-use super::portion::{Spawn, Trouble};
 use super::segment::segment_of;
 use super::walk::Walk;
 use super::{Fold, Recorded};
@@ -107,22 +106,21 @@ pub enum Foreign {
 /// The medium cannot be read.
 pub fn scan(disk: &dyn Disk, vhost: &str) -> Result<(Scan, Vec<Recorded>), JournalError> {
     let mut records = Vec::new();
-    let scan = read(disk, vhost, &mut records, None)?;
+    let scan = read(disk, vhost, &mut records)?;
     Ok((scan, records))
 }
 
-/// As [`scan`], but hands the records on as it reads them, with a helper if it can start one.
+/// As [`scan`], but hands the records on as it reads them.
 pub(super) fn read(
     disk: &dyn Disk,
     vhost: &str,
     fold: &mut dyn Fold,
-    spawn: Option<&Spawn>,
 ) -> Result<Scan, JournalError> {
     let names = disk.list().map_err(JournalError::io("listing", "the directory"))?;
     let segments: Vec<u64> = names.iter().filter_map(|name| segment_of(name)).collect();
     let mut from = segments.first().copied().unwrap_or(0);
     loop {
-        let (scan, first) = walk(disk, vhost, (from, &segments), fold, spawn)?;
+        let (scan, first) = walk(disk, vhost, (from, &segments), fold)?;
         let oldest = scan.oldest;
         // Older segments than the oldest no longer count, whether damaged, or gone in part.
         let stops_early = scan.damage.as_ref().is_some_and(|at| at.segment <= oldest);
@@ -132,7 +130,7 @@ pub(super) fn read(
         }
         if first.is_some_and(|first| first < oldest) {
             // They were whole, and their records are handed on: again, without them.
-            walk(disk, vhost, (oldest, &segments), fold, spawn)?;
+            walk(disk, vhost, (oldest, &segments), fold)?;
         }
         return Ok(scan);
     }
@@ -144,18 +142,16 @@ fn walk(
     vhost: &str,
     (from, segments): (u64, &[u64]),
     fold: &mut dyn Fold,
-    mut spawn: Option<&Spawn>,
 ) -> Result<(Scan, Option<u64>), JournalError> {
     let mut unreadable = None;
     loop {
-        let mut walk = Walk::new(disk, vhost, from, fold, spawn);
+        let mut walk = Walk::new(disk, vhost, from, fold);
         walk.unreadable = unreadable;
         let walked = walk.all(segments);
-        match walk.hand_on(true) {
+        match walk.hand_on() {
             Ok(()) => return walked.map(|()| (walk.scan, walk.giving.first())),
             // Records are made behind the walk, so it has gone on for a while: again, only so far.
-            Err(Trouble::Unreadable(found)) => unreadable = Some(found),
-            Err(Trouble::HelperLost) => spawn = None,
+            Err(found) => unreadable = Some(found),
         }
     }
 }

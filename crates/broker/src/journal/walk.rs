@@ -5,7 +5,7 @@ use std::io;
 use super::batch::{Frame, Kind};
 use super::error::JournalError;
 use super::frame::{COMMIT_FRAME, Commit, FRAME_HEAD, batch_checksum};
-use super::portion::{Decoding, Portion, Spawn, Taken, Trouble, Unreadable};
+use super::portion::{Decoding, Portion, Taken, Unreadable};
 use super::scan::{Damage, Foreign, Scan, SegmentScan};
 use super::segment::{Header, HeaderRead, Reader, segment_name};
 use super::{Fold, Recorded};
@@ -20,13 +20,13 @@ pub(super) struct Walk<'a> {
     /// What was found so far.
     pub(super) scan: Scan,
     pub(super) giving: Giving<'a>,
-    decoding: Decoding<'a>,
+    decoding: Decoding,
     /// The frames of the portion of the log that the reader's window shows.
     portion: Portion,
     /// A record that is known to mean nothing: its batch ends the walk.
     pub(super) unreadable: Option<Unreadable>,
     /// What kept records from being handed on.
-    trouble: Option<Trouble>,
+    trouble: Option<Unreadable>,
     /// The first segment and place that say that everything before them was durable.
     durable_before: Option<(u64, u64)>,
 }
@@ -85,7 +85,6 @@ impl<'a> Walk<'a> {
         vhost: &'a str,
         from: u64,
         fold: &'a mut dyn Fold,
-        spawn: Option<&'a Spawn>,
     ) -> Self {
         fold.restart();
         Self {
@@ -94,7 +93,7 @@ impl<'a> Walk<'a> {
             from,
             scan: Scan::default(),
             giving: Giving { fold, given: None, in_head: false },
-            decoding: Decoding::new(spawn),
+            decoding: Decoding::default(),
             portion: Portion::default(),
             unreadable: None,
             trouble: None,
@@ -102,11 +101,11 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Hands on the records that are there, or all that were found whole.
-    pub(super) fn hand_on(&mut self, all: bool) -> Result<(), Trouble> {
+    /// Hands on the records that were found whole.
+    pub(super) fn hand_on(&mut self) -> Result<(), Unreadable> {
         let giving = &mut self.giving;
         self.trouble.map_or(Ok(()), Err)?;
-        self.decoding.hand_on(all, &mut |taken| giving.give(taken))
+        self.decoding.hand_on(&mut |taken| giving.give(taken))
     }
 
     /// Ends the portion that the reader shows. Its window goes on at `offset`.
@@ -119,7 +118,7 @@ impl<'a> Walk<'a> {
         (portion.segment, portion.begin) = (segment, reader.begin());
         portion.bytes = reader.turn(offset, self.decoding.bytes());
         self.decoding.push(portion);
-        self.trouble = self.trouble.or(self.hand_on(false).err());
+        self.trouble = self.trouble.or(self.hand_on().err());
     }
 
     pub(super) fn all(&mut self, segments: &[u64]) -> Result<(), JournalError> {

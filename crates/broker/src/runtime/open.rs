@@ -128,7 +128,7 @@ pub(crate) fn recover(
     record_history: bool,
 ) -> Result<(Core, Journal, RecoveryReport), OpenError> {
     let mut restoring = Restoring::default();
-    let (mut journal, report) = Journal::open_helped(disk, journal, &mut restoring, Some(&beside))?;
+    let (mut journal, report) = Journal::open_into(disk, journal, &mut restoring)?;
     // How many records there have been: each opening adds one, and what it is does not depend on how
     // records fell into batches, each of which has one frame more.
     let end = &report.scan.end;
@@ -143,12 +143,6 @@ pub(crate) fn recover(
     // It may be durable, and yet giving room back behind it have failed.
     journal.working()?;
     Ok((Core::journalled(engine, record_history), journal, recovery))
-}
-
-/// Runs work on a thread of its own, where there is more than one processor.
-fn beside(work: Box<dyn FnOnce() + Send>) -> bool {
-    let several = std::thread::available_parallelism().is_ok_and(|count| count.get() > 1);
-    several && std::thread::Builder::new().name("leveret-recovery".into()).spawn(work).is_ok()
 }
 
 /// Makes the engine while the log is read.
