@@ -73,9 +73,10 @@ pub use error::{Error, ErrorKind, Result};
 pub use queue::Queue;
 pub use status::{ChannelState, ChannelStatus, ConnectionState, ConnectionStatus};
 pub use translate::{
-    Broker, BrokerOptions, Cause, ChannelView, Clock, ConnectionView, ConsumerView, EngineView,
-    EventKind, History, HistoryEvent, JournalCase, JournalVerdict, Level, ManualClock, MessageId,
-    MessageView, OpenError, Properties as BasicProperties, QueueView, RecoveryReport, Stop, types,
+    ActivityStatus, Broker, BrokerOptions, Cause, ChannelView, Clock, ConnectionView, ConsumerView,
+    EngineView, EventKind, History, HistoryEvent, JournalCase, JournalVerdict, Level, ManualClock,
+    MessageId, MessageView, OpenError, Properties as BasicProperties, QueueView, RecoveryReport,
+    Stop, types,
 };
 
 /// The README's code runs as a test.

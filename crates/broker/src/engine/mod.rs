@@ -25,11 +25,13 @@
 //! | `consume` | consumers, `basic.get`, prefetch settings |
 //! | `settle` | ack, nack, reject, recover |
 //! | `dispatch` | who gets the next message |
-//! | `queue`, `ready`, `ring`, `party`, `window`, `unacked`, `channel` | the parts of the state |
+//! | `single_active` | whose messages they are where only one consumer may have them |
+//! | `queue`, `channel`, `backlog`, `ready`, `ring`, `levels`, `party`, `window`, `unacked` | the parts of the state |
 //! | `durable`, `restore` | what survives an end, and the engine that is made of it |
 //! | `view`, `invariants` | reading it |
 
 mod arguments;
+mod backlog;
 mod channel;
 mod consume;
 mod declare;
@@ -38,6 +40,7 @@ mod durable;
 mod gathered;
 mod index;
 mod invariants;
+mod levels;
 mod names;
 mod party;
 mod publish;
@@ -48,6 +51,7 @@ mod ring;
 mod route;
 mod session;
 mod settle;
+mod single_active;
 mod unacked;
 mod view;
 mod window;
@@ -66,7 +70,9 @@ use queue::Queue;
 
 pub use durable::{DurableQueue, DurableView};
 pub use restore::{Contradiction, Restore, RestoreError, Stop};
-pub use view::{ChannelView, ConnectionView, ConsumerView, EngineView, MessageView, QueueView};
+pub use view::{
+    ActivityStatus, ChannelView, ConnectionView, ConsumerView, EngineView, MessageView, QueueView,
+};
 
 /// What an engine is made with; the same options, commands and times give the same effects.
 #[derive(Clone, Debug, PartialEq, Eq)]

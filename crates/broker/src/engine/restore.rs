@@ -20,11 +20,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::arguments::check_queue_arguments;
+use super::backlog::Backlog;
 use super::durable::{DurableQueue, DurableView};
 use super::gathered::Gathered;
 use super::index::Index;
 use super::queue::Queue;
 use super::ready::Ready;
+use super::single_active::SingleActive;
 use super::{Engine, EngineOptions};
 use crate::protocol::types::FieldTable;
 use crate::protocol::{Message, MessageId, Name, Record};
@@ -256,8 +258,9 @@ impl Restore {
                 durable: true,
                 owner: None,
                 auto_delete: folded.auto_delete,
+                ready: Backlog::of(&folded.arguments, Ready::recovered(messages)),
+                single_active: SingleActive::of(&folded.arguments),
                 arguments: folded.arguments,
-                ready: Ready::recovered(messages),
                 unacked: 0,
                 consumers: Default::default(),
                 ring: Default::default(),

@@ -10,7 +10,8 @@ impl Oracle {
         self.published += 1;
         let body = preview(&publish.body);
         let persistent = publish.properties.delivery_mode() == &Some(PERSISTENT);
-        let message = Message { id: self.published, body: body.clone(), persistent };
+        let priority = publish.properties.priority().unwrap_or(0);
+        let message = Message { id: self.published, body: body.clone(), persistent, priority };
         let channel = self.channel(from);
         if let Some(last) = &mut channel.confirms {
             *last += 1;
@@ -19,7 +20,7 @@ impl Oracle {
         let key = publish.routing_key.as_str();
         let queue = self.queues.iter_mut().find(|queue| queue.name == key);
         match queue {
-            Some(queue) => queue.ready.push(Ready { message, redelivered: false }),
+            Some(queue) => queue.insert(Ready { message, redelivered: false }),
             None if publish.mandatory => {
                 let why = (312, "NO_ROUTE".to_owned());
                 let what = What::Return { publish_seq, body, why };

@@ -8,6 +8,7 @@
 mod resolve;
 mod strategy;
 
+use resolve::queue_arguments;
 pub use strategy::{Profile, ops, program};
 
 use super::Act;
@@ -48,6 +49,10 @@ pub enum Op {
         auto_delete: bool,
         /// As in AMQP, if the queue exists.
         passive: bool,
+        /// Its highest priority, if that is to be said.
+        max_priority: Option<u8>,
+        /// Whether it is to have a single active consumer.
+        single_active: bool,
     },
     /// A client purges a queue.
     Purge {
@@ -90,6 +95,8 @@ pub enum Op {
         exclusive: bool,
         /// As in AMQP.
         nowait: bool,
+        /// Its priority; 0 is not said.
+        priority: i8,
     },
     /// A client cancels a consumer.
     Cancel {
@@ -108,6 +115,8 @@ pub enum Op {
         mandatory: bool,
         /// Whether the delivery mode is 2.
         persistent: bool,
+        /// Its priority, if that is to be said.
+        priority: Option<u8>,
     },
     /// A client takes a message.
     Get {
@@ -192,6 +201,10 @@ pub enum Mistake {
     MissingExchange,
     /// Declaring a queue with another `durable`.
     Redeclare,
+    /// Declaring a queue with another highest priority.
+    RedeclarePriority,
+    /// Declaring a queue that has a single active consumer as one that has not, or the other way round.
+    RedeclareSingleActive,
     /// Declaring a queue in the broker's own name space.
     ReservedName,
     /// Subscribing under a tag in use.
@@ -213,7 +226,7 @@ pub enum Mistake {
 }
 
 /// Every mistake.
-pub(super) const MISTAKES: [Mistake; 16] = [
+pub(super) const MISTAKES: [Mistake; 18] = [
     Mistake::UnknownTag,
     Mistake::SettledTag,
     Mistake::TagZero,
@@ -221,6 +234,8 @@ pub(super) const MISTAKES: [Mistake; 16] = [
     Mistake::LastQueue,
     Mistake::MissingExchange,
     Mistake::Redeclare,
+    Mistake::RedeclarePriority,
+    Mistake::RedeclareSingleActive,
     Mistake::ReservedName,
     Mistake::ReusedTag,
     Mistake::DeliveryMode,
@@ -233,27 +248,32 @@ pub(super) const MISTAKES: [Mistake; 16] = [
 ];
 
 /// What most programs begin with, so that they need not stumble upon it: two connections with two
-/// channels and one, and two queues.
+/// channels and one, and four queues: a transient one and a durable one, one with priorities, and one with
+/// a single active consumer.
 #[must_use]
 pub fn prelude() -> Vec<Act> {
     let connect = Act::Connect { user: "guest".into() };
     let open = |connection, channel| Act::Open { connection, channel };
-    let declare = |queue: &str, durable| Act::Method {
+    let declare = |queue: &str, durable, arguments| Act::Method {
         connection: 1,
         channel: 1,
         method: Method::QueueDeclare(QueueDeclare {
             queue: queue.into(),
             durable,
+            arguments,
             ..QueueDeclare::default()
         }),
     };
+    let plain = || queue_arguments(None, false);
     vec![
         connect.clone(),
         connect,
         open(1, 1),
         open(1, 2),
         open(2, 1),
-        declare("q1", false),
-        declare("q2", true),
+        declare("q1", false, plain()),
+        declare("q2", true, plain()),
+        declare("q3", true, queue_arguments(Some(2), false)),
+        declare("q4", false, queue_arguments(None, true)),
     ]
 }
