@@ -17,7 +17,7 @@ use lapin::options::{
 };
 use lapin::types::{AMQPValue, FieldTable, LongString};
 use lapin::{
-    BasicProperties, Broker, BrokerOptions, Channel, Confirmation, Connection,
+    ActivityStatus, BasicProperties, Broker, BrokerOptions, Channel, Confirmation, Connection,
     ConnectionProperties, ErrorKind, EventKind,
 };
 
@@ -168,30 +168,41 @@ async fn assert_not_implemented(name: &str, value: AMQPValue, why: &str) {
 }
 
 #[tokio::test]
-async fn s22_views_and_history_tell_who_is_active_and_what_comes_first() {
-    let s = Stage::new().await;
+async fn s22_views_tell_who_is_active_and_what_comes_first() {
+    let broker = Broker::in_memory();
+    let (_connection, channel) = connect(&broker).await;
     let mut table = FieldTable::default();
     table.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
     table.insert("x-max-priority".into(), AMQPValue::LongInt(5));
     let options = QueueDeclareOptions::default();
-    s.channel.queue_declare("single".into(), options, table).await.unwrap();
-    let single = "single".into();
+    channel.queue_declare("single".into(), options, table).await.unwrap();
     let properties = BasicProperties::default().with_priority(9);
     let options = BasicPublishOptions::default();
-    let sent = s.channel.basic_publish("".into(), "single".into(), options, b"m1", properties);
+    let sent = channel.basic_publish("".into(), "single".into(), options, b"m1", properties);
     drop(sent.await.unwrap());
-    let broker = Broker::at(&s.subject.uri());
     assert_eq!(broker.messages("single")[0].priority, 5);
-    qos(&s.channel, 1).await;
-    let _consumers = subscribe(&s.channel, &single, ["a", "b"]).await;
+    let _consumers = subscribe(&channel, &"single".into(), ["a", "b"]).await;
     let view = broker.queue("single").unwrap();
     assert_eq!((view.max_priority, view.single_active_consumer), (Some(5), true));
     assert_eq!(view.single_active_consumer_tag.as_deref(), Some("a"));
     let statuses: Vec<_> = view.consumers.iter().map(|one| one.activity_status).collect();
     assert_eq!(statuses, [ActivityStatus::SingleActive, ActivityStatus::Waiting]);
+}
+
+/// RabbitMQ 3.10.8 activates the next one, delivers nothing, and crashes the queue with the next publish.
+#[tokio::test]
+async fn s23_the_successor_of_one_that_cancels_gets_the_backlog_at_once() {
+    let s = Stage::new().await;
+    let mut table = FieldTable::default();
+    table.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
+    let single = "single".into();
+    let options = QueueDeclareOptions::default();
+    s.channel.queue_declare("single".into(), options, table).await.unwrap();
+    qos(&s.channel, 1).await;
+    let [_a, mut b] = subscribe(&s.channel, &single, ["a", "b"]).await;
+    publish(&s.channel, &single, "m1 m2").await;
     cancel(&s.channel, "a").await;
-    let view = broker.queue("single").unwrap();
-    assert_eq!(view.single_active_consumer_tag.as_deref(), Some("b"));
+    assert_eq!(heard(&mut b).await, "m2");
 }
 
 #[tokio::test]
