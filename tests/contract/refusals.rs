@@ -165,7 +165,7 @@ fn queue_cases() -> Vec<Case> {
 
 fn basic_cases() -> Vec<Case> {
     let properties = Properties::default;
-    let priority = argument("x-priority", AMQPValue::LongInt(1));
+    let priority = argument("x-priority", AMQPValue::Boolean(true));
     vec![
         case("S25", consume("lone", |_| {}), IN_USE),
         case("S25", consume("lone", |c| c.exclusive = true), IN_USE),
@@ -176,9 +176,10 @@ fn basic_cases() -> Vec<Case> {
         ),
         ("S28", consume("nope", |_| {}), format!("{NO_QUEUE} (60,20)")),
         case(
-            "not done",
+            "S18",
             consume("q", |c| c.arguments = priority.clone()),
-            "540 NOT_IMPLEMENTED - consumer argument 'x-priority' is not supported (60,20)",
+            "406 PRECONDITION_FAILED - invalid arg 'x-priority' for queue 'q' in vhost '/': \
+             \"expected integer, got bool\" (60,20)",
         ),
         case(
             "S32",

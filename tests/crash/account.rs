@@ -1,6 +1,7 @@
 //! The account that is kept of every message: what a client asked for and was told, and therefore what
 //! must, may and must not be there after a crash.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use leveret_broker::engine::Engine;
@@ -214,7 +215,11 @@ impl Account {
     pub(crate) fn found(&self, engine: &Engine) -> Result<State, String> {
         let mut state = State::new();
         for queue in engine.durable_view().queues {
-            let ready = engine.ready_messages(&queue.name).unwrap_or_default();
+            let mut ready = engine.ready_messages(&queue.name).unwrap_or_default();
+            if !ready.is_sorted_by_key(|one| (Reverse(one.priority), one.id)) {
+                return Err(format!("queue '{}' is not in order", queue.name));
+            }
+            ready.sort_by_key(|one| one.id);
             if !ready.iter().map(|one| one.id).eq(queue.messages.iter().map(|one| one.id)) {
                 return Err(format!("queue '{}' is not ready as a whole", queue.name));
             }
@@ -279,15 +284,22 @@ impl Promised {
 /// What an oracle begins with that stands beside a broker with this engine and these durable messages.
 pub(crate) fn oracle_beside(engine: &Engine) -> Oracle {
     let mut published = 0;
-    let queues = engine.durable_view().queues.into_iter().map(|queue| {
+    let queues = engine.queue_views().into_iter().map(|queue| {
         let ready = engine.ready_messages(&queue.name).unwrap_or_default();
         let messages = ready.into_iter().map(|one| Survivor {
             id: one.id.0,
             body: one.body,
+            priority: one.priority,
             handed_out: one.redelivered,
         });
         let (name, messages) = (queue.name.to_string(), messages.collect());
-        SurvivingQueue { name, auto_delete: queue.auto_delete, messages }
+        SurvivingQueue {
+            name,
+            auto_delete: queue.auto_delete,
+            max_priority: queue.max_priority,
+            single_active: queue.single_active_consumer.then_some(true),
+            messages,
+        }
     });
     let queues: Vec<SurvivingQueue> = queues.collect();
     for record in engine.snapshot_records() {

@@ -45,7 +45,7 @@ fn crash_everywhere(level: Level, depth: usize, commands: usize, seeds: u64) -> 
 
 #[test]
 fn a_power_cut_at_every_operation_loses_nothing_confirmed_nor_does_another_while_recovering() {
-    let report = crash_everywhere(Level::Synced, 1, 18, 4);
+    let report = crash_everywhere(Level::Synced, 1, 36, 4);
     for class in LOSSES {
         assert!(report.hits(class) > 0, "no power cut had {class:?}\n{report}");
     }
@@ -54,6 +54,6 @@ fn a_power_cut_at_every_operation_loses_nothing_confirmed_nor_does_another_while
 
 #[test]
 fn at_the_level_written_a_kill_loses_nothing_confirmed_and_a_power_cut_invents_nothing() {
-    let report = crash_everywhere(Level::Written, 1, 18, 4);
+    let report = crash_everywhere(Level::Written, 1, 36, 4);
     assert!(report.of(Event::Kills) > 1000 && report.of(Event::PowerCuts) > 10_000, "{report}");
 }

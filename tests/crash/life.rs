@@ -81,6 +81,9 @@ fn live(world: &mut World, plan: &Plan, life: u64) -> Result<(), String> {
         exclusive: false,
         auto_delete: false,
         passive: false,
+        // The second has priorities.
+        max_priority: (queue == 2).then_some(2),
+        single_active: false,
     }));
     // Both get what is published to the exchange with most keys.
     ops.push(Op::DeclareExchange {

@@ -16,8 +16,8 @@ pub(crate) use leveret_broker::protocol::{
 pub(crate) use leveret_broker::runtime::{Deferred, Login, Mailbox, Port};
 
 pub use leveret_broker::engine::{
-    ChannelView, ConnectionView, ConsumerView, EngineView, ExchangeView, MessageView, QueueView,
-    Stop,
+    ActivityStatus, ChannelView, ConnectionView, ConsumerView, EngineView, ExchangeView,
+    MessageView, QueueView, Stop,
 };
 pub use leveret_broker::journal::repair::{Case as JournalCase, Verdict as JournalVerdict};
 pub use leveret_broker::protocol::types;

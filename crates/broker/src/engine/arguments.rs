@@ -12,7 +12,7 @@ struct QueueArgument {
 }
 
 enum Support {
-    /// The argument changes nothing that a client can see; its values are checked.
+    /// Its values are checked.
     Accepted(fn(&AMQPValue) -> Result<(), Invalid>),
     /// Taking it and not acting on it would be a lie.
     Unsupported,
@@ -35,13 +35,15 @@ const QUEUE_ARGUMENTS: [QueueArgument; 12] = [
     unsupported("x-max-length"),
     unsupported("x-max-length-bytes"),
     unsupported("x-overflow"),
-    unsupported("x-max-priority"),
-    unsupported("x-single-active-consumer"),
+    QueueArgument { name: MAX_PRIORITY, support: Support::Accepted(check_max_priority) },
+    QueueArgument { name: SINGLE_ACTIVE, support: Support::Accepted(check_bool) },
     QueueArgument { name: "x-queue-mode", support: Support::Accepted(check_queue_mode) },
     QueueArgument { name: "x-queue-version", support: Support::Accepted(check_queue_version) },
     QueueArgument { name: QUEUE_TYPE, support: Support::Accepted(check_queue_type) },
 ];
 
+const MAX_PRIORITY: &str = "x-max-priority";
+const SINGLE_ACTIVE: &str = "x-single-active-consumer";
 const QUEUE_TYPE: &str = "x-queue-type";
 
 const fn unsupported(name: &'static str) -> QueueArgument {
@@ -67,11 +69,7 @@ pub(super) fn check_queue_arguments(
         };
         return match result {
             Ok(()) => continue,
-            Err(Invalid::Value(why)) => {
-                let text =
-                    format!("invalid arg '{name}' for queue '{queue}' in vhost '{vhost}': {why}");
-                Err(Refusal::new(ReplyCode::PreconditionFailed, text))
-            }
+            Err(Invalid::Value(why)) => Err(invalid(name, queue, vhost, &why)),
             Err(Invalid::NotImplemented(text)) => {
                 Err(Refusal::new(ReplyCode::NotImplemented, text))
             }
@@ -80,13 +78,41 @@ pub(super) fn check_queue_arguments(
     Ok(())
 }
 
-/// Checks the arguments of a consumer. Unknown ones are ignored (S28).
-pub(super) fn check_consumer_arguments(arguments: &FieldTable) -> Result<(), Refusal> {
-    if arguments.contains_key("x-priority") {
-        let text = "consumer argument 'x-priority' is not supported";
-        return Err(Refusal::new(ReplyCode::NotImplemented, text));
+/// The priority that a consumer's arguments ask for (S15); 0 if they ask for none. Unknown ones are
+/// ignored (S28).
+pub(super) fn consumer_priority(
+    queue: &str,
+    vhost: &str,
+    arguments: &FieldTable,
+) -> Result<i64, Refusal> {
+    const PRIORITY: &str = "x-priority";
+    match arguments.inner().get(PRIORITY) {
+        None => Ok(0),
+        Some(value) => {
+            integer(value).ok_or_else(|| invalid(PRIORITY, queue, vhost, &expected_integer(value)))
+        }
     }
-    Ok(())
+}
+
+/// The highest priority that a queue with these arguments tells apart; 0 for none (S138).
+pub(super) fn max_priority(arguments: &FieldTable) -> u8 {
+    declared_max_priority(arguments).unwrap_or(0)
+}
+
+/// The same as it was declared.
+pub(super) fn declared_max_priority(arguments: &FieldTable) -> Option<u8> {
+    let max = arguments.inner().get(MAX_PRIORITY).and_then(integer)?;
+    u8::try_from(max).ok()
+}
+
+/// Whether a queue with these arguments has a single active consumer (S19).
+pub(super) fn is_single_active(arguments: &FieldTable) -> bool {
+    matches!(arguments.inner().get(SINGLE_ACTIVE), Some(AMQPValue::Boolean(true)))
+}
+
+fn invalid(name: &str, queue: &str, vhost: &str, why: &str) -> Refusal {
+    let text = format!("invalid arg '{name}' for queue '{queue}' in vhost '{vhost}': {why}");
+    Refusal::new(ReplyCode::PreconditionFailed, text)
 }
 
 /// Compares the arguments of a redeclaration with those of the queue, before their values are looked
@@ -178,6 +204,26 @@ fn text_of(value: &AMQPValue) -> String {
             None => format!("{other:?}"),
         },
     }
+}
+
+fn check_max_priority(value: &AMQPValue) -> Result<(), Invalid> {
+    match integer(value) {
+        None => Err(Invalid::Value(expected_integer(value))),
+        Some(n) if n < 0 => Err(Invalid::Value(format!("{{value_negative,{n}}}"))),
+        Some(n) if n > 255 => Err(Invalid::Value(format!("{{max_value_exceeded,{n}}}"))),
+        Some(_) => Ok(()),
+    }
+}
+
+fn check_bool(value: &AMQPValue) -> Result<(), Invalid> {
+    match value {
+        AMQPValue::Boolean(_) => Ok(()),
+        other => Err(Invalid::Value(format!("{{unacceptable_type,{}}}", type_name(other)))),
+    }
+}
+
+fn expected_integer(value: &AMQPValue) -> String {
+    format!("\"expected integer, got {}\"", type_name(value))
 }
 
 fn check_queue_mode(value: &AMQPValue) -> Result<(), Invalid> {

@@ -37,6 +37,7 @@ impl Engine {
         if let Some(queue) = self.queues.get_mut(queue_id) {
             queue.touched = false;
         }
+        self.activate_next(queue_id, effects);
         loop {
             let Some(queue) = self.queues.get_mut(queue_id) else {
                 return;

@@ -27,11 +27,13 @@
 //! | `consume` | consumers, `basic.get`, prefetch settings |
 //! | `settle` | ack, nack, reject, recover |
 //! | `dispatch` | who gets the next message |
-//! | `queue`, `ready`, `ring`, `party`, `window`, `unacked`, `channel` | the parts of the state |
+//! | `single_active` | whose messages they are where only one consumer may have them |
+//! | `queue`, `channel`, `backlog`, `ready`, `ring`, `levels`, `party`, `window`, `unacked` | the parts of the state |
 //! | `durable`, `restore`, `restore/mend`, `gathered`, `ending` | what survives an end, and the engine that is made of it, or of its ruins |
 //! | `view`, `invariants` | reading it |
 
 mod arguments;
+mod backlog;
 mod bind;
 mod bindings;
 mod channel;
@@ -47,6 +49,7 @@ mod gathered;
 mod headers;
 mod index;
 mod invariants;
+mod levels;
 mod names;
 mod party;
 mod pattern;
@@ -59,6 +62,7 @@ mod ring;
 mod route;
 mod session;
 mod settle;
+mod single_active;
 mod topology;
 mod unacked;
 mod view;
@@ -82,7 +86,8 @@ pub use contradiction::{Contradiction, RestoreError};
 pub use durable::{DurableExchange, DurableQueue, DurableView};
 pub use restore::{Mend, Mended, Restore, Stop};
 pub use view::{
-    ChannelView, ConnectionView, ConsumerView, EngineView, ExchangeView, MessageView, QueueView,
+    ActivityStatus, ChannelView, ConnectionView, ConsumerView, EngineView, ExchangeView,
+    MessageView, QueueView,
 };
 
 /// What an engine is made with; the same options, commands and times give the same effects.

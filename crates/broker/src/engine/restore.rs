@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::arguments::check_queue_arguments;
+use super::backlog::Backlog;
 use super::contradiction::{Contradiction, RestoreError};
 use super::durable::{DurableQueue, DurableView};
 use super::ending::End;
@@ -29,6 +30,7 @@ use super::index::Index;
 use super::queue::Queue;
 use super::ready::Ready;
 use super::restore_topology::FoldedTopology;
+use super::single_active::SingleActive;
 use super::{Engine, EngineOptions};
 use crate::protocol::types::FieldTable;
 use crate::protocol::{Binding, DestinationType, Message, MessageId, Name, Record};
@@ -196,8 +198,9 @@ impl Restore {
                 durable: true,
                 owner: None,
                 auto_delete: folded.auto_delete,
+                ready: Backlog::of(&folded.arguments, Ready::recovered(messages)),
+                single_active: SingleActive::of(&folded.arguments),
                 arguments: folded.arguments,
-                ready: Ready::recovered(messages),
                 unacked: 0,
                 consumers: Default::default(),
                 ring: Default::default(),

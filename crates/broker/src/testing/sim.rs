@@ -36,7 +36,7 @@ use crate::runtime::{Core, OpenError, recover};
 /// }
 /// broker.write(usize::MAX).unwrap();
 /// let told: Vec<String> = broker.tell().iter().map(|said| said.to_string()).collect();
-/// assert_eq!(told, ["1.1 declare-ok q2 0 0"]);
+/// assert_eq!(told, ["1.1 declare-ok q2 0 0", "1.1 declare-ok q3 0 0"]);
 /// drop(broker);
 /// let broker = SimBroker::open(&disk.kill_image(), JournalOptions::default()).unwrap();
 /// assert_eq!(&*broker.engine().queue_views()[0].name, "q2");
