@@ -17,7 +17,7 @@ use lapin::options::{
 };
 use lapin::types::{AMQPValue, FieldTable, LongString};
 use lapin::{
-    BasicProperties, Broker, BrokerOptions, Channel, Confirmation, Connection,
+    ActivityStatus, BasicProperties, Broker, BrokerOptions, Channel, Confirmation, Connection,
     ConnectionProperties, ErrorKind, EventKind,
 };
 
@@ -137,14 +137,7 @@ async fn s70_a_closed_channel_s_stream_goes_on_giving_its_end() {
 
 #[tokio::test]
 async fn s88_what_cannot_be_done_yet_is_refused_in_clear_words() {
-    let five = || AMQPValue::LongInt(5);
     let text = |text: &str| AMQPValue::LongString(LongString::from(text));
-    for (name, value) in
-        [("x-max-priority", five()), ("x-single-active-consumer", AMQPValue::Boolean(true))]
-    {
-        let why = format!("queue argument '{name}' is not supported");
-        assert_not_implemented(name, value, &why).await;
-    }
     for kind in ["quorum", "stream"] {
         let why = format!("queue type '{kind}' is not supported");
         assert_not_implemented("x-queue-type", text(kind), &why).await;
@@ -162,17 +155,41 @@ async fn assert_not_implemented(name: &str, value: AMQPValue, why: &str) {
 }
 
 #[tokio::test]
-async fn s15_consumer_priorities_are_refused_until_they_are_there() {
+async fn s22_views_tell_who_is_active_and_what_comes_first() {
+    let broker = Broker::in_memory();
+    let (_connection, channel) = connect(&broker).await;
+    let mut table = FieldTable::default();
+    table.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
+    table.insert("x-max-priority".into(), AMQPValue::LongInt(5));
+    let options = QueueDeclareOptions::default();
+    channel.queue_declare("single".into(), options, table).await.unwrap();
+    let properties = BasicProperties::default().with_priority(9);
+    let options = BasicPublishOptions::default();
+    let sent = channel.basic_publish("".into(), "single".into(), options, b"m1", properties);
+    drop(sent.await.unwrap());
+    assert_eq!(broker.messages("single")[0].priority, 5);
+    let _consumers = subscribe(&channel, &"single".into(), ["a", "b"]).await;
+    let view = broker.queue("single").unwrap();
+    assert_eq!((view.max_priority, view.single_active_consumer), (Some(5), true));
+    assert_eq!(view.single_active_consumer_tag.as_deref(), Some("a"));
+    let statuses: Vec<_> = view.consumers.iter().map(|one| one.activity_status).collect();
+    assert_eq!(statuses, [ActivityStatus::SingleActive, ActivityStatus::Waiting]);
+}
+
+/// RabbitMQ 3.10.8 activates the next one, delivers nothing, and crashes the queue with the next publish.
+#[tokio::test]
+async fn s23_the_successor_of_one_that_cancels_gets_the_backlog_at_once() {
     let s = Stage::new().await;
     let mut table = FieldTable::default();
-    table.insert("x-priority".into(), AMQPValue::LongInt(1));
-    let options = BasicConsumeOptions::default();
-    let consumer = s.channel.basic_consume(s.q.clone(), "a".into(), options, table).await;
-    assert_refused(
-        consumer,
-        540,
-        "NOT_IMPLEMENTED - consumer argument 'x-priority' is not supported",
-    );
+    table.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
+    let single = "single".into();
+    let options = QueueDeclareOptions::default();
+    s.channel.queue_declare("single".into(), options, table).await.unwrap();
+    qos(&s.channel, 1).await;
+    let [_a, mut b] = subscribe(&s.channel, &single, ["a", "b"]).await;
+    publish(&s.channel, &single, "m1 m2").await;
+    cancel(&s.channel, "a").await;
+    assert_eq!(heard(&mut b).await, "m2");
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ mod leveret_engine;
 mod leveret_only;
 mod orders;
 mod prefetch;
+mod priorities;
 mod probes;
 mod publish;
 mod requeue;

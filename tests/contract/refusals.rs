@@ -109,7 +109,8 @@ fn queue_cases() -> Vec<Case> {
         )
     };
     let mode = |mode: &str| argument("x-queue-mode", AMQPValue::LongString(mode.into()));
-    let unsupported = argument("x-max-priority", AMQPValue::LongInt(5));
+    let priorities = argument("x-max-priority", AMQPValue::LongInt(5));
+    let quorum = argument("x-queue-type", AMQPValue::LongString("quorum".into()));
     vec![
         ("S77", declare("q", |d| d.durable = true), different("durable", true, false)),
         ("S77", declare("q", |d| d.auto_delete = true), different("auto_delete", true, false)),
@@ -122,7 +123,7 @@ fn queue_cases() -> Vec<Case> {
         ("S78", delete("mine", false, false), format!("{LOCKED} (50,40)")),
         case(
             "S79",
-            declare("q", |d| d.arguments = unsupported.clone()),
+            declare("q", |d| d.arguments = priorities.clone()),
             "406 PRECONDITION_FAILED - inequivalent arg 'x-max-priority' for queue 'q' in vhost '/': \
              received the value '5' of type 'signedint' but current is none (50,10)",
         ),
@@ -146,8 +147,8 @@ fn queue_cases() -> Vec<Case> {
         ),
         case(
             "not done",
-            declare("new", |d| d.arguments = unsupported.clone()),
-            "540 NOT_IMPLEMENTED - queue argument 'x-max-priority' is not supported (50,10)",
+            declare("new", |d| d.arguments = quorum.clone()),
+            "540 NOT_IMPLEMENTED - queue type 'quorum' is not supported (50,10)",
         ),
         ("S95", purge("nope"), format!("{NO_QUEUE} (50,30)")),
         case(
@@ -165,7 +166,7 @@ fn queue_cases() -> Vec<Case> {
 
 fn basic_cases() -> Vec<Case> {
     let properties = Properties::default;
-    let priority = argument("x-priority", AMQPValue::LongInt(1));
+    let priority = argument("x-priority", AMQPValue::Boolean(true));
     vec![
         case("S25", consume("lone", |_| {}), IN_USE),
         case("S25", consume("lone", |c| c.exclusive = true), IN_USE),
@@ -176,9 +177,10 @@ fn basic_cases() -> Vec<Case> {
         ),
         ("S28", consume("nope", |_| {}), format!("{NO_QUEUE} (60,20)")),
         case(
-            "not done",
+            "S18",
             consume("q", |c| c.arguments = priority.clone()),
-            "540 NOT_IMPLEMENTED - consumer argument 'x-priority' is not supported (60,20)",
+            "406 PRECONDITION_FAILED - invalid arg 'x-priority' for queue 'q' in vhost '/': \
+             \"expected integer, got bool\" (60,20)",
         ),
         case(
             "S32",

@@ -1,13 +1,16 @@
 //! The account that is kept of every message: what a client asked for and was told, and therefore what
 //! must, may and must not be there after a crash.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use leveret_broker::engine::Engine;
 use leveret_broker::protocol::{BasicPublish, EventKind, Message};
-use leveret_broker::testing::{Oracle, Said, SurvivingQueue, Survivor, Turn, What};
+use leveret_broker::testing::{
+    Oracle, Said, SurvivingQueue, SurvivingTopology, Survivor, Turn, What,
+};
 
-use crate::messages::number_of;
+use crate::messages::{as_kept, number_of};
 use crate::report::{Event, Report};
 
 /// What is durable at one moment: queues in order, with their messages in order.
@@ -16,6 +19,16 @@ pub(crate) type State = Vec<QueueState>;
 /// A durable queue: its name, whether it is deleted automatically, and its messages, each the number of
 /// an attempt and whether it is marked redelivered.
 pub(crate) type QueueState = (String, bool, Vec<(u64, bool)>);
+
+/// Nothing at all.
+pub(crate) fn nothing() -> State {
+    vec![topology_state(&Oracle::new())]
+}
+
+/// The durable exchanges and bindings, written down in the place of a queue without messages.
+fn topology_state(oracle: &Oracle) -> QueueState {
+    (format!("{:?}", oracle.surviving_topology()), false, Vec::new())
+}
 
 /// Everything marked redelivered, as after a crash (S180).
 pub(crate) fn all_marked(state: &State) -> State {
@@ -65,7 +78,7 @@ impl Account {
 
     /// An attempt is about to be sent.
     pub(crate) fn attempted(&mut self, publish: &BasicPublish) {
-        self.attempts.push(publish.clone());
+        self.attempts.push(as_kept(publish));
     }
 
     /// Takes note of what a command brought about; `attempt` is the number that it publishes under.
@@ -160,11 +173,15 @@ impl Account {
             self.confirmed.retain(|attempt| safe.contains(attempt));
             self.gone.clear();
         }
-        for queue in engine.durable_view().queues {
+        let durable = engine.durable_view();
+        report.add(Event::BindingsFound, durable.bindings.len() as u64);
+        report.add(Event::ExchangesFound, durable.exchanges.len() as u64);
+        for queue in durable.queues {
             self.declared.insert(queue.name.to_string());
             for message in queue.messages {
                 let attempt = number_of(&message)?;
-                self.ids.insert(message.id.0, attempt);
+                let again = self.ids.insert(message.id.0, attempt).is_some();
+                report.add(Event::InSeveralQueues, u64::from(again));
                 if self.gone.contains(&attempt) {
                     report.count(Event::Unexpected);
                     return Err(format!("attempt {attempt} was removed for good, and is there"));
@@ -188,15 +205,21 @@ impl Account {
             let messages = messages.map(|one| (self.ids[&one.id], one.handed_out)).collect();
             (queue.name, queue.auto_delete, messages)
         };
-        oracle.survivors().into_iter().map(queue).collect()
+        let mut state: State = oracle.survivors().into_iter().map(queue).collect();
+        state.push(topology_state(oracle));
+        state
     }
 
     /// What an engine that was just recovered has. Each message must be, in all its parts, one that was
-    /// published to the queue that it is in.
+    /// published; that it is where it belongs is seen when states are compared.
     pub(crate) fn found(&self, engine: &Engine) -> Result<State, String> {
         let mut state = State::new();
         for queue in engine.durable_view().queues {
-            let ready = engine.ready_messages(&queue.name).unwrap_or_default();
+            let mut ready = engine.ready_messages(&queue.name).unwrap_or_default();
+            if !ready.is_sorted_by_key(|one| (Reverse(one.priority), one.id)) {
+                return Err(format!("queue '{}' is not in order", queue.name));
+            }
+            ready.sort_by_key(|one| one.id);
             if !ready.iter().map(|one| one.id).eq(queue.messages.iter().map(|one| one.id)) {
                 return Err(format!("queue '{}' is not ready as a whole", queue.name));
             }
@@ -206,6 +229,7 @@ impl Account {
             }
             state.push((queue.name.to_string(), queue.auto_delete, messages));
         }
+        state.push(topology_state(&oracle_beside(engine)));
         Ok(state)
     }
 
@@ -215,9 +239,8 @@ impl Account {
         let sent = sent.ok_or_else(|| format!("attempt {number} was never made"))?;
         let same = sent.properties == message.properties
             && sent.body == message.body
-            && sent.routing_key.as_str() == queue
-            && &*message.address.routing_key == queue
-            && message.address.exchange.is_empty();
+            && sent.exchange.as_str() == &*message.address.exchange
+            && sent.routing_key.as_str() == &*message.address.routing_key;
         if same { Ok(number) } else { Err(format!("in {queue}, not as it was sent: {message:?}")) }
     }
 
@@ -261,15 +284,22 @@ impl Promised {
 /// What an oracle begins with that stands beside a broker with this engine and these durable messages.
 pub(crate) fn oracle_beside(engine: &Engine) -> Oracle {
     let mut published = 0;
-    let queues = engine.durable_view().queues.into_iter().map(|queue| {
+    let queues = engine.queue_views().into_iter().map(|queue| {
         let ready = engine.ready_messages(&queue.name).unwrap_or_default();
         let messages = ready.into_iter().map(|one| Survivor {
             id: one.id.0,
             body: one.body,
+            priority: one.priority,
             handed_out: one.redelivered,
         });
         let (name, messages) = (queue.name.to_string(), messages.collect());
-        SurvivingQueue { name, auto_delete: queue.auto_delete, messages }
+        SurvivingQueue {
+            name,
+            auto_delete: queue.auto_delete,
+            max_priority: queue.max_priority,
+            single_active: queue.single_active_consumer.then_some(true),
+            messages,
+        }
     });
     let queues: Vec<SurvivingQueue> = queues.collect();
     for record in engine.snapshot_records() {
@@ -277,5 +307,6 @@ pub(crate) fn oracle_beside(engine: &Engine) -> Oracle {
             published = last.0;
         }
     }
-    Oracle::restarted(&queues, published)
+    let topology = SurvivingTopology::of(engine);
+    Oracle::restarted(&queues, published).with_topology(&topology)
 }

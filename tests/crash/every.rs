@@ -39,12 +39,13 @@ fn crash_everywhere(level: Level, depth: usize, commands: usize, seeds: u64) -> 
     eprintln!("{total}");
     assert!(total.of(Event::Stops) > 3, "{total}");
     assert!(total.of(Event::Confirmed) > 20 && total.of(Event::Duplicated) > 2, "{total}");
+    assert!(total.of(Event::BindingsFound) > 4 && total.of(Event::InSeveralQueues) > 2, "{total}");
     total
 }
 
 #[test]
 fn a_power_cut_at_every_operation_loses_nothing_confirmed_nor_does_another_while_recovering() {
-    let report = crash_everywhere(Level::Synced, 1, 24, 4);
+    let report = crash_everywhere(Level::Synced, 1, 36, 4);
     for class in LOSSES {
         assert!(report.hits(class) > 0, "no power cut had {class:?}\n{report}");
     }
@@ -53,6 +54,6 @@ fn a_power_cut_at_every_operation_loses_nothing_confirmed_nor_does_another_while
 
 #[test]
 fn at_the_level_written_a_kill_loses_nothing_confirmed_and_a_power_cut_invents_nothing() {
-    let report = crash_everywhere(Level::Written, 1, 24, 4);
+    let report = crash_everywhere(Level::Written, 1, 36, 4);
     assert!(report.of(Event::Kills) > 1000 && report.of(Event::PowerCuts) > 10_000, "{report}");
 }

@@ -8,8 +8,6 @@ use leveret_broker::protocol::{MessageId, Record};
 use leveret_broker::testing::SimBroker;
 use leveret_broker::testing::disk::{Fault, OpKind, SimDisk, SyncLoss};
 
-use crate::life::used;
-
 #[test]
 fn a_last_batch_that_is_believed_for_want_of_room_is_synced_before_anything_goes_behind_it() {
     let disk = SimDisk::new();
@@ -28,7 +26,7 @@ fn a_last_batch_that_is_believed_for_want_of_room_is_synced_before_anything_goes
 
     // The batch can be read and is not durable; there is room for another, and not for its copy.
     let disk = disk.kill_image();
-    disk.set_capacity(Some(used(&disk) + 200));
+    disk.set_capacity(Some(disk.occupied() + 200));
     disk.keep_moments();
     let broker = SimBroker::open(&disk, options.clone()).unwrap();
     assert_eq!(broker.engine().queue_views().len(), 1);

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use leveret_broker::disk::Disk;
 use leveret_broker::journal::{JournalOptions, Level};
 use leveret_broker::protocol::{BasicConsume, BasicPublish, Method};
-use leveret_broker::testing::disk::{Choices, Fault, OpKind, Seeded, SimDisk, SyncLoss};
+use leveret_broker::testing::disk::{Choices, Fault, OpKind, Seeded, SyncLoss};
 use leveret_broker::testing::{Act, Op, Profile, program};
 
 use crate::account::Promised;
@@ -81,7 +81,35 @@ fn live(world: &mut World, plan: &Plan, life: u64) -> Result<(), String> {
         exclusive: false,
         auto_delete: false,
         passive: false,
+        // The second has priorities.
+        max_priority: (queue == 2).then_some(2),
+        single_active: false,
     }));
+    // Both get what is published to the exchange with most keys.
+    ops.push(Op::DeclareExchange {
+        channel: 0,
+        exchange: 0,
+        kind: 2,
+        durable: true,
+        auto_delete: false,
+        internal: false,
+        alternate: u8::MAX,
+    });
+    ops.extend([0, 1].map(|destination| Op::Bind {
+        channel: 0,
+        source: 0,
+        destination,
+        to_exchange: false,
+        key: 3,
+    }));
+    ops.push(Op::PublishTo {
+        channel: 0,
+        exchange: 0,
+        key: 0,
+        copy: u8::MAX,
+        mandatory: false,
+        persistent: true,
+    });
     ops.extend(program(plan.profile, plan.seed.wrapping_add(life << 32), plan.commands));
     let worst = ops.len() / 2 + world.choices.below(ops.len());
     for (at, op) in ops.into_iter().enumerate() {
@@ -122,7 +150,7 @@ fn disturb(world: &mut World, may_be_full: bool) {
         2 => Fault::partial_append(choices.below(400), kind),
         3 | 4 => Fault::failed_sync(losses[choices.below(3)]),
         5 if may_be_full => {
-            let used = used(&world.disk);
+            let used = world.disk.occupied();
             return world.disk.set_capacity(Some(used + choices.below(1500) as u64));
         }
         6 => {
@@ -133,12 +161,6 @@ fn disturb(world: &mut World, may_be_full: bool) {
     };
     let fault = fault.nth(nth);
     world.disk.inject(if choices.below(4) == 0 { fault.for_ever() } else { fault });
-}
-
-/// Bytes in all files together.
-pub(crate) fn used(disk: &SimDisk) -> u64 {
-    let names = disk.kill_image().list().unwrap();
-    names.iter().map(|name| disk.contents(name).unwrap_or_default().len() as u64).sum()
 }
 
 /// How often opening is tried before nothing fails any more.
@@ -216,5 +238,5 @@ fn drain(world: &mut World) -> Result<(), String> {
 
 /// Whether a file is part of a log at rest.
 fn belongs(name: &str) -> bool {
-    name.ends_with(".log") || name.ends_with(".room")
+    name.ends_with(".log")
 }

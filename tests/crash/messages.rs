@@ -9,8 +9,13 @@ use leveret_broker::testing::disk::{Choices, Seeded};
 /// everything else about it is drawn anew. A publish that is to be refused stays as it is.
 pub(crate) fn attempt(publish: &mut BasicPublish, number: u64, choices: &mut Seeded) {
     let mode = *publish.properties.delivery_mode();
+    let headers = publish.properties.headers().clone();
+    let copies = |name: &str| headers.as_ref().and_then(|headers| headers.inner().get(name));
+    let lists = ["CC", "BCC"].map(copies);
+    let no_list = |value: &Option<&AMQPValue>| value.is_some_and(|value| !is_list(value));
     let mistake = publish.immediate
-        || !publish.exchange.as_str().is_empty()
+        || ["nowhere", "amq.rabbitmq.trace"].contains(&publish.exchange.as_str())
+        || lists.iter().any(no_list)
         || publish.properties.user_id().is_some()
         || mode.is_some_and(|mode| mode > PERSISTENT);
     if mistake {
@@ -18,10 +23,32 @@ pub(crate) fn attempt(publish: &mut BasicPublish, number: u64, choices: &mut See
     }
     let persistent = mode == Some(PERSISTENT) || choices.below(3) > 0;
     publish.properties = properties(number, choices);
+    // What exchanges look at stays as it is.
+    if let Some(headers) = headers {
+        publish.properties = publish.properties.clone().with_headers(headers);
+    }
     if persistent {
         publish.properties = publish.properties.clone().with_delivery_mode(PERSISTENT);
     }
     publish.body = body(number, choices);
+}
+
+fn is_list(value: &AMQPValue) -> bool {
+    matches!(value, AMQPValue::FieldArray(_))
+}
+
+/// A publish as a broker keeps it: without the copies that nobody sees.
+pub(crate) fn as_kept(publish: &BasicPublish) -> BasicPublish {
+    let mut kept = publish.clone();
+    if let Some(headers) = publish.properties.headers() {
+        let seen = headers.inner().iter().filter(|(name, _)| name.as_str() != "BCC");
+        let mut headers = FieldTable::default();
+        for (name, value) in seen {
+            headers.insert(name.clone(), value.clone());
+        }
+        kept.properties = kept.properties.with_headers(headers);
+    }
+    kept
 }
 
 fn properties(number: u64, choices: &mut Seeded) -> Properties {

@@ -78,6 +78,9 @@ fn assert_met(report: &Report) {
         Event::Received,
         Event::Duplicated,
         Event::Recovered,
+        Event::InSeveralQueues,
+        Event::BindingsFound,
+        Event::ExchangesFound,
     ];
     for event in events {
         assert!(report.of(event) > 0, "no history has met {event:?}\n{report}");

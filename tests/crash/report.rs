@@ -32,6 +32,9 @@ pub(crate) enum Event {
     JournalFailures,
     /// Opening failed because of a fault.
     OpeningsFailed,
+    /// A binding, or an exchange, was found by a broker that was opened.
+    BindingsFound,
+    ExchangesFound,
     /// A message was found marked redelivered, or not, after a graceful stop.
     MarkedAfterStop,
     UnmarkedAfterStop,
@@ -47,6 +50,8 @@ pub(crate) enum Event {
     Duplicated,
     /// those that survived a crash unconfirmed,
     Recovered,
+    /// those that are in several queues after a crash,
+    InSeveralQueues,
     /// those that were confirmed, not removed, and gone,
     Lost,
     /// and those that nobody had published, or somebody had removed for good.

@@ -53,7 +53,7 @@ const OPERATIONS: usize = 60;
 impl World {
     /// An empty disk without a broker.
     pub(crate) fn new(seed: u64, options: JournalOptions, cuts: Cuts) -> Self {
-        let nothing = vec![State::new()];
+        let nothing = vec![crate::account::nothing()];
         let expected = Expected { power: nothing.clone(), kill: nothing, ..Expected::default() };
         Self {
             choices: Seeded::new(seed),
@@ -65,7 +65,7 @@ impl World {
             expected,
             broker: None,
             oracle: Oracle::new(),
-            present: State::new(),
+            present: crate::account::nothing(),
             steps: BTreeMap::new(),
             may_lose: false,
             trail: Vec::new(),

@@ -10,7 +10,7 @@ use leveret_client::{
 };
 use tokio::time::{Instant, sleep, timeout};
 
-use super::slow_disk::SlowDisk;
+use super::slow_disk::{Slow, SlowDisk};
 use super::{PERSISTENT, channel, declare, open, publish, ready};
 
 /// Declares a durable queue whose messages live so long, and whose dead letters go to the queue `dead`.

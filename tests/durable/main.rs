@@ -4,9 +4,13 @@
 
 mod expiry;
 mod failing;
+mod full_disk;
 mod paused_clock;
 mod recovery;
 mod reopening;
+mod salvage;
+mod salvage_paths;
+mod salvage_random;
 mod sizes;
 mod slow_disk;
 

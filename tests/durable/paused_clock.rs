@@ -14,7 +14,7 @@ use leveret_client::{Confirmation, blocking};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::slow_disk::SlowDisk;
+use super::slow_disk::{Slow, SlowDisk};
 use super::{PERSISTENT, channel, declare, open, publish};
 
 /// The deadline around what is awaited, and how often a held runtime looks up.

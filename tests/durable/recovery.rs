@@ -2,7 +2,9 @@
 
 use leveret_broker::disk::MemoryDisk;
 use leveret_broker::testing::disk::SimDisk;
-use leveret_client::{Broker, JournalCase, Stop};
+use leveret_client::options::{BasicPublishOptions, ExchangeDeclareOptions, QueueBindOptions};
+use leveret_client::types::FieldTable;
+use leveret_client::{BasicProperties, Broker, ExchangeKind, JournalCase, Stop};
 
 use super::{PERSISTENT, channel, declare, open, publish};
 
@@ -32,6 +34,44 @@ async fn a_broker_tells_what_it_found_and_how_the_last_one_ended() {
         found.to_string(),
         "queues: 2, messages: 3 (segments: 1, records: 7); the last broker was stopped gracefully"
     );
+}
+
+#[tokio::test]
+async fn s179_exchanges_and_bindings_are_there_again_and_counted() {
+    let disk = MemoryDisk::default();
+    let broker = open(&disk);
+    let one = channel(&broker).await;
+    let none = FieldTable::default;
+    for (exchange, durable) in [("logs", true), ("passing", false)] {
+        let options = ExchangeDeclareOptions { durable, ..Default::default() };
+        let kind = ExchangeKind::Topic;
+        one.exchange_declare(exchange.into(), kind, options, none()).await.unwrap();
+    }
+    for queue in ["a", "b"] {
+        declare(&one, queue, true).await.unwrap();
+        for exchange in ["logs", "passing"] {
+            let (queue, options) = (queue.into(), QueueBindOptions::default());
+            one.queue_bind(queue, exchange.into(), "#".into(), options, none()).await.unwrap();
+        }
+    }
+    let properties = BasicProperties::default().with_delivery_mode(PERSISTENT);
+    let options = BasicPublishOptions::default();
+    let sent = one.basic_publish("logs".into(), "k".into(), options, b"m1", properties);
+    sent.await.unwrap().await.unwrap();
+    drop((one, broker));
+
+    let broker = open(&disk);
+    let found = broker.recovery().unwrap();
+    assert_eq!((found.queues, found.exchanges, found.bindings, found.messages), (2, 1, 2, 2));
+    let text = found.to_string();
+    assert!(text.starts_with("queues: 2, exchanges: 1, bindings: 2, messages: 2 ("), "{text}");
+    assert_eq!(
+        (super::ready(&broker, "a"), super::ready(&broker, "b")),
+        (vec!["m1".into()], vec!["m1".into()])
+    );
+    let names: Vec<_> = broker.exchanges().into_iter().map(|exchange| exchange.name).collect();
+    assert_eq!(names.last().map(|name| &**name), Some("logs"));
+    assert_eq!(broker.bindings()[1].to_string(), "logs -> queue b, key \"#\"");
 }
 
 #[tokio::test]

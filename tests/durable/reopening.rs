@@ -1,6 +1,7 @@
 //! What is there again, and how.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
@@ -10,7 +11,7 @@ use leveret_client::options::{
     BasicAckOptions, BasicPublishOptions, QueueDeclareOptions, QueuePurgeOptions,
 };
 use leveret_client::types::FieldTable;
-use leveret_client::{BasicProperties, Broker, BrokerOptions, Confirmation, Level};
+use leveret_client::{BasicProperties, Broker, BrokerOptions, Confirmation, Level, OpenError};
 
 use super::{PERSISTENT, channel, declare, hold, open, publish, ready};
 
@@ -74,6 +75,18 @@ async fn s180_s182_after_a_power_cut_every_confirmed_message_is_there_marked_red
 }
 
 #[tokio::test]
+async fn in_memory_a_confirm_waits_for_nothing_and_nothing_outlives_the_broker() {
+    let broker = Broker::in_memory();
+    let channel = channel(&broker).await;
+    declare(&channel, "q", true).await.unwrap();
+    let confirmed = publish(&channel, "q", "m", PERSISTENT).now_or_never().unwrap().unwrap();
+    assert_eq!(confirmed, Confirmation::Ack(None));
+    assert_eq!(ready(&broker, "q"), ["m"]);
+    drop((channel, broker));
+    assert!(Broker::in_memory().queues().is_empty());
+}
+
+#[tokio::test]
 async fn at_the_level_written_a_confirmed_message_survives_the_process_without_any_sync() {
     let disk = SimDisk::default();
     let options = BrokerOptions::default().with_level(Level::Written);
@@ -87,6 +100,31 @@ async fn at_the_level_written_a_confirmed_message_survives_the_process_without_a
         assert_eq!(syncs(&disk), before, "a confirm at this level waits for no sync");
     }
     assert_eq!(ready(&open(&disk.kill_image()), "q"), ["m1*", "m2*", "m3*"]);
+}
+
+#[tokio::test]
+async fn at_the_level_memory_nothing_is_kept_and_no_directory_is_opened() {
+    let broker = Broker::new(BrokerOptions::default().with_level(Level::Synced));
+    assert_eq!(broker.level(), Level::Memory, "whatever is asked for");
+    four_cells(&broker).await;
+    assert_eq!(ready(&broker, "durable"), ["persistent", "transient"]);
+    broker.shutdown();
+    assert!(Broker::in_memory().queues().is_empty());
+
+    let options = || BrokerOptions::default().with_level(Level::Memory);
+    let disk = SimDisk::default();
+    let refused = Broker::open_on(Arc::new(disk.clone()), options()).unwrap_err();
+    assert!(matches!(refused, OpenError::KeepsNothing), "{refused}");
+    assert_eq!(disk.operations(), 0);
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("at-the-level-memory");
+    let refused = Broker::open_with(&directory, options()).unwrap_err();
+    assert!(refused.to_string().contains("keeps nothing in a directory"), "{refused}");
+    assert!(!directory.exists());
+    for level in [Level::Written, Level::Synced] {
+        let options = BrokerOptions::default().with_level(level);
+        let broker = Broker::open_on(Arc::new(MemoryDisk::default()), options).unwrap();
+        assert_eq!(broker.level(), level);
+    }
 }
 
 #[tokio::test]

@@ -1,19 +1,15 @@
 //! A disk in memory whose syncs wait until they are told to go on.
 
-use std::io;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Condvar, Mutex};
 
-use leveret_broker::disk::{Disk, DiskLock, LogFile, MemoryDisk};
+use leveret_broker::disk::MemoryDisk;
+use leveret_broker::testing::disk::{Before, Through, Watch};
 
 /// The disk; clones are the same.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct SlowDisk {
-    disk: MemoryDisk,
-    brake: Arc<Brake>,
-}
+pub(crate) type SlowDisk = Through<MemoryDisk, Brake>;
 
 #[derive(Debug, Default)]
-struct Brake {
+pub(crate) struct Brake {
     state: Mutex<BrakeState>,
     changed: Condvar,
 }
@@ -25,28 +21,55 @@ struct BrakeState {
     busy: bool,
 }
 
-impl SlowDisk {
+impl Watch for Brake {
+    fn before(&self, what: Before<'_>) {
+        if !matches!(what, Before::Sync | Before::SyncDirectory) {
+            return;
+        }
+        let mut state = self.state.lock().unwrap();
+        while state.on {
+            state.busy = true;
+            self.changed.notify_all();
+            state = self.changed.wait(state).unwrap();
+        }
+        state.busy = false;
+    }
+}
+
+/// What a test does to a [`SlowDisk`].
+pub(crate) trait Slow {
     /// From here on syncs wait, until they are told to [`go_on`](Self::go_on) or the guard is dropped.
-    pub(crate) fn stop(&self) -> Stopped {
-        self.brake.state.lock().unwrap().on = true;
+    fn stop(&self) -> Stopped;
+
+    /// From here on syncs do not wait.
+    fn go_on(&self);
+
+    /// Whether a sync waits.
+    fn is_busy(&self) -> bool;
+
+    /// Waits, really, until a sync does.
+    fn until_busy(&self);
+}
+
+impl Slow for SlowDisk {
+    fn stop(&self) -> Stopped {
+        self.watch().state.lock().unwrap().on = true;
         Stopped { disk: self.clone() }
     }
 
-    /// From here on syncs do not wait.
-    pub(crate) fn go_on(&self) {
-        self.brake.state.lock().unwrap().on = false;
-        self.brake.changed.notify_all();
+    fn go_on(&self) {
+        self.watch().state.lock().unwrap().on = false;
+        self.watch().changed.notify_all();
     }
 
-    /// Whether a sync waits.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.brake.state.lock().unwrap().busy
+    fn is_busy(&self) -> bool {
+        self.watch().state.lock().unwrap().busy
     }
 
-    /// Waits, really, until a sync does.
-    pub(crate) fn until_busy(&self) {
-        let state = self.brake.state.lock().unwrap();
-        let _busy = self.brake.changed.wait_while(state, |state| !state.busy).unwrap();
+    fn until_busy(&self) {
+        let brake = self.watch();
+        let state = brake.state.lock().unwrap();
+        let _busy = brake.changed.wait_while(state, |state| !state.busy).unwrap();
     }
 }
 
@@ -58,79 +81,5 @@ pub(crate) struct Stopped {
 impl Drop for Stopped {
     fn drop(&mut self) {
         self.disk.go_on();
-    }
-}
-
-impl Brake {
-    fn pass(&self) {
-        let mut state = self.state.lock().unwrap();
-        while state.on {
-            state.busy = true;
-            self.changed.notify_all();
-            state = self.changed.wait(state).unwrap();
-        }
-        state.busy = false;
-    }
-}
-
-impl Disk for SlowDisk {
-    fn list(&self) -> io::Result<Vec<String>> {
-        self.disk.list()
-    }
-
-    fn create(&self, name: &str) -> io::Result<Box<dyn LogFile>> {
-        self.slow(self.disk.create(name)?)
-    }
-
-    fn open(&self, name: &str) -> io::Result<Box<dyn LogFile>> {
-        self.slow(self.disk.open(name)?)
-    }
-
-    fn remove(&self, name: &str) -> io::Result<()> {
-        self.disk.remove(name)
-    }
-
-    fn sync_directory(&self) -> io::Result<()> {
-        self.brake.pass();
-        self.disk.sync_directory()
-    }
-
-    fn lock(&self) -> io::Result<Box<dyn DiskLock>> {
-        self.disk.lock()
-    }
-}
-
-impl SlowDisk {
-    fn slow(&self, file: Box<dyn LogFile>) -> io::Result<Box<dyn LogFile>> {
-        Ok(Box::new(SlowFile { file, brake: Arc::clone(&self.brake) }))
-    }
-}
-
-#[derive(Debug)]
-struct SlowFile {
-    file: Box<dyn LogFile>,
-    brake: Arc<Brake>,
-}
-
-impl LogFile for SlowFile {
-    fn len(&self) -> io::Result<u64> {
-        self.file.len()
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        self.file.read_at(offset, buffer)
-    }
-
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.append(bytes)
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.brake.pass();
-        self.file.sync()
-    }
-
-    fn truncate(&mut self, len: u64) -> io::Result<()> {
-        self.file.truncate(len)
     }
 }

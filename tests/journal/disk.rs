@@ -8,10 +8,10 @@ use leveret_broker::disk::{Disk, FsDisk, LogFile, MemoryDisk};
 use leveret_broker::testing::disk::SimDisk;
 
 /// A directory of its own for a test, removed in the end.
-struct Folder(PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("leveret-disk-{}-{number}", std::process::id());

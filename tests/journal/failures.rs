@@ -24,10 +24,9 @@ fn run(
         Err(error) => return (0, Some(error)),
     };
     for (flushed, batch) in batches.iter().enumerate() {
-        for record in batch {
-            journal.append(record).unwrap();
-        }
-        if let Err(error) = journal.flush() {
+        // The first record may begin a segment, which may fail as well.
+        let appended = batch.iter().try_for_each(|record| journal.append(record).map(drop));
+        if let Err(error) = appended.and_then(|()| journal.flush().map(drop)) {
             assert!(journal.latched().is_some());
             let files = shelf.files();
             let again = [journal.flush().unwrap_err(), journal.append(&batch[0]).unwrap_err()];

@@ -135,6 +135,22 @@ fn one_message_stuck_for_ever_moves_forward_while_others_pass() {
     assert!(first > segment_name(500), "{first}");
 }
 
+/// They hold nothing but their own heads and a message each, so moving forward gives nothing back.
+#[test]
+fn segments_shorter_than_their_heads_come_to_an_end() {
+    let shelf = Shelf::default();
+    let options = JournalOptions { segment_bytes: 1, ..options() };
+    let (mut journal, _) = shelf.open_with(options.clone()).unwrap();
+    journal.append(&declared("q")).unwrap();
+    for id in 1..=200 {
+        journal.append(&enqueued(id, b"")).unwrap();
+        journal.flush().unwrap();
+    }
+    drop(journal);
+    let (_, recovered) = shelf.open_with(options).unwrap();
+    assert_eq!(folded(&records(&recovered))["q"].len(), 200);
+}
+
 #[test]
 fn queues_that_come_and_go_leave_nothing() {
     let mut kept = Kept::new();

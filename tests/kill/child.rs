@@ -21,7 +21,7 @@ use leveret_client::{
     PublisherConfirm,
 };
 
-use crate::held_disk::HeldDisk;
+use crate::held_disk::held_disk;
 use crate::{PUBLISHED_MAX, options};
 
 /// Where its orders stand.
@@ -91,7 +91,7 @@ pub(crate) fn run(orders: &Orders) {
     let broker = match orders.held_at {
         0 => Broker::open_with(&orders.directory, options),
         held_at => {
-            let disk = HeldDisk::at(&orders.directory, held_at).unwrap();
+            let disk = held_disk(&orders.directory, held_at).unwrap();
             Broker::open_on(Arc::new(disk), options)
         }
     };

@@ -19,7 +19,7 @@ const ROUNDS: u64 = 75;
 const fn held_at_max(level: Level) -> u64 {
     match level {
         Level::Synced => 25,
-        Level::Written => 5,
+        Level::Written | Level::Memory => 5,
     }
 }
 

@@ -4,10 +4,12 @@
 //! message is in one place, what went in is what is there plus what left and why, and `redelivered` is
 //! true exactly for what was handed out before.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use leveret_broker::protocol::{Cause, Event, EventKind, MessageId};
-use leveret_broker::testing::{Harness, Op, Profile, ops};
+use leveret_broker::protocol::types::AMQPValue;
+use leveret_broker::protocol::{Cause, Event, EventKind, MessageId, Method};
+use leveret_broker::testing::{Act, Harness, Op, Profile, ops};
 use proptest::prelude::*;
 
 use crate::support::{cases, run};
@@ -27,14 +29,21 @@ struct Account {
     auto_acked: usize,
     dropped: BTreeMap<Cause, usize>,
     purged: usize,
-    places: BTreeMap<MessageId, Place>,
+    /// By rank: the highest priority first, then in the order of publishing.
+    places: BTreeMap<Rank, Place>,
     handed_out: BTreeSet<MessageId>,
-    last_first_delivery: Option<MessageId>,
+    /// The last of each priority that was delivered for the first time.
+    last_first_delivery: BTreeMap<u8, MessageId>,
+    max_priority: u8,
 }
+
+type Rank = (Reverse<u8>, MessageId);
 
 #[derive(Debug, Default)]
 struct Ledger {
     accounts: BTreeMap<String, Account>,
+    /// The priorities that messages were published with.
+    priorities: BTreeMap<MessageId, u8>,
     /// Messages that went with their queue.
     gone: usize,
 }
@@ -46,44 +55,47 @@ impl Account {
     }
 
     /// Moves a message, which must be where it is said to come from.
-    fn take(&mut self, message: MessageId, from: Place) -> Result<(), TestCaseError> {
-        let place = self.places.remove(&message);
-        prop_assert_eq!(place, Some(from), "{} is not there", message);
+    fn take(&mut self, rank: Rank, from: Place) -> Result<(), TestCaseError> {
+        let place = self.places.remove(&rank);
+        prop_assert_eq!(place, Some(from), "{:?} is not there", rank);
         Ok(())
     }
 
     fn deliver(
         &mut self,
-        message: MessageId,
+        rank: Rank,
         redelivered: bool,
         no_ack: bool,
     ) -> Result<(), TestCaseError> {
         let first_ready = self.places.iter().find(|(_, place)| **place == Place::Ready);
-        let head = first_ready.map(|(message, _)| *message);
-        prop_assert_eq!(head, Some(message), "not the first of the ready messages");
-        self.take(message, Place::Ready)?;
+        let head = first_ready.map(|(rank, _)| *rank);
+        prop_assert_eq!(head, Some(rank), "not the first of the ready messages");
+        self.take(rank, Place::Ready)?;
+        let (Reverse(priority), message) = rank;
         let again = !self.handed_out.insert(message);
         prop_assert_eq!(again, redelivered, "{} redelivered", message);
         if !again {
-            prop_assert!(self.last_first_delivery < Some(message), "overtaken by {}", message);
-            self.last_first_delivery = Some(message);
+            let last = self.last_first_delivery.insert(priority, message);
+            prop_assert!(last < Some(message), "overtaken by {}", message);
         }
         if no_ack {
             self.auto_acked += 1;
         } else {
-            self.places.insert(message, Place::Held);
+            self.places.insert(rank, Place::Held);
         }
         Ok(())
     }
 }
 
 impl Ledger {
-    fn enter(&mut self, event: &Event) -> Result<(), TestCaseError> {
+    fn enter(&mut self, act: &Act, event: &Event) -> Result<(), TestCaseError> {
         if let EventKind::Published { message, queues, .. } = &event.kind {
+            self.priorities.insert(*message, priority(act));
             for queue in queues {
+                let rank = self.rank(queue, *message)?;
                 let account = self.account(queue)?;
                 account.published += 1;
-                let twice = account.places.insert(*message, Place::Ready);
+                let twice = account.places.insert(rank, Place::Ready);
                 prop_assert_eq!(twice, None, "{} is there twice", message);
             }
             return Ok(());
@@ -93,7 +105,8 @@ impl Ledger {
         };
         match &event.kind {
             EventKind::QueueDeclared { .. } => {
-                let old = self.accounts.insert(queue.to_owned(), Account::default());
+                let account = Account { max_priority: max_priority(act), ..Account::default() };
+                let old = self.accounts.insert(queue.to_owned(), account);
                 prop_assert!(old.is_none(), "{} is declared twice", queue);
             }
             EventKind::QueueDeleted { messages, unacknowledged, .. } => {
@@ -109,26 +122,36 @@ impl Ledger {
                 account.places.retain(|_, place| *place == Place::Held);
             }
             EventKind::Delivered { message, redelivered, no_ack, .. } => {
-                self.account(queue)?.deliver(*message, *redelivered, *no_ack)?
+                let rank = self.rank(queue, *message)?;
+                self.account(queue)?.deliver(rank, *redelivered, *no_ack)?
             }
             EventKind::Acked { message, .. } => {
+                let rank = self.rank(queue, *message)?;
                 let account = self.account(queue)?;
-                account.take(*message, Place::Held)?;
+                account.take(rank, Place::Held)?;
                 account.acked += 1;
             }
             EventKind::Requeued { message, .. } => {
+                let rank = self.rank(queue, *message)?;
                 let account = self.account(queue)?;
-                account.take(*message, Place::Held)?;
-                account.places.insert(*message, Place::Ready);
+                account.take(rank, Place::Held)?;
+                account.places.insert(rank, Place::Ready);
             }
             EventKind::Dropped { message, cause, .. } => {
+                let rank = self.rank(queue, *message)?;
                 let account = self.account(queue)?;
-                account.take(*message, Place::Held)?;
+                account.take(rank, Place::Held)?;
                 *account.dropped.entry(*cause).or_default() += 1;
             }
             _ => {}
         }
         Ok(())
+    }
+
+    /// Where a message stands in a queue.
+    fn rank(&mut self, queue: &str, message: MessageId) -> Result<Rank, TestCaseError> {
+        let priority = self.priorities.get(&message).copied().unwrap_or(0);
+        Ok((Reverse(priority.min(self.account(queue)?.max_priority)), message))
     }
 
     fn account(&mut self, queue: &str) -> Result<&mut Account, TestCaseError> {
@@ -151,10 +174,13 @@ impl Ledger {
             let messages = &view.messages[&queue.name];
             prop_assert_eq!(messages.len(), ready);
             let ids: Vec<_> = messages.iter().map(|ready| ready.id).collect();
-            prop_assert!(ids.is_sorted(), "{:?} is not in the order of publishing", ids);
             let places = account.places.iter();
             let expected = places.filter(|(_, place)| **place == Place::Ready);
-            prop_assert!(ids.iter().eq(expected.map(|(id, _)| id)));
+            prop_assert!(
+                ids.iter().eq(expected.map(|((_, id), _)| id)),
+                "{:?} is not the order",
+                ids
+            );
             for ready in messages {
                 let handed_out = account.handed_out.contains(&ready.id);
                 prop_assert_eq!(ready.redelivered, handed_out, "{}", ready.id);
@@ -164,12 +190,33 @@ impl Ledger {
     }
 }
 
+/// The priority of the message that is published.
+fn priority(act: &Act) -> u8 {
+    match act {
+        Act::Method { method: Method::BasicPublish(publish), .. } => {
+            publish.properties.priority().unwrap_or(0)
+        }
+        _ => 0,
+    }
+}
+
+/// The highest priority of the queue that is declared.
+fn max_priority(act: &Act) -> u8 {
+    let Act::Method { method: Method::QueueDeclare(declare), .. } = act else {
+        return 0;
+    };
+    match declare.arguments.inner().get("x-max-priority") {
+        Some(AMQPValue::LongInt(max)) => u8::try_from(*max).unwrap(),
+        _ => 0,
+    }
+}
+
 /// What is delivered to clients is what the history says is delivered.
 fn audited(program: &[Op]) -> Result<(), TestCaseError> {
     let mut ledger = Ledger::default();
-    run(program, |_, _, after, step| {
+    run(program, |_, act, after, step| {
         for event in &step.events {
-            ledger.enter(event)?;
+            ledger.enter(act, event)?;
         }
         ledger.agrees_with(after)
     })?;

@@ -4,9 +4,11 @@
 //! out. That the records make what must survive is checked by the harness after every step of every
 //! program.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use leveret_broker::engine::{Engine, EngineOptions, Stop};
+use leveret_broker::engine::{Engine, EngineOptions, Mend, Mended, Stop};
+use leveret_broker::protocol::types::AMQPValue;
 use leveret_broker::protocol::{Event, EventKind, MessageId, Name, Record};
 use leveret_broker::testing::{Harness, Op, Profile, ops, program};
 use proptest::prelude::*;
@@ -20,11 +22,24 @@ fn restore(records: &[Record]) -> Result<Engine, TestCaseError> {
     Ok(engine)
 }
 
-/// The ready messages of every queue, with their marks.
+/// The engine that salvage makes, of a log that needs none.
+fn mend(records: &[Record]) -> Result<(Engine, Mended), TestCaseError> {
+    let mut mend = Mend::default();
+    for record in records {
+        prop_assert_eq!(mend.take(record.clone()), None);
+    }
+    let (engine, mended) = mend.finish(EngineOptions::default());
+    engine.check_invariants().map_err(TestCaseError::fail)?;
+    Ok((engine, mended))
+}
+
+/// The ready messages of every queue in the order of publishing, with their marks.
 fn marks(engine: &Engine) -> Vec<(Name, Vec<(MessageId, bool)>)> {
     let queues = engine.queue_views().into_iter().map(|queue| {
         let messages = engine.ready_messages(&queue.name).unwrap().into_iter();
-        (queue.name, messages.map(|ready| (ready.id, ready.redelivered)).collect())
+        let mut marks: Vec<_> = messages.map(|ready| (ready.id, ready.redelivered)).collect();
+        marks.sort();
+        (queue.name, marks)
     });
     queues.collect()
 }
@@ -70,6 +85,10 @@ fn survives(program: &[Op]) -> Result<usize, TestCaseError> {
         let killed = restore(&records)?;
         prop_assert_eq!(killed.durable_view(), engine.durable_view());
         prop_assert_eq!(marks(&killed), expected(engine, None));
+        let (mended, made_up) = mend(&records)?;
+        prop_assert_eq!(made_up, Mended::default());
+        prop_assert_eq!(marks(&mended), marks(&killed));
+        prop_assert_eq!(mended.snapshot_records(), killed.snapshot_records());
         restored_messages += marks(&killed).iter().map(|(_, ids)| ids.len()).sum::<usize>();
 
         let mut stopped = records.clone();
@@ -108,7 +127,14 @@ fn goes_on(first: &[Op], second: &[Op], stop: Stop) -> Result<(), TestCaseError>
     let channel = harness.open(connection);
     // A consumer gets what came back, in its order, before anything new.
     for queue in harness.engine().durable_view().queues {
-        let expected: Vec<_> = queue.messages.iter().map(|message| message.preview()).collect();
+        let max = queue.arguments.inner().get("x-max-priority");
+        let max = if let Some(AMQPValue::LongInt(max)) = max { *max } else { 0 };
+        let mut messages = queue.messages.clone();
+        messages.sort_by_key(|message| {
+            let priority = i32::from(message.properties.priority().unwrap_or(0));
+            (Reverse(priority.min(max)), message.id)
+        });
+        let expected: Vec<_> = messages.iter().map(|message| message.preview()).collect();
         let mut clone = harness.clone();
         clone.publish(channel, &queue.name, "new");
         let step = clone.consume(channel, &queue.name, "c");

@@ -35,6 +35,8 @@ mod lapin_seams;
 mod orders;
 #[path = "../conformance/prefetch.rs"]
 mod prefetch;
+#[path = "../conformance/priorities.rs"]
+mod priorities;
 #[path = "../conformance/probes.rs"]
 mod probes;
 #[path = "../conformance/publish.rs"]

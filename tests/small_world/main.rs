@@ -2,5 +2,6 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test crate")]
 
+mod durable;
 mod engine;
 mod explorer;

@@ -34,4 +34,4 @@ pub mod runtime;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use runtime::{Broker, BrokerOptions, Clock, History, ManualClock};
+pub use runtime::{Broker, BrokerOptions, Clock, History, Level, ManualClock};

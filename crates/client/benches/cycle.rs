@@ -21,8 +21,8 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use futures_util::StreamExt;
 use leveret_broker::engine::{Engine, EngineOptions};
 use leveret_broker::protocol::{
-    BasicConsume, BasicPublish, CallId, ChannelId, Command, Effects, Method, Notice, Now,
-    QueueDeclare, Reply,
+    BasicConsume, BasicPublish, CallId, ChannelId, Command, Effects, ExchangeDeclare, Method,
+    Notice, Now, QueueBind, QueueDeclare, Reply,
 };
 use leveret_client::options::*;
 use leveret_client::types::FieldTable;
@@ -158,6 +158,27 @@ impl Bare {
         }));
     }
 
+    /// Declares the exchange `x` and binds the queue to it by each key.
+    fn bind(&mut self, kind: &str, keys: impl Iterator<Item = String>) {
+        let (exchange, kind) = ("x".into(), kind.into());
+        let declare = ExchangeDeclare { exchange, kind, ..Default::default() };
+        self.send(Method::ExchangeDeclare(declare));
+        for key in keys {
+            let (queue, exchange, routing_key) = ("q".into(), "x".into(), key.into());
+            let bind = QueueBind { queue, exchange, routing_key, ..Default::default() };
+            self.send(Method::QueueBind(bind));
+        }
+    }
+
+    fn publish_to(&mut self, key: &str) {
+        self.send(Method::BasicPublish(BasicPublish {
+            exchange: "x".into(),
+            routing_key: key.into(),
+            body: Bytes::copy_from_slice(&BODY),
+            ..Default::default()
+        }));
+    }
+
     fn ack(&mut self, delivery_tag: u64) {
         self.send(Method::BasicAck { delivery_tag, multiple: false });
     }
@@ -273,10 +294,47 @@ fn flatness(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// A publish through an exchange and an ack for each copy. Keys change from message to message, so that no
+/// route is remembered, but for the exchange whose name says so.
+fn exchanges(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("exchanges");
+    group.throughput(Throughput::Elements(1));
+    let mut measure = |name: &str, size: usize, kind: &str, pattern: &str, keys: [String; 2]| {
+        group.bench_function(BenchmarkId::new(name, size), |bencher| {
+            let mut bare = Bare::new(0);
+            bare.consume(1);
+            bare.bind(kind, (0..size).map(|number| pattern.replace('N', &number.to_string())));
+            let mut delivery_tag = 0;
+            let mut turn = 0;
+            bencher.iter(|| {
+                turn += 1;
+                bare.publish_to(&keys[turn % 2]);
+                delivery_tag += 1;
+                bare.ack(delivery_tag);
+            });
+        });
+    };
+    for size in [10, 10_000] {
+        let (one, other) = (size / 2, size / 3);
+        let keys = |text: &str| [one, other].map(|number| text.replace('N', &number.to_string()));
+        measure("direct, bindings", size, "direct", "key.N", keys("key.N"));
+        measure(
+            "direct, same key, bindings",
+            size,
+            "direct",
+            "key.N",
+            [(); 2].map(|()| "key.1".into()),
+        );
+        measure("topic, patterns", size, "topic", "logs.*.N", keys("logs.disk.N"));
+        measure("topic, patterns with #", size, "topic", "logs.#.N", keys("logs.disk.full.N"));
+    }
+    group.finish();
+}
+
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 fn now() -> Instant {
     Instant::now()
 }
 
-criterion_group!(benches, cycle, flatness);
+criterion_group!(benches, cycle, flatness, exchanges);
 criterion_main!(benches);

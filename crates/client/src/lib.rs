@@ -75,10 +75,11 @@ pub use exchange::ExchangeKind;
 pub use queue::Queue;
 pub use status::{ChannelState, ChannelStatus, ConnectionState, ConnectionStatus};
 pub use translate::{
-    Binding, Broker, BrokerOptions, Cause, ChannelView, Clock, ConnectionView, ConsumerView,
-    DestinationType, EngineView, EventKind, ExchangeView, History, HistoryEvent, JournalCase,
-    JournalVerdict, Level, ManualClock, MessageId, MessageView, OpenError,
-    Properties as BasicProperties, QueueView, RecoveryReport, Stop, types,
+    ActivityStatus, Binding, Broker, BrokerOptions, Cause, ChannelView, Clock, ConnectionView,
+    ConsumerView, DestinationType, EngineView, EventKind, Examined, ExchangeView, History,
+    HistoryEvent, JournalCase, JournalVerdict, Level, ManualClock, MessageId, MessageView,
+    OpenError, Properties as BasicProperties, QueueView, RecoveryReport, SalvageError,
+    SalvageReport, Stop, types,
 };
 
 /// The README's code runs as a test.

@@ -16,19 +16,20 @@ pub(crate) use leveret_broker::protocol::{
 pub(crate) use leveret_broker::runtime::{Deferred, Login, Mailbox, Port};
 
 pub use leveret_broker::engine::{
-    ChannelView, ConnectionView, ConsumerView, EngineView, ExchangeView, MessageView, QueueView,
-    Stop,
+    ActivityStatus, ChannelView, ConnectionView, ConsumerView, EngineView, ExchangeView,
+    MessageView, QueueView, Stop,
 };
-pub use leveret_broker::journal::Level;
 pub use leveret_broker::journal::repair::{Case as JournalCase, Verdict as JournalVerdict};
 pub use leveret_broker::protocol::types;
 pub use leveret_broker::protocol::{
     Binding, Cause, DestinationType, Event as HistoryEvent, EventKind, MessageId, Properties,
 };
-pub use leveret_broker::runtime::{OpenError, RecoveryReport};
+pub use leveret_broker::runtime::{
+    Examined, OpenError, RecoveryReport, SalvageError, SalvageReport,
+};
 #[cfg(feature = "testing")]
 pub use leveret_broker::testing::disk;
-pub use leveret_broker::{Broker, BrokerOptions, Clock, History, ManualClock};
+pub use leveret_broker::{Broker, BrokerOptions, Clock, History, Level, ManualClock};
 
 use crate::channel_core::ChannelCore;
 use crate::error::{Error, ErrorKind};

@@ -6,10 +6,12 @@
 //! - [`tour`]: the tutorial's ideas as narrated scenes, each of them a plan that is really run.
 //!
 //! All of it uses the public client on a real broker. Nothing printed is made up: a narrator only
-//! says what it has seen.
+//! says what it has seen. And beside them [`journal`], which looks into the directory of a durable broker
+//! without being one.
 
 mod calls;
 pub mod directory;
+pub mod journal;
 pub mod output;
 mod pause;
 pub mod tour;

@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use super::reading::{self, ReadingFile};
 use super::{Disk, DiskLock, LOCK_NAME, LogFile, check_name, held, missing, taken, too_short};
 
 /// A directory of the operating system, for durable brokers.
@@ -11,7 +12,8 @@ use super::{Disk, DiskLock, LOCK_NAME, LogFile, check_name, held, missing, taken
 /// On Unix the directory and its files are the user's alone (0700, 0600). `sync` is `fdatasync` or what
 /// the system has for it (on macOS the one that empties the drive's cache too). The lock is an advisory
 /// one on the file `lock`, which the system takes back when the process ends, however it ends; the file
-/// stays, and holds the process id of its last holder.
+/// stays, and holds the process id of its last holder. [Setting room aside](LogFile::reserve) works on Linux,
+/// on file systems that can do it (ext4, XFS, Btrfs, tmpfs and most others), and does nothing elsewhere.
 ///
 /// ```
 /// use leveret_broker::disk::{Disk, FsDisk};
@@ -30,6 +32,7 @@ use super::{Disk, DiskLock, LOCK_NAME, LogFile, check_name, held, missing, taken
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FsDisk {
     root: PathBuf,
+    read_only: bool,
 }
 
 impl FsDisk {
@@ -45,7 +48,30 @@ impl FsDisk {
         // A later change of the working directory must not move the broker.
         let root = std::path::absolute(path)?;
         make_directory(&root)?;
-        Ok(Self { root })
+        Ok(Self { root, read_only: false })
+    }
+
+    /// The directory at `path`, to look at: nothing is made, written, locked or removed in it, and no
+    /// permission to write is needed.
+    ///
+    /// What would change something fails with `PermissionDenied`. [`lock`](Disk::lock) keeps brokers away
+    /// for as long as its guard lives, and does not keep others away who only look.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if there is nothing at `path`, `NotADirectory` if there is something else; otherwise
+    /// what the system says.
+    pub fn read_only(path: impl AsRef<Path>) -> io::Result<Self> {
+        let root = std::path::absolute(path)?;
+        reading::check_directory(&root)?;
+        Ok(Self { root, read_only: true })
+    }
+
+    /// Who has the directory locked, in words (`process 4711`); `None` if nobody has, and wherever the
+    /// system does not tell who has without the lock being tried: anywhere but on Linux.
+    #[must_use]
+    pub fn holder(&self) -> Option<String> {
+        reading::holder(&self.root)
     }
 
     /// Where it is.
@@ -57,6 +83,10 @@ impl FsDisk {
     fn file(&self, name: &str) -> io::Result<PathBuf> {
         check_name(name)?;
         Ok(self.root.join(name))
+    }
+
+    fn writable(&self) -> io::Result<()> {
+        if self.read_only { Err(reading::read_only()) } else { Ok(()) }
     }
 }
 
@@ -77,6 +107,7 @@ impl Disk for FsDisk {
     }
 
     fn create(&self, name: &str) -> io::Result<Box<dyn LogFile>> {
+        self.writable()?;
         let path = self.file(name)?;
         match private().read(true).write(true).create_new(true).open(path) {
             Ok(file) => Ok(Box::new(FsFile { file })),
@@ -87,7 +118,8 @@ impl Disk for FsDisk {
 
     fn open(&self, name: &str) -> io::Result<Box<dyn LogFile>> {
         let path = self.file(name)?;
-        match private().read(true).write(true).open(path) {
+        match private().read(true).write(!self.read_only).open(path) {
+            Ok(file) if self.read_only => Ok(Box::new(ReadingFile(FsFile { file }))),
             Ok(file) => Ok(Box::new(FsFile { file })),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(missing(name)),
             Err(error) => Err(error),
@@ -95,6 +127,7 @@ impl Disk for FsDisk {
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
+        self.writable()?;
         match fs::remove_file(self.file(name)?) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(missing(name)),
             done => done,
@@ -102,34 +135,27 @@ impl Disk for FsDisk {
     }
 
     fn sync_directory(&self) -> io::Result<()> {
+        self.writable()?;
         sync_directory(&self.root)
     }
 
     fn lock(&self) -> io::Result<Box<dyn DiskLock>> {
+        if self.read_only {
+            return reading::lock_shared(&self.root);
+        }
         let path = self.root.join(LOCK_NAME);
         // Not truncated: until the lock is ours, the text in it is another's.
         let mut file = private().read(true).write(true).create(true).truncate(false).open(path)?;
         match fs4::FileExt::try_lock(&file) {
             Ok(()) => {}
-            Err(fs4::TryLockError::WouldBlock) => return Err(held(&holder(&mut file))),
+            Err(fs4::TryLockError::WouldBlock) => {
+                return Err(held(&reading::named(reading::process(&mut file))));
+            }
             Err(fs4::TryLockError::Error(error)) => return Err(error),
         }
         file.set_len(0)?;
         file.write_all(std::process::id().to_string().as_bytes())?;
         Ok(Box::new(FsLock { file }))
-    }
-}
-
-/// Who has the lock, by what the file says. In the moment between taking the lock and writing there is
-/// nothing to read, and where locks are mandatory there never is.
-fn holder(file: &mut File) -> String {
-    let mut text = String::new();
-    match file.read_to_string(&mut text) {
-        Ok(_) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
-            let own = text == std::process::id().to_string();
-            format!("process {text}{}", if own { ", which is this one" } else { "" })
-        }
-        _ => "another process".to_owned(),
     }
 }
 
@@ -207,6 +233,16 @@ impl LogFile for FsFile {
         self.file.write_all(bytes)
     }
 
+    fn reserve(&mut self, len: u64) -> io::Result<()> {
+        let now = self.len()?;
+        if len > now { allocate(&self.file, now, len - now) } else { Ok(()) }
+    }
+
+    fn release(&mut self) -> io::Result<()> {
+        // To the length that it has: blocks behind it go.
+        self.file.set_len(self.len()?)
+    }
+
     fn sync(&mut self) -> io::Result<()> {
         self.file.sync_data()
     }
@@ -218,6 +254,27 @@ impl LogFile for FsFile {
         }
         self.file.set_len(len)
     }
+}
+
+/// Takes blocks for a part of a file behind its end, which stays where it is.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn allocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    use rustix::io::Errno;
+    loop {
+        match fallocate(file, FallocateFlags::KEEP_SIZE, offset, len) {
+            Err(Errno::INTR) => {}
+            // A file system that has no such thing.
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => return Ok(()),
+            done => return Ok(done?),
+        }
+    }
+}
+
+/// Other systems take blocks only by making the file longer.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn allocate(_file: &File, _offset: u64, _len: u64) -> io::Result<()> {
+    Ok(())
 }
 
 /// Holds the lock; the system takes it back when the last handle to the file goes.

@@ -23,6 +23,7 @@
 
 mod fs;
 mod memory;
+mod reading;
 
 use std::fmt;
 use std::io;
@@ -116,6 +117,31 @@ pub trait LogFile: fmt::Debug + Send {
     /// What the medium says (`StorageFull` for a full disk). Any part of `bytes` may be in the file then.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
 
+    /// Sets room aside, so that appending up to a length of `len` bytes does not fail for lack of it. The
+    /// file's bytes and its length stay as they are.
+    ///
+    /// The room stays with the file when the handle or the process goes; after a power cut it is there if
+    /// the file was synced since. It is given back with [`release`](Self::release), and with a
+    /// [`truncate`](Self::truncate). A medium that cannot set room aside does nothing, as this default does.
+    ///
+    /// # Errors
+    ///
+    /// `StorageFull` or `QuotaExceeded` if there is not so much room; what was set aside before still is.
+    /// Otherwise what the medium says.
+    fn reserve(&mut self, len: u64) -> io::Result<()> {
+        let _ = len;
+        Ok(())
+    }
+
+    /// Gives back the room that was set aside behind the file's end.
+    ///
+    /// # Errors
+    ///
+    /// What the medium says; the file's bytes stay as they are.
+    fn release(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Makes what was appended so far durable.
     ///
     /// # Errors
@@ -164,6 +190,11 @@ pub(crate) fn missing(name: &str) -> io::Error {
 /// What [`Disk::lock`] says to the second.
 pub(crate) fn held(by: &str) -> io::Error {
     io::Error::new(io::ErrorKind::WouldBlock, format!("the directory is in use by {by}"))
+}
+
+/// Whether an error says that the medium has no more room.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// What [`LogFile::truncate`] says if there are fewer bytes than it is to leave.

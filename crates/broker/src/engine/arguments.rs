@@ -9,14 +9,7 @@ use crate::protocol::{Refusal, ReplyCode, limits};
 /// An argument of `queue.declare` that RabbitMQ knows, and compares on redeclaration (S79).
 struct QueueArgument {
     name: &'static str,
-    support: Support,
-}
-
-enum Support {
-    /// The argument changes nothing that a client can see; its values are checked.
-    Accepted(fn(&AMQPValue) -> Result<(), Invalid>),
-    /// Taking it and not acting on it would be a lie.
-    Unsupported,
+    check: fn(&AMQPValue) -> Result<(), Invalid>,
 }
 
 /// Why a value is refused.
@@ -31,28 +24,23 @@ enum Invalid {
 
 /// In the order in which RabbitMQ compares them.
 const QUEUE_ARGUMENTS: [QueueArgument; 12] = [
-    QueueArgument { name: rules::EXPIRES, support: Support::Accepted(check_expires) },
-    QueueArgument { name: rules::MESSAGE_TTL, support: Support::Accepted(check_ttl) },
-    QueueArgument {
-        name: rules::DEAD_LETTER_EXCHANGE,
-        support: Support::Accepted(check_dead_letter_exchange),
-    },
-    QueueArgument { name: rules::DEAD_LETTER_ROUTING_KEY, support: Support::Accepted(check_text) },
-    QueueArgument { name: rules::MAX_LENGTH, support: Support::Accepted(check_length) },
-    QueueArgument { name: rules::MAX_LENGTH_BYTES, support: Support::Accepted(check_length) },
-    QueueArgument { name: rules::OVERFLOW, support: Support::Accepted(check_overflow) },
-    unsupported("x-max-priority"),
-    unsupported("x-single-active-consumer"),
-    QueueArgument { name: "x-queue-mode", support: Support::Accepted(check_queue_mode) },
-    QueueArgument { name: "x-queue-version", support: Support::Accepted(check_queue_version) },
-    QueueArgument { name: QUEUE_TYPE, support: Support::Accepted(check_queue_type) },
+    QueueArgument { name: rules::EXPIRES, check: check_expires },
+    QueueArgument { name: rules::MESSAGE_TTL, check: check_ttl },
+    QueueArgument { name: rules::DEAD_LETTER_EXCHANGE, check: check_dead_letter_exchange },
+    QueueArgument { name: rules::DEAD_LETTER_ROUTING_KEY, check: check_text },
+    QueueArgument { name: rules::MAX_LENGTH, check: check_length },
+    QueueArgument { name: rules::MAX_LENGTH_BYTES, check: check_length },
+    QueueArgument { name: rules::OVERFLOW, check: check_overflow },
+    QueueArgument { name: MAX_PRIORITY, check: check_max_priority },
+    QueueArgument { name: SINGLE_ACTIVE, check: check_bool },
+    QueueArgument { name: "x-queue-mode", check: check_queue_mode },
+    QueueArgument { name: "x-queue-version", check: check_queue_version },
+    QueueArgument { name: QUEUE_TYPE, check: check_queue_type },
 ];
 
+const MAX_PRIORITY: &str = "x-max-priority";
+const SINGLE_ACTIVE: &str = "x-single-active-consumer";
 const QUEUE_TYPE: &str = "x-queue-type";
-
-const fn unsupported(name: &'static str) -> QueueArgument {
-    QueueArgument { name, support: Support::Unsupported }
-}
 
 /// Checks the arguments of a queue that is about to be made. Unknown ones are kept and have no
 /// effect (S80).
@@ -61,28 +49,19 @@ pub(super) fn check_queue_arguments(
     vhost: &str,
     arguments: &FieldTable,
 ) -> Result<(), Refusal> {
-    for QueueArgument { name, support } in &QUEUE_ARGUMENTS {
+    for QueueArgument { name, check } in &QUEUE_ARGUMENTS {
         let Some(value) = arguments.inner().get(*name) else {
             continue;
         };
         let alone = *name == rules::DEAD_LETTER_ROUTING_KEY
             && !arguments.contains_key(rules::DEAD_LETTER_EXCHANGE);
-        let result = match support {
-            Support::Accepted(check) => check(value).and_then(|()| match alone {
-                true => Err(Invalid::Value("routing_key_but_no_dlx_defined".to_owned())),
-                false => Ok(()),
-            }),
-            Support::Unsupported => {
-                Err(Invalid::NotImplemented(format!("queue argument '{name}' is not supported")))
-            }
-        };
+        let result = check(value).and_then(|()| match alone {
+            true => Err(Invalid::Value("routing_key_but_no_dlx_defined".to_owned())),
+            false => Ok(()),
+        });
         return match result {
             Ok(()) => continue,
-            Err(Invalid::Value(why)) => {
-                let text =
-                    format!("invalid arg '{name}' for queue '{queue}' in vhost '{vhost}': {why}");
-                Err(Refusal::new(ReplyCode::PreconditionFailed, text))
-            }
+            Err(Invalid::Value(why)) => Err(invalid(name, queue, vhost, &why)),
             Err(Invalid::Type(kind)) => {
                 let text = format!(
                     "invalid type '{kind}' for arg '{name}' in queue '{queue}' in vhost '{vhost}'"
@@ -97,13 +76,41 @@ pub(super) fn check_queue_arguments(
     Ok(())
 }
 
-/// Checks the arguments of a consumer. Unknown ones are ignored (S28).
-pub(super) fn check_consumer_arguments(arguments: &FieldTable) -> Result<(), Refusal> {
-    if arguments.contains_key("x-priority") {
-        let text = "consumer argument 'x-priority' is not supported";
-        return Err(Refusal::new(ReplyCode::NotImplemented, text));
+/// The priority that a consumer's arguments ask for (S15); 0 if they ask for none. Unknown ones are
+/// ignored (S28).
+pub(super) fn consumer_priority(
+    queue: &str,
+    vhost: &str,
+    arguments: &FieldTable,
+) -> Result<i64, Refusal> {
+    const PRIORITY: &str = "x-priority";
+    match arguments.inner().get(PRIORITY) {
+        None => Ok(0),
+        Some(value) => {
+            integer(value).ok_or_else(|| invalid(PRIORITY, queue, vhost, &expected_integer(value)))
+        }
     }
-    Ok(())
+}
+
+/// The highest priority that a queue with these arguments tells apart; 0 for none (S138).
+pub(super) fn max_priority(arguments: &FieldTable) -> u8 {
+    declared_max_priority(arguments).unwrap_or(0)
+}
+
+/// The same as it was declared.
+pub(super) fn declared_max_priority(arguments: &FieldTable) -> Option<u8> {
+    let max = arguments.inner().get(MAX_PRIORITY).and_then(integer)?;
+    u8::try_from(max).ok()
+}
+
+/// Whether a queue with these arguments has a single active consumer (S19).
+pub(super) fn is_single_active(arguments: &FieldTable) -> bool {
+    matches!(arguments.inner().get(SINGLE_ACTIVE), Some(AMQPValue::Boolean(true)))
+}
+
+fn invalid(name: &str, queue: &str, vhost: &str, why: &str) -> Refusal {
+    let text = format!("invalid arg '{name}' for queue '{queue}' in vhost '{vhost}': {why}");
+    Refusal::new(ReplyCode::PreconditionFailed, text)
 }
 
 /// Compares the arguments of a redeclaration with those of the queue, before their values are looked
@@ -206,6 +213,15 @@ fn check_length(value: &AMQPValue) -> Result<(), Invalid> {
     }
 }
 
+fn check_max_priority(value: &AMQPValue) -> Result<(), Invalid> {
+    match integer(value) {
+        None => Err(Invalid::Value(expected_integer(value))),
+        Some(n) if n < 0 => Err(Invalid::Value(format!("{{value_negative,{n}}}"))),
+        Some(n) if n > 255 => Err(Invalid::Value(format!("{{max_value_exceeded,{n}}}"))),
+        Some(_) => Ok(()),
+    }
+}
+
 /// Milliseconds, at most ten years (S88).
 fn check_ttl(value: &AMQPValue) -> Result<(), Invalid> {
     check_length(value)?;
@@ -242,6 +258,17 @@ fn check_overflow(value: &AMQPValue) -> Result<(), Invalid> {
         Some("drop-head" | "reject-publish" | "reject-publish-dlx") => Ok(()),
         _ => Err(Invalid::Value("invalid_overflow".to_owned())),
     }
+}
+
+fn check_bool(value: &AMQPValue) -> Result<(), Invalid> {
+    match value {
+        AMQPValue::Boolean(_) => Ok(()),
+        other => Err(Invalid::Value(format!("{{unacceptable_type,{}}}", type_name(other)))),
+    }
+}
+
+fn expected_integer(value: &AMQPValue) -> String {
+    format!("\"expected integer, got {}\"", type_name(value))
 }
 
 fn check_queue_mode(value: &AMQPValue) -> Result<(), Invalid> {

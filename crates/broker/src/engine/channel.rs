@@ -44,7 +44,7 @@ pub(super) struct Channel {
     /// The queue declared last, which an empty queue name means (S84).
     pub(super) last_queue: Option<Name>,
     /// Where the last publish went. Publishers mostly repeat themselves.
-    pub(super) last_route: Option<Route>,
+    pub(super) last_route: Option<Box<Route>>,
 }
 
 impl Channel {

@@ -1,6 +1,6 @@
 //! Consumers and `basic.get`, and the prefetch windows they are given.
 
-use super::arguments::check_consumer_arguments;
+use super::arguments::consumer_priority;
 use super::dispatch::record_removal;
 use super::party::Ticket;
 use super::unacked::Held;
@@ -22,6 +22,8 @@ pub(super) struct Consumer {
     pub(super) queue: QueueId,
     pub(super) no_ack: bool,
     pub(super) exclusive: bool,
+    /// Its level in the queue's rotation (S15).
+    pub(super) priority: i64,
     /// Its own prefetch window.
     pub(super) window: Window,
     /// When it was set aside because that window was full, until it has room again.
@@ -44,16 +46,9 @@ impl Engine {
         }
         let prefetch_count = channel.consumer_prefetch;
         let queue_id = self.resolve_queue(caller, queue.as_str())?;
-        check_consumer_arguments(arguments)?;
-        let queue = &self.queues[queue_id];
-        // An exclusive consumer is the only one, so the first one tells.
-        let first = queue.consumers.values().next();
-        let exclusively_consumed = first.is_some_and(|id| self.consumers[*id].exclusive);
-        if exclusively_consumed || (exclusive && !queue.consumers.is_empty()) {
-            let (queue, vhost) = (&queue.name, &self.options.vhost);
-            let text = format!("queue '{queue}' in vhost '{vhost}' in exclusive use");
-            return Err(Refusal::new(ReplyCode::AccessRefused, text));
-        }
+        let queue_name = &self.queues[queue_id].name;
+        let priority = consumer_priority(queue_name, &self.options.vhost, arguments)?;
+        self.check_exclusive_use(queue_id, exclusive)?;
 
         let tag: Name = if consumer_tag.as_str().is_empty() {
             self.names.make("amq.ctag").into()
@@ -69,17 +64,22 @@ impl Engine {
             queue: queue_id,
             no_ack,
             exclusive,
+            priority,
             window: Window::new(prefetch_count),
             set_aside: None,
         });
         self.channels[caller.channel].consumers.insert(tag.clone(), consumer_id);
         let queue = &mut self.queues[queue_id];
         queue.consumers.insert(number, consumer_id);
-        queue.ring.join(consumer_id);
+        match &mut queue.single_active {
+            Some(single_active) => single_active.wait(consumer_id, priority, number),
+            None => queue.ring.join(consumer_id, priority),
+        }
         caller.record(effects, || EventKind::ConsumerAdded {
             queue: queue.name.clone(),
             consumer_tag: tag.clone(),
             prefetch_count,
+            priority,
             no_ack,
         });
         self.renew(queue_id);
@@ -88,6 +88,21 @@ impl Engine {
             let consumer_tag = ShortString::from(&*tag);
             let reply = Reply::Consuming { consumer: consumer_id, consumer_tag };
             self.reply(caller, Gate::AtOnce, reply, effects);
+        }
+        Ok(())
+    }
+
+    /// An exclusive consumer is alone (S25), and no consumer of a queue with a single active one (S24).
+    fn check_exclusive_use(&self, queue_id: QueueId, exclusive: bool) -> Result<(), Refusal> {
+        let queue = &self.queues[queue_id];
+        // An exclusive consumer is the only one, so the first one tells.
+        let first = queue.consumers.values().next();
+        let exclusively_consumed = first.is_some_and(|id| self.consumers[*id].exclusive);
+        let shared = !queue.consumers.is_empty() || queue.single_active.is_some();
+        if exclusively_consumed || (exclusive && shared) {
+            let (queue, vhost) = (&queue.name, &self.options.vhost);
+            let text = format!("queue '{queue}' in vhost '{vhost}' in exclusive use");
+            return Err(Refusal::new(ReplyCode::AccessRefused, text));
         }
         Ok(())
     }
@@ -127,11 +142,19 @@ impl Engine {
         let queue = &mut self.queues[consumer.queue];
         queue.consumers.remove(&consumer.number);
         let consumers = &self.consumers;
-        queue.ring.leave(queue.consumers.len(), |id| !consumers.contains_key(id));
+        let single_active = queue.single_active.as_mut();
+        let was_active = single_active.is_some_and(|its| its.leave(consumer_id, &consumer));
+        if was_active || queue.single_active.is_none() {
+            queue.ring.leave(queue.consumers.len(), |id| !consumers.contains_key(id));
+        }
         if queue.auto_delete && queue.consumers.is_empty() {
             self.delete_queue(consumer.queue, effects);
-        } else {
-            self.renew(consumer.queue);
+            return;
+        }
+        self.renew(consumer.queue);
+        if was_active {
+            // Its successor is found in the second half of the step, when all who leave have left.
+            self.touch(consumer.queue);
         }
     }
 

@@ -80,7 +80,7 @@ impl Engine {
         // With a key of its own it goes there alone (S125). A list that was published was checked then.
         let more_keys = match letter.routing_key {
             Some(_) => Vec::new(),
-            None => publish::more_keys(&properties).unwrap_or_default(),
+            None => publish::more_keys_of(&properties),
         };
         let routing_key = letter.routing_key.as_ref();
         let routing_key = routing_key.unwrap_or(&letter.message.address.routing_key);
@@ -181,7 +181,7 @@ impl Engine {
     /// A new entry of `x-death` (S127).
     fn death(&self, letter: &DeadLetter) -> FieldTable {
         let Message { address, properties, .. } = &*letter.message;
-        let more = publish::more_keys(properties).unwrap_or_default();
+        let more = publish::more_keys_of(properties);
         let keys = std::iter::once(&*address.routing_key).chain(more.iter().map(String::as_str));
         let keys: Vec<_> = keys.map(long).collect();
         let mut death = FieldTable::default();

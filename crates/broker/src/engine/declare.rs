@@ -1,8 +1,11 @@
 //! Queues: declaring, purging, deleting them, and finding them by name.
 
 use super::arguments::{check_equivalent, check_queue_arguments};
+use super::backlog::Backlog;
 use super::queue::Queue;
+use super::ready::Ready;
 use super::rules::Rules;
+use super::single_active::SingleActive;
 use super::{Caller, Engine, is_recorded};
 use crate::protocol::types::ShortString;
 use crate::protocol::{
@@ -80,12 +83,13 @@ impl Engine {
             owner: declare.exclusive.then_some(caller.connection),
             auto_delete: declare.auto_delete,
             arguments: declare.arguments.clone(),
-            ready: Default::default(),
+            ready: Backlog::of(&declare.arguments, Ready::default()),
             unacked: 0,
             consumers: Default::default(),
             ring: Default::default(),
             rules: Rules::of(&declare.arguments),
             times: Default::default(),
+            single_active: SingleActive::of(&declare.arguments),
             touched: false,
         });
         self.timed_queues += usize::from(self.queues[queue_id].rules.need_time());
@@ -145,9 +149,11 @@ impl Engine {
         let queue_id = self.resolve_queue(caller, queue)?;
         let queue = &mut self.queues[queue_id];
         let count = queue.message_count();
-        let purged = std::mem::take(&mut queue.ready);
+        let purged = queue.ready.take_all();
         let recorded = purged.iter().filter(|(message, _)| is_recorded(queue, message));
-        let messages: Vec<_> = recorded.map(|(message, _)| message.id).collect();
+        let mut messages: Vec<_> = recorded.map(|(message, _)| message.id).collect();
+        // By priority they stand in another order than that of publishing.
+        messages.sort_unstable();
         let parts = messages.chunks(Record::PURGED_MAX);
         effects.records.extend(
             parts.map(|part| Record::Purged { queue: queue.name.clone(), messages: part.to_vec() }),

@@ -42,6 +42,7 @@ impl Engine {
         if std::mem::take(&mut queue.times.came_back) {
             self.drop_excess(queue_id, effects);
         }
+        self.activate_next(queue_id, effects);
         self.hand_out(queue_id, effects);
         self.drop_excess(queue_id, effects);
         if self.queues[queue_id].times.may_expire {

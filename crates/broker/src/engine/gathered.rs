@@ -61,12 +61,27 @@ impl Gathered {
     }
 
     /// The messages, in the order of their numbers.
-    pub(super) fn into_messages(mut self) -> impl Iterator<Item = Arc<Message>> {
+    pub(super) fn into_messages(self) -> impl Iterator<Item = Arc<Message>> {
+        self.into_row().into_iter().filter_map(|(_, message)| message)
+    }
+
+    /// The messages in that order, each with what is said of its number.
+    pub(super) fn into_marked(
+        self,
+        mut mark: impl FnMut(MessageId) -> bool,
+    ) -> VecDeque<(Arc<Message>, bool)> {
+        // One vector becomes the other where it stands, without a second one in memory.
+        let marked = self.into_row().into_iter();
+        let marked = marked.filter_map(|(id, message)| Some((message?, mark(id))));
+        marked.collect::<Vec<_>>().into()
+    }
+
+    fn into_row(mut self) -> Vec<(MessageId, Option<Arc<Message>>)> {
         if !self.late.is_empty() {
             self.row.extend(self.late.into_iter().map(|(id, message)| (id, Some(message))));
             self.row.make_contiguous().sort_unstable_by_key(|(id, _)| *id);
         }
-        self.row.into_iter().filter_map(|(_, message)| message)
+        self.row.into()
     }
 
     /// Where in the row a number is, or would be.
@@ -77,8 +92,11 @@ impl Gathered {
         if id > *last {
             return Err(self.row.len());
         }
+        if id < *first {
+            return Err(0);
+        }
         // Where no number is left out, and no later than that where some are.
-        let likely = usize::try_from(id.0.saturating_sub(first.0)).unwrap_or(usize::MAX);
+        let likely = usize::try_from(id.0 - first.0).unwrap_or(usize::MAX);
         match self.row.get(likely) {
             Some((found, _)) if *found == id => Ok(likely),
             _ => self.row.binary_search_by_key(&id, |(found, _)| *found),

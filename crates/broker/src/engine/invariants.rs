@@ -2,28 +2,38 @@
 //!
 //! Tests call [`Engine::check_invariants`] after every step. It walks the whole state.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Engine;
 use super::deadlines::Due;
 use super::exchange::{Matcher, Target};
+use super::single_active::SingleActive;
 use crate::protocol::{ConsumerId, QueueId};
 
 type Check = fn(&Engine) -> Result<(), String>;
 
-const CHECKS: [(&str, Check); 11] = [
+const CHECKS: [(&str, Check); 13] = [
     ("a step leaves nothing half done", nothing_is_pending),
-    ("ready messages are counted, and stand in the order of publishing", ready_is_sorted),
+    (
+        "ready messages are counted, and stand by their priorities in the order of publishing",
+        ready_is_sorted,
+    ),
     ("a message is in exactly one place of a queue", one_place),
     ("what windows and queues count is what channels hold", counts_agree),
     ("no consumer holds more than its window allows", windows_are_kept),
-    ("a consumer is in one list, or set aside", consumers_are_listed_once),
+    ("a consumer is in one list, or set aside, or waits to become active", listed_once),
+    ("a consumer has its turns in the level of its priority", levels_are_kept),
+    (
+        "of a queue with a single active consumer one is active, and the successor precedes who waits",
+        one_is_active,
+    ),
     (
         "a channel knows the queues where its consumers are parked, and no others",
         parked_and_waiting_agree,
     ),
     ("a binding has both its ends, and its exchange matches by it", bindings_have_ends),
-    ("no message waits while a consumer has room", work_is_conserved),
+    ("no message waits while a consumer that it is for has room", work_is_conserved),
     ("what time will do stands in the table, and nothing is overdue", deadlines_are_kept),
     ("a queue that drops from its head is not over its limits", limits_are_kept),
 ];
@@ -61,7 +71,11 @@ fn ready_is_sorted(engine: &Engine) -> Result<(), String> {
         let counted = (queue.ready.len(), queue.ready.is_empty());
         let right = counted == (ids.len(), ids.is_empty());
         ensure(right, || format!("queue {}: {counted:?} of {ids:?}", queue.name))?;
-        ensure(ids.is_sorted_by(|a, b| a < b), || format!("queue {}: {ids:?}", queue.name))?;
+        let places = queue.ready.iter();
+        let places: Vec<_> = places
+            .map(|(message, _)| (Reverse(queue.ready.priority(message)), message.id))
+            .collect();
+        ensure(places.is_sorted_by(|a, b| a < b), || format!("queue {}: {places:?}", queue.name))?;
     }
     Ok(())
 }
@@ -118,9 +132,10 @@ fn windows_are_kept(engine: &Engine) -> Result<(), String> {
     Ok(())
 }
 
-fn consumers_are_listed_once(engine: &Engine) -> Result<(), String> {
+fn listed_once(engine: &Engine) -> Result<(), String> {
     for queue in engine.queues.values() {
-        let lists = queue.ring.turns().chain(queue.ring.parked());
+        let lists = queue.ring.turns().chain(queue.ring.parked()).map(|(_, id)| id);
+        let lists = lists.chain(queue.single_active.iter().flat_map(SingleActive::waiting));
         let mut listed: Vec<_> = lists.filter(|id| engine.consumers.contains_key(*id)).collect();
         let members = queue.consumers.values().copied();
         let aside = members.clone().filter(|id| engine.consumers[*id].set_aside.is_some());
@@ -129,6 +144,39 @@ fn consumers_are_listed_once(engine: &Engine) -> Result<(), String> {
         let mut members: Vec<_> = members.collect();
         members.sort();
         ensure(listed == members, || format!("queue {}: {listed:?}", queue.name))?;
+    }
+    Ok(())
+}
+
+fn levels_are_kept(engine: &Engine) -> Result<(), String> {
+    for queue in engine.queues.values() {
+        ensure(queue.ring.turns().is_sorted_by(|(one, _), (next, _)| one >= next), || {
+            format!("queue {}: levels out of order", queue.name)
+        })?;
+        for (level, id) in queue.ring.turns().chain(queue.ring.parked()) {
+            let Some(consumer) = engine.consumers.get(id) else { continue };
+            ensure(consumer.priority == level, || {
+                format!("queue {}: consumer {} in level {level}", queue.name, consumer.tag)
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn one_is_active(engine: &Engine) -> Result<(), String> {
+    for queue in engine.queues.values() {
+        let Some(single_active) = &queue.single_active else { continue };
+        let active = single_active.active();
+        ensure(active.is_some() != queue.consumers.is_empty(), || {
+            format!("queue {}: {active:?} is active", queue.name)
+        })?;
+        let listed = queue.ring.turns().chain(queue.ring.parked()).map(|(_, id)| id);
+        let others = listed.filter(|id| Some(*id) != active);
+        let other = others.into_iter().find(|id| engine.consumers.contains_key(*id));
+        ensure(other.is_none(), || format!("queue {}: {other:?} has a turn", queue.name))?;
+        let waiting = single_active.waiting().map(|id| &engine.consumers[id]);
+        let places: Vec<_> = waiting.map(|one| (Reverse(one.priority), one.number)).collect();
+        ensure(places.is_sorted(), || format!("queue {}: {places:?}", queue.name))?;
     }
     Ok(())
 }
@@ -171,8 +219,12 @@ fn bindings_have_ends(engine: &Engine) -> Result<(), String> {
 
 fn work_is_conserved(engine: &Engine) -> Result<(), String> {
     for queue in engine.queues.values().filter(|queue| !queue.ready.is_empty()) {
+        let single_active = queue.single_active.as_ref();
         for id in queue.consumers.values() {
             let consumer = &engine.consumers[*id];
+            if single_active.is_some_and(|its| its.active() != Some(*id)) {
+                continue;
+            }
             let channel = &engine.channels[consumer.channel];
             let full = !consumer.window.has_room() || !channel.window.has_room();
             let waits = !consumer.no_ack && full;

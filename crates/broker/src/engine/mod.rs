@@ -29,11 +29,13 @@
 //! | `deadlines` | what happens when time passes: messages and queues that expire |
 //! | `rules`, `dead_letter` | what a queue's arguments make of it; what becomes of dead letters |
 //! | `dispatch` | who gets the next message |
-//! | `queue`, `ready`, `ring`, `party`, `window`, `unacked`, `channel` | the parts of the state |
-//! | `durable`, `restore` | what survives an end, and the engine that is made of it |
+//! | `single_active` | whose messages they are where only one consumer may have them |
+//! | `queue`, `channel`, `backlog`, `ready`, `ring`, `levels`, `party`, `window`, `unacked` | the parts of the state |
+//! | `durable`, `restore`, `restore/mend`, `gathered`, `ending` | what survives an end, and the engine that is made of it, or of its ruins |
 //! | `view`, `invariants` | reading it |
 
 mod arguments;
+mod backlog;
 mod bind;
 mod bindings;
 mod channel;
@@ -44,12 +46,14 @@ mod deadlines;
 mod declare;
 mod dispatch;
 mod durable;
+mod ending;
 mod erlang;
 mod exchange;
 mod gathered;
 mod headers;
 mod index;
 mod invariants;
+mod levels;
 mod names;
 mod party;
 mod pattern;
@@ -63,6 +67,7 @@ mod route;
 mod rules;
 mod session;
 mod settle;
+mod single_active;
 mod topology;
 mod unacked;
 mod view;
@@ -88,9 +93,10 @@ use queue::Queue;
 
 pub use contradiction::{Contradiction, RestoreError};
 pub use durable::{DurableExchange, DurableQueue, DurableView};
-pub use restore::{Restore, Stop};
+pub use restore::{Mend, Mended, Restore, Stop};
 pub use view::{
-    ChannelView, ConnectionView, ConsumerView, EngineView, ExchangeView, MessageView, QueueView,
+    ActivityStatus, ChannelView, ConnectionView, ConsumerView, EngineView, ExchangeView,
+    MessageView, QueueView,
 };
 
 /// What an engine is made with; the same options, commands and times give the same effects.

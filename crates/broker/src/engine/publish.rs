@@ -23,15 +23,16 @@ impl Engine {
             return Err(Refusal::new(ReplyCode::NotImplemented, "immediate=true"));
         }
         self.check_size(publish.body.len() as u64)?;
-        let Route { address, queues, .. } = self.route_of(caller, publish)?;
+        let route = self.route_of(caller, publish)?;
+        let queues = &route.queues;
 
         self.messages_published += 1;
         let id = MessageId(self.messages_published);
         let unroutable = queues.is_empty();
-        let (queues, refused) = self.admit(queues, publish.body.len());
+        let (queues, refused) = self.admit(queues.clone(), publish.body.len());
         let message = Message {
             id,
-            address,
+            address: Arc::clone(&route.address),
             properties: std::mem::take(&mut publish.properties),
             body: std::mem::take(&mut publish.body),
             entered_ms: 0,
@@ -57,36 +58,44 @@ impl Engine {
             let verdict = if refused.is_empty() { Verdict::Ack } else { Verdict::Nack };
             self.confirm(caller, publish_seq, verdict, gate);
         }
+        if route.lasts {
+            self.channels[caller.channel].last_route = Some(route);
+        }
         Ok(())
     }
 
     /// Checks what is published, in RabbitMQ's order, and says where it goes. What nobody but the broker is
     /// to see is taken off.
-    fn route_of(&mut self, caller: Caller, publish: &mut BasicPublish) -> Result<Route, Refusal> {
+    fn route_of(
+        &mut self,
+        caller: Caller,
+        publish: &mut BasicPublish,
+    ) -> Result<Box<Route>, Refusal> {
         let (exchange, routing_key) = (publish.exchange.as_str(), publish.routing_key.as_str());
         let last = self.channels[caller.channel].last_route.as_ref();
-        let known = last.filter(|last| self.still_leads(last, exchange, routing_key)).cloned();
+        let is_known = last.is_some_and(|last| self.still_leads(last, exchange, routing_key));
         // An exchange that took the last message is there, and takes this one.
-        let exchange_id = match &known {
-            Some(_) => None,
-            None => self.publishing_exchange(exchange)?,
-        };
+        if !is_known {
+            self.check_exchange(exchange)?;
+        }
         self.check_properties(caller, &publish.properties)?;
-        let more_keys = more_keys(&publish.properties)?;
+        let more_keys = match publish.properties.headers() {
+            Some(headers) => more_keys(headers)?,
+            None => Vec::new(),
+        };
         check_delivery_mode(&publish.properties)?;
-        if let Some(route) = known.filter(|_| more_keys.is_empty()) {
+        // It comes back when the message is where it leads.
+        if is_known
+            && more_keys.is_empty()
+            && let Some(route) = self.channels[caller.channel].last_route.take()
+        {
+            strip_bcc(&mut publish.properties);
             return Ok(route);
         }
-        // Keys that were added ask the exchange again.
-        let exchange_id = exchange_id.or_else(|| self.exchange_index.get(exchange));
         strip_bcc(&mut publish.properties);
         let headers = publish.properties.headers().as_ref();
         let published = Published { routing_key, more_keys: &more_keys, headers };
-        let route = self.route(exchange_id, published);
-        if route.lasts {
-            self.channels[caller.channel].last_route = Some(route.clone());
-        }
-        Ok(route)
+        Ok(Box::new(self.route(self.exchange_index.get(exchange), published)))
     }
 
     /// A message with the time at which it enters its queues, if it may expire in one of them.
@@ -105,6 +114,9 @@ impl Engine {
         message: Arc<Message>,
         effects: &mut Effects,
     ) -> Gate {
+        if let [queue_id] = queues {
+            return self.enqueue_in_one(*queue_id, message, effects);
+        }
         let mut recorded = Vec::new();
         for queue_id in queues {
             let queue = &mut self.queues[*queue_id];
@@ -120,13 +132,31 @@ impl Engine {
             let message = Arc::clone(&message);
             effects.records.push(Record::Enqueued { message, queues: recorded });
         }
-        let Some((last, others)) = queues.split_last() else { return gate };
-        for queue_id in others {
+        for queue_id in queues {
             self.queues[*queue_id].ready.push(Arc::clone(&message));
             self.touch(*queue_id);
         }
-        self.queues[*last].ready.push(message);
-        self.touch(*last);
+        gate
+    }
+
+    /// The same for one queue, as most messages have it.
+    fn enqueue_in_one(
+        &mut self,
+        queue_id: QueueId,
+        message: Arc<Message>,
+        effects: &mut Effects,
+    ) -> Gate {
+        let queue = &mut self.queues[queue_id];
+        queue.times.may_expire |=
+            queue.rules.ttl_ms.is_some() || message.properties.expiration().is_some();
+        let mut gate = Gate::AtOnce;
+        if is_recorded(queue, &message) {
+            gate = Gate::OnceDurable;
+            let queues = vec![queue.name.clone()];
+            effects.records.push(Record::Enqueued { message: Arc::clone(&message), queues });
+        }
+        queue.ready.push(message);
+        self.touch(queue_id);
         gate
     }
 
@@ -196,9 +226,14 @@ impl Engine {
 const CC: &str = "CC";
 const BCC: &str = "BCC";
 
+/// The routing keys that a message's headers add; none if they cannot be read.
+pub(super) fn more_keys_of(properties: &Properties) -> Vec<String> {
+    let headers = properties.headers().as_ref();
+    headers.and_then(|headers| more_keys(headers).ok()).unwrap_or_default()
+}
+
 /// The routing keys that the headers add. What is no text among them is ignored.
-pub(super) fn more_keys(properties: &Properties) -> Result<Vec<String>, Refusal> {
-    let Some(headers) = properties.headers() else { return Ok(Vec::new()) };
+fn more_keys(headers: &FieldTable) -> Result<Vec<String>, Refusal> {
     let mut keys = Vec::new();
     for name in [CC, BCC] {
         match headers.inner().get(name) {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::ready::Ready;
+use super::backlog::Backlog;
 use super::ring::Ring;
 use super::rules::{Rules, Times};
+use super::single_active::SingleActive;
 use crate::protocol::types::FieldTable;
 use crate::protocol::{ConnectionId, ConsumerId, Name};
 
@@ -19,7 +20,7 @@ pub(super) struct Queue {
     pub(super) owner: Option<ConnectionId>,
     pub(super) auto_delete: bool,
     pub(super) arguments: FieldTable,
-    pub(super) ready: Ready,
+    pub(super) ready: Backlog,
     /// How many of its messages are held by channels.
     pub(super) unacked: usize,
     /// Its consumers in the order of subscribing.
@@ -28,6 +29,8 @@ pub(super) struct Queue {
     /// What its arguments make of it.
     pub(super) rules: Rules,
     pub(super) times: Times,
+    /// If only one of its consumers gets messages: which.
+    pub(super) single_active: Option<SingleActive>,
     /// Whether it waits for the second half of the step.
     pub(super) touched: bool,
 }

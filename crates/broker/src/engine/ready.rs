@@ -1,11 +1,11 @@
-//! The ready messages of one queue, always in the order of publishing.
+//! The ready messages of one queue and one priority, always in the order of publishing.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::protocol::{Message, MessageId};
 
-/// Messages that wait to be handed out.
+/// Messages that wait to be handed out, of one priority.
 ///
 /// Messages leave at the head, so whatever was ever handed out was published before everything that
 /// was not. Returned messages therefore all stand before fresh ones, and the two are kept apart: a
@@ -30,8 +30,7 @@ pub(super) struct Ready {
 impl Ready {
     /// What a recovered queue begins with: messages in order, each with whether it counts as handed
     /// out before.
-    pub(super) fn recovered(messages: impl IntoIterator<Item = (Arc<Message>, bool)>) -> Self {
-        let recovered: VecDeque<_> = messages.into_iter().collect();
+    pub(super) fn recovered(recovered: VecDeque<(Arc<Message>, bool)>) -> Self {
         let bytes = recovered.iter().map(|(message, _)| message.body.len()).sum();
         Self { recovered, bytes, ..Self::default() }
     }

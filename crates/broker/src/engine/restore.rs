@@ -15,21 +15,28 @@
 //! higher number (its number is its place, S181), and a stop may be followed by anything, which makes
 //! it void.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod mend;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::arguments::check_queue_arguments;
+use super::backlog::Backlog;
 use super::contradiction::{Contradiction, RestoreError};
 use super::durable::{DurableQueue, DurableView};
+use super::ending::End;
 use super::gathered::Gathered;
 use super::index::Index;
 use super::queue::Queue;
 use super::ready::Ready;
 use super::restore_topology::FoldedTopology;
 use super::rules::{Rules, Times};
+use super::single_active::SingleActive;
 use super::{Engine, EngineOptions};
 use crate::protocol::types::FieldTable;
 use crate::protocol::{Binding, DestinationType, Message, MessageId, Name, Record};
+
+pub use mend::{Mend, Mended};
 
 /// How the broker that wrote a log came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,21 +92,6 @@ struct Folded {
     messages: Gathered,
 }
 
-/// What the last records tell about the end of the broker that wrote them.
-#[derive(Clone, Debug)]
-struct End {
-    stop: Stop,
-    /// What it is said to have handed out, by the numbers of the queues.
-    handed_out: BTreeSet<(u64, MessageId)>,
-}
-
-impl Default for End {
-    /// A log without records was written by nobody, who handed nothing out.
-    fn default() -> Self {
-        Self { stop: Stop::Graceful, handed_out: BTreeSet::new() }
-    }
-}
-
 impl Restore {
     /// Takes the next record.
     ///
@@ -110,7 +102,7 @@ impl Restore {
     pub fn apply(&mut self, record: Record) -> Result<(), RestoreError> {
         let index = self.records;
         self.records += 1;
-        self.apply_to_end(&record);
+        self.end.apply(&record);
         self.apply_to_head(&record, index);
         let folded = match record {
             Record::QueueDeclared { queue, auto_delete, arguments } => {
@@ -132,7 +124,7 @@ impl Restore {
             Record::QueueKept { queue, auto_delete, arguments } => {
                 self.queue_kept(queue, auto_delete, arguments)
             }
-            Record::Enqueued { message, queues } => self.enqueued(&message, &queues),
+            Record::Enqueued { message, queues } => self.enqueued(message, &queues),
             Record::MessageKept { message, queues } => self.message_kept(&message, &queues),
             Record::Removed { queue, message } => self.removed(&queue, &[message]),
             Record::Purged { queue, messages } => self.removed(&queue, &messages),
@@ -140,6 +132,27 @@ impl Restore {
             Record::HandedOut { queue, messages } => self.handed_out(&queue, &messages),
             Record::Stopped | Record::Started => Ok(()),
         };
+        folded.map_err(|contradiction| RestoreError { index, contradiction })
+    }
+
+    /// Takes the next record, which is [`Record::MessageKept`] if the message is `kept`, and otherwise
+    /// [`Record::Enqueued`].
+    ///
+    /// # Errors
+    ///
+    /// As [`apply`](Self::apply).
+    pub fn apply_message(
+        &mut self,
+        message: Arc<Message>,
+        queues: &[Name],
+        kept: bool,
+    ) -> Result<(), RestoreError> {
+        let index = self.records;
+        self.records += 1;
+        self.end.is_void();
+        self.in_head = false;
+        let folded =
+            if kept { self.message_kept(&message, queues) } else { self.enqueued(message, queues) };
         folded.map_err(|contradiction| RestoreError { index, contradiction })
     }
 
@@ -178,11 +191,8 @@ impl Restore {
         engine.messages_published = self.last_message.0;
         let End { stop, handed_out } = self.end;
         for (number, folded) in self.queues {
-            let messages = folded.messages.into_messages().map(|message| {
-                let redelivered =
-                    stop == Stop::Killed || handed_out.contains(&(number, message.id));
-                (message, redelivered)
-            });
+            let redelivered = |id| stop == Stop::Killed || handed_out.contains(&(number, id));
+            let messages = folded.messages.into_marked(redelivered);
             let rules = Rules::of(&folded.arguments);
             let queue_id = engine.queues.insert(Queue {
                 name: folded.name.clone(),
@@ -190,8 +200,9 @@ impl Restore {
                 durable: true,
                 owner: None,
                 auto_delete: folded.auto_delete,
+                ready: Backlog::of(&folded.arguments, Ready::recovered(messages)),
+                single_active: SingleActive::of(&folded.arguments),
                 arguments: folded.arguments,
-                ready: Ready::recovered(messages),
                 unacked: 0,
                 consumers: Default::default(),
                 ring: Default::default(),
@@ -206,17 +217,6 @@ impl Restore {
         }
         self.topology.finish(&mut engine);
         engine
-    }
-
-    /// Whatever comes after a stop makes it void, and what was handed out is told in one run up to it.
-    fn apply_to_end(&mut self, record: &Record) {
-        let stopped = std::mem::replace(&mut self.end.stop, Stop::Killed) == Stop::Graceful;
-        if stopped || !matches!(record, Record::HandedOut { .. } | Record::Stopped) {
-            self.end.handed_out.clear();
-        }
-        if matches!(record, Record::Stopped) {
-            self.end.stop = Stop::Graceful;
-        }
     }
 
     fn apply_to_head(&mut self, record: &Record, index: u64) {
@@ -307,18 +307,20 @@ impl Restore {
         self.topology.bound(binding)
     }
 
-    fn enqueued(&mut self, message: &Arc<Message>, queues: &[Name]) -> Result<(), Contradiction> {
+    fn enqueued(&mut self, message: Arc<Message>, queues: &[Name]) -> Result<(), Contradiction> {
         let id = message.id;
-        check_message(message, queues)?;
+        check_message(&message, queues)?;
         for (place, name) in queues.iter().enumerate() {
             let twice = queues[..place].contains(name);
             if twice || self.queue(name)?.messages.contains(id) {
                 return Err(Contradiction::EnqueuedTwice { queue: name.clone(), message: id });
             }
         }
-        for name in queues {
-            self.queue(name)?.messages.insert(Arc::clone(message));
+        let Some((last, others)) = queues.split_last() else { return Ok(()) };
+        for name in others {
+            self.queue(name)?.messages.insert(Arc::clone(&message));
         }
+        self.queue(last)?.messages.insert(message);
         self.last_message = self.last_message.max(id);
         Ok(())
     }

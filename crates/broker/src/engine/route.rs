@@ -31,10 +31,10 @@ struct Found {
 }
 
 impl Engine {
-    /// The exchange that a message is published to; `None` for the default exchange.
-    pub(super) fn publishing_exchange(&self, name: &str) -> Result<Option<ExchangeId>, Refusal> {
+    /// The exchange that a message is published to must be there, and take messages from clients.
+    pub(super) fn check_exchange(&self, name: &str) -> Result<(), Refusal> {
         if name.is_empty() {
-            return Ok(None);
+            return Ok(());
         }
         let exchange_id = self.exchange_index.get(name).ok_or_else(|| self.no_exchange(name))?;
         if self.exchanges[exchange_id].internal {
@@ -42,7 +42,7 @@ impl Engine {
             let text = format!("cannot publish to internal exchange '{name}' in vhost '{vhost}'");
             return Err(Refusal::new(ReplyCode::AccessRefused, text));
         }
-        Ok(Some(exchange_id))
+        Ok(())
     }
 
     /// Whether a message to this address goes where the one before went.
@@ -57,7 +57,7 @@ impl Engine {
             }
     }
 
-    /// Where a message goes.
+    /// Where a message goes from an exchange; `None` is the default exchange.
     pub(super) fn route(&self, exchange: Option<ExchangeId>, published: Published<'_>) -> Route {
         let mut found = match exchange {
             None => self.route_by_default(published),

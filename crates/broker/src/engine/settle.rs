@@ -171,8 +171,9 @@ impl Engine {
         {
             consumer.set_aside = None;
             let (channel_id, queue_id) = (consumer.channel, consumer.queue);
+            let priority = consumer.priority;
             if let Some(queue) = self.queues.get_mut(queue_id) {
-                queue.ring.bring_back(consumer_id, channel_id, ticket);
+                queue.ring.bring_back(consumer_id, priority, channel_id, ticket);
                 self.touch(queue_id);
             }
         }

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Engine;
+use super::arguments::declared_max_priority;
 use super::consume::Consumer;
 use super::exchange::{Exchange, is_predeclared};
 use super::queue::Queue;
+use super::single_active::SingleActive;
 use crate::protocol::{Binding, ChannelId, ExchangeKind, Message, MessageId, Name};
 
 /// Everything, in a fixed order; equal views mean equal brokers, as far as clients can tell.
@@ -39,6 +41,12 @@ pub struct QueueView {
     pub exclusive: bool,
     /// Whether it goes with its last consumer.
     pub auto_delete: bool,
+    /// The highest priority that it tells apart, as `x-max-priority` says; `None` if nothing does.
+    pub max_priority: Option<u8>,
+    /// Whether only one of its consumers gets messages, as `x-single-active-consumer` says.
+    pub single_active_consumer: bool,
+    /// The tag of that consumer, if there is one.
+    pub single_active_consumer_tag: Option<Name>,
     /// How many messages are ready.
     pub messages_ready: usize,
     /// How many messages are held by channels.
@@ -73,6 +81,8 @@ pub struct MessageView {
     pub body: String,
     /// Whether it was handed out before.
     pub redelivered: bool,
+    /// The priority by which its queue orders it; 0 in a queue without priorities.
+    pub priority: u8,
 }
 
 /// One consumer.
@@ -94,8 +104,24 @@ pub struct ConsumerView {
     pub prefetch_count: u16,
     /// How many messages it holds.
     pub messages_unacknowledged: usize,
-    /// Whether it waits in the queue's rotation, rather than having been set aside.
+    /// Its priority; 0 if it asked for none.
+    pub priority: i64,
+    /// Whether it waits in the queue's rotation, rather than having been set aside or waiting to become
+    /// the single active one.
     pub active: bool,
+    /// Whether messages are for it at all.
+    pub activity_status: ActivityStatus,
+}
+
+/// Whether a queue's messages are for a consumer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ActivityStatus {
+    /// They are, as for every other consumer of the queue.
+    Up,
+    /// They are, and for nobody else: it is the queue's single active consumer.
+    SingleActive,
+    /// Not until it succeeds the single active consumer.
+    Waiting,
 }
 
 /// One connection.
@@ -160,22 +186,20 @@ impl Engine {
         let mut queues: Vec<_> = self.queues.values().collect();
         queues.sort_by_key(|queue| queue.number);
         let view = |queue: &&Queue| {
-            let turns = queue.ring.turns().filter_map(|id| self.consumers.get(id));
-            let active = turns.filter(|consumer| consumer.set_aside.is_none());
-            let parked = queue.ring.parked().filter_map(|id| self.consumers.get(id));
-            let aside = queue.consumers.values().filter_map(|id| self.consumers.get(*id));
-            let aside = aside.filter(|consumer| consumer.set_aside.is_some());
-            let active = active.map(|consumer| self.consumer_view(consumer, &queue.name, true));
-            let passive = parked.chain(aside);
-            let passive = passive.map(|consumer| self.consumer_view(consumer, &queue.name, false));
+            let single_active = queue.single_active.as_ref();
+            let active = single_active.and_then(SingleActive::active);
+            let active = active.and_then(|id| self.consumers.get(id));
             QueueView {
                 name: queue.name.clone(),
                 durable: queue.durable,
                 exclusive: queue.owner.is_some(),
                 auto_delete: queue.auto_delete,
+                max_priority: declared_max_priority(&queue.arguments),
+                single_active_consumer: single_active.is_some(),
+                single_active_consumer_tag: active.map(|consumer| consumer.tag.clone()),
                 messages_ready: queue.ready.len(),
                 messages_unacknowledged: queue.unacked,
-                consumers: active.chain(passive).collect(),
+                consumers: self.consumer_views(queue),
             }
         };
         queues.iter().map(view).collect()
@@ -211,6 +235,29 @@ impl Engine {
     #[must_use]
     pub fn binding_views(&self) -> Vec<Arc<Binding>> {
         self.bindings.iter().cloned().collect()
+    }
+
+    /// The consumers of a queue, in the order in which they will be tried, then the others.
+    fn consumer_views(&self, queue: &Queue) -> Vec<ConsumerView> {
+        let status = match queue.single_active {
+            Some(_) => ActivityStatus::SingleActive,
+            None => ActivityStatus::Up,
+        };
+        let turns = queue.ring.turns().filter_map(|(_, id)| self.consumers.get(id));
+        let turns = turns.filter(|consumer| consumer.set_aside.is_none());
+        let parked = queue.ring.parked().filter_map(|(_, id)| self.consumers.get(id));
+        let aside = queue.consumers.values().filter_map(|id| self.consumers.get(*id));
+        let aside = aside.filter(|consumer| consumer.set_aside.is_some());
+        let waiting = queue.single_active.iter().flat_map(SingleActive::waiting);
+        let waiting = waiting.filter_map(|id| self.consumers.get(id));
+        let listed = turns
+            .map(|consumer| (consumer, true, status))
+            .chain(parked.chain(aside).map(|consumer| (consumer, false, status)))
+            .chain(waiting.map(|consumer| (consumer, false, ActivityStatus::Waiting)));
+        let view = |(consumer, active, activity_status): (&Consumer, _, _)| {
+            self.consumer_view(consumer, &queue.name, active, activity_status)
+        };
+        listed.map(view).collect()
     }
 
     /// The ready messages of a queue, in order; `None` if there is no such queue.
@@ -267,7 +314,13 @@ impl Engine {
         Some((channel.connection_number, channel.number))
     }
 
-    fn consumer_view(&self, consumer: &Consumer, queue: &Name, active: bool) -> ConsumerView {
+    fn consumer_view(
+        &self,
+        consumer: &Consumer,
+        queue: &Name,
+        active: bool,
+        activity_status: ActivityStatus,
+    ) -> ConsumerView {
         let numbers = self.channel_numbers(consumer.channel);
         let (connection, channel) = numbers.unwrap_or_default();
         ConsumerView {
@@ -279,7 +332,9 @@ impl Engine {
             exclusive: consumer.exclusive,
             prefetch_count: consumer.window.limit(),
             messages_unacknowledged: consumer.window.held(),
+            priority: consumer.priority,
             active,
+            activity_status,
         }
     }
 }
@@ -289,6 +344,7 @@ fn message_views(queue: &Queue) -> Vec<MessageView> {
         id: message.id,
         body: message.preview(),
         redelivered,
+        priority: queue.ready.priority(message),
     };
     queue.ready.iter().map(view).collect()
 }

@@ -12,7 +12,7 @@ use super::shared::Shared;
 use super::values::{properties, put_properties, put_table, table};
 use crate::protocol::limits::MESSAGE_SIZE_LIMIT;
 use crate::protocol::types::FieldTable;
-use crate::protocol::{Binding, DestinationType, Message, MessageId, Name, Record};
+use crate::protocol::{Address, Binding, DestinationType, Message, MessageId, Name, Record};
 
 /// The version of the records that are written.
 pub const RECORD_VERSION: u8 = 1;
@@ -140,6 +140,7 @@ fn put_message(
     }
     let timed = message.entered_ms != 0;
     out.push(if timed { kind_at } else { kind });
+    out.reserve(message.body.len() + HEAD_LIKELY);
     put_number(out, message.id.0);
     if timed {
         put_number(out, message.entered_ms);
@@ -157,6 +158,9 @@ fn put_message(
     Ok(())
 }
 
+/// Bytes that most messages take besides their bodies.
+const HEAD_LIKELY: usize = 256;
+
 /// Reads the payload of a record's frame.
 ///
 /// # Errors
@@ -170,6 +174,31 @@ pub fn decode(payload: &[u8]) -> Result<Decoded, Mistake> {
 #[derive(Debug, Default)]
 pub struct Decoder {
     shared: Shared,
+    /// Where the last message went: most go where the one before went.
+    latest: Option<Destination>,
+}
+
+/// Where a message goes.
+#[derive(Debug)]
+struct Destination {
+    /// As it stands in the record.
+    bytes: Vec<u8>,
+    address: Arc<Address>,
+    queues: Arc<[Name]>,
+}
+
+/// A record as it is read: a message's queues are shared with those that went the same way.
+#[derive(Debug)]
+pub(super) enum Content {
+    Message {
+        message: Arc<Message>,
+        queues: Arc<[Name]>,
+        /// Whether it is still there, rather than new.
+        kept: bool,
+        /// Where in the payload its body begins.
+        body_at: usize,
+    },
+    Other(Record),
 }
 
 impl Decoder {
@@ -179,6 +208,16 @@ impl Decoder {
     ///
     /// It is no record of a version that is known here.
     pub fn decode(&mut self, payload: &[u8]) -> Result<Decoded, Mistake> {
+        Ok(match self.read(payload)? {
+            Content::Message { message, queues, kept, body_at } => {
+                let record = message_record(message, &queues, kept);
+                Decoded { record, body_at: Some(body_at) }
+            }
+            Content::Other(record) => Decoded { record, body_at: None },
+        })
+    }
+
+    pub(super) fn read(&mut self, payload: &[u8]) -> Result<Content, Mistake> {
         let mut input = Input { rest: payload };
         if input.byte()? != KIND_RECORD {
             return Err("a frame of a kind that is not known");
@@ -186,8 +225,17 @@ impl Decoder {
         if input.byte()? != RECORD_VERSION {
             return Err("a record of a version that is not known");
         }
-        let mut body_at = None;
         let record = match input.byte()? {
+            kind @ (ENQUEUED | ENQUEUED_AT | MESSAGE_KEPT | MESSAGE_KEPT_AT) => {
+                let timed = matches!(kind, ENQUEUED_AT | MESSAGE_KEPT_AT);
+                let (message, queues) = self.message(&mut input, timed)?;
+                let body_at = payload.len() - input.rest.len() - message.body.len();
+                if !input.rest.is_empty() {
+                    return Err("bytes left over");
+                }
+                let kept = matches!(kind, MESSAGE_KEPT | MESSAGE_KEPT_AT);
+                return Ok(Content::Message { message, queues, kept, body_at });
+            }
             QUEUE_DECLARED => {
                 let (queue, auto_delete, arguments) = self.queue(&mut input)?;
                 Record::QueueDeclared { queue, auto_delete, arguments }
@@ -197,16 +245,6 @@ impl Decoder {
                 Record::QueueKept { queue, auto_delete, arguments }
             }
             QUEUE_DELETED => Record::QueueDeleted { queue: self.name(&mut input)? },
-            kind @ (ENQUEUED | ENQUEUED_AT) => {
-                let (message, queues) = self.message(&mut input, kind == ENQUEUED_AT)?;
-                body_at = Some(payload.len() - message.body.len());
-                Record::Enqueued { message, queues }
-            }
-            kind @ (MESSAGE_KEPT | MESSAGE_KEPT_AT) => {
-                let (message, queues) = self.message(&mut input, kind == MESSAGE_KEPT_AT)?;
-                body_at = Some(payload.len() - message.body.len());
-                Record::MessageKept { message, queues }
-            }
             REMOVED => {
                 let queue = self.name(&mut input)?;
                 Record::Removed { queue, message: MessageId(input.number()?) }
@@ -243,7 +281,7 @@ impl Decoder {
             BINDING_KEPT => Record::BindingKept(self.binding(&mut input)?),
             _ => return Err("a record of a kind that is not known"),
         };
-        if input.rest.is_empty() { Ok(Decoded { record, body_at }) } else { Err("bytes left over") }
+        if input.rest.is_empty() { Ok(Content::Other(record)) } else { Err("bytes left over") }
     }
 
     fn name(&mut self, input: &mut Input<'_>) -> Result<Name, Mistake> {
@@ -266,17 +304,36 @@ impl Decoder {
         Ok(Arc::new(binding))
     }
 
+    /// The address of a message, and the queues that it is in.
+    fn destination(
+        &mut self,
+        input: &mut Input<'_>,
+    ) -> Result<(Arc<Address>, Arc<[Name]>), Mistake> {
+        if let Some(latest) = &self.latest
+            && let Some(rest) = input.rest.strip_prefix(&latest.bytes[..])
+        {
+            input.rest = rest;
+            return Ok((Arc::clone(&latest.address), Arc::clone(&latest.queues)));
+        }
+        let from = input.rest;
+        let (exchange, routing_key) = (input.text()?, input.text()?);
+        let address = self.shared.address(exchange, routing_key);
+        let count = input.count()?;
+        let queues = (0..count).map(|_| self.name(input)).collect::<Result<Arc<[_]>, Mistake>>()?;
+        let bytes = from[..from.len() - input.rest.len()].to_vec();
+        let (kept, names) = (Arc::clone(&address), Arc::clone(&queues));
+        self.latest = Some(Destination { bytes, address: kept, queues: names });
+        Ok((address, queues))
+    }
+
     fn message(
         &mut self,
         input: &mut Input<'_>,
         timed: bool,
-    ) -> Result<(Arc<Message>, Vec<Name>), Mistake> {
+    ) -> Result<(Arc<Message>, Arc<[Name]>), Mistake> {
         let id = MessageId(input.number()?);
         let entered_ms = if timed { input.number()? } else { 0 };
-        let (exchange, routing_key) = (input.text()?, input.text()?);
-        let address = self.shared.address(exchange, routing_key);
-        let count = input.count()?;
-        let queues = (0..count).map(|_| self.name(input)).collect::<Result<Vec<_>, Mistake>>()?;
+        let (address, queues) = self.destination(input)?;
         let properties = properties(input)?;
         let len = input.number()?;
         let checksum = u32::from_le_bytes(input.array()?);
@@ -292,6 +349,16 @@ impl Decoder {
     }
 }
 
+/// The record that a message with these queues is.
+pub(super) fn message_record(message: Arc<Message>, queues: &[Name], kept: bool) -> Record {
+    let queues = queues.to_vec();
+    if kept {
+        Record::MessageKept { message, queues }
+    } else {
+        Record::Enqueued { message, queues }
+    }
+}
+
 fn messages(input: &mut Input<'_>) -> Result<Vec<MessageId>, Mistake> {
     let count = input.count()?;
     (0..count).map(|_| Ok(MessageId(input.number()?))).collect()
@@ -299,6 +366,9 @@ fn messages(input: &mut Input<'_>) -> Result<Vec<MessageId>, Mistake> {
 
 /// Adds a number, seven bits a byte, the lowest first.
 pub(super) fn put_number(out: &mut Vec<u8>, mut number: u64) {
+    if number < 0x80 {
+        return out.push(number as u8);
+    }
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
         number >>= 7;

@@ -16,6 +16,18 @@ pub enum JournalError {
         /// What the medium said.
         source: io::Error,
     },
+    /// There is no room for records and for the removals that they may need later. Nothing of them was
+    /// written.
+    #[error(
+        "the disk is full: no {needed} bytes for {file}; nothing of this was written; \
+         free some room, or open the directory again and acknowledge what is in it"
+    )]
+    Full {
+        /// The file that would have grown.
+        file: String,
+        /// Bytes that would have to be free, with those kept for removals.
+        needed: u64,
+    },
     /// An earlier write or sync failed, so nothing is known about the end of the log.
     #[error(
         "the journal stopped after a failure ({cause}); open the directory again to recover it"
@@ -27,7 +39,8 @@ pub enum JournalError {
     /// Bytes that were durable once have changed or gone. Nothing was written.
     #[error(
         "{file} is damaged at byte {offset} ({what}), and {proof} shows that this was durable once; \
-         nothing was changed; salvage what is readable into a new directory"
+         nothing was changed; take over what is readable into a new directory, with `Broker::salvage` or \
+         `journal DIR --salvage NEW`"
     )]
     Damaged {
         /// The damaged file.
@@ -52,7 +65,8 @@ pub enum JournalError {
     /// A record that is whole, and that this version cannot read. Nothing was written.
     #[error(
         "{file} holds at byte {offset} a record that cannot be read ({what}); nothing was changed; \
-         open it with the version that wrote it, or salvage what is readable into a new directory"
+         open it with the version that wrote it, or take over what is readable into a new directory, with \
+         `Broker::salvage` or `journal DIR --salvage NEW`"
     )]
     Unreadable {
         /// The file.
@@ -84,6 +98,21 @@ pub enum JournalError {
         /// The vhost that was asked for.
         wanted: String,
     },
+    /// The directory is to get a new log, and holds one already, or a part of one. Nothing was written.
+    #[error("the new directory is not empty of a log: it has {file}; choose another")]
+    Occupied {
+        /// A file of the log that is there.
+        file: String,
+    },
+    /// A salvage wrote this log and did not come to its end. Nothing was written.
+    #[error(
+        "the log is a part of one, as {file} says: a salvage into this directory did not come to its end; \
+         remove the directory, and salvage again"
+    )]
+    Unfinished {
+        /// The file that says so.
+        file: String,
+    },
     /// A record that does not fit the format. The journal goes on without it.
     #[error("the record cannot be kept: {what}")]
     Unrecordable {
@@ -108,7 +137,17 @@ impl JournalError {
     pub fn io_kind(&self) -> Option<io::ErrorKind> {
         match self {
             Self::Io { source, .. } => Some(source.kind()),
+            Self::Full { .. } => Some(io::ErrorKind::StorageFull),
             _ => None,
+        }
+    }
+
+    /// Whether the medium had no room.
+    pub(super) fn is_full(&self) -> bool {
+        match self {
+            Self::Full { .. } => true,
+            Self::Io { source, .. } => crate::disk::is_full(source),
+            _ => false,
         }
     }
 

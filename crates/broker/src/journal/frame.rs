@@ -70,11 +70,13 @@ pub fn write_frame<E>(
         out.truncate(begin);
         return Ok(None);
     }
-    let len = size as u32;
-    let checksum = frame_checksum(len, number, &out[begin + FRAME_HEAD..]);
-    out[begin..begin + 4].copy_from_slice(&len.to_le_bytes());
-    out[begin + 4..begin + 8].copy_from_slice(&checksum.to_le_bytes());
+    let len = (size as u32).to_le_bytes();
     out[begin + 8..begin + 16].copy_from_slice(&number.to_le_bytes());
+    // What is summed up stands together as long as the length takes the checksum's place.
+    out[begin + 4..begin + 8].copy_from_slice(&len);
+    let checksum = crc32c::crc32c(&out[begin + 4..]);
+    out[begin..begin + 4].copy_from_slice(&len);
+    out[begin + 4..begin + 8].copy_from_slice(&checksum.to_le_bytes());
     Ok(Some(checksum))
 }
 

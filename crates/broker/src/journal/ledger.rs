@@ -2,12 +2,16 @@
 //! exchanges and bindings exist.
 //!
 //! A fold over the same records as a broker's, for the sake of room alone: it keeps sixteen bytes for a
-//! message and never the message.
+//! message and never the message. It also counts the room that it takes to say of all this that it is gone.
+
+mod shares;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::frame::{COMMIT_FRAME, FRAME_HEAD};
 use super::topology::Topology;
 use crate::protocol::types::FieldTable;
 use crate::protocol::{MessageId, Name, Record};
@@ -17,6 +21,8 @@ use crate::protocol::{MessageId, Name, Record};
 pub(super) struct Ledger {
     /// The queues' numbers, which count declarations.
     numbers: BTreeMap<Name, u32>,
+    /// The queue that was looked up last: most records name the one that the record before named.
+    latest: Option<(Name, u32)>,
     queues: BTreeMap<u32, Declared>,
     queues_declared: u32,
     /// The highest message number seen.
@@ -33,6 +39,8 @@ pub(super) struct Ledger {
     /// Bytes of the declarations of queues.
     declared: u64,
     topology: Topology,
+    /// What it takes to say, one by one, that each message has left its queue and each queue has gone.
+    removals: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -42,6 +50,10 @@ struct Declared {
     arguments: FieldTable,
     /// Bytes of the frame that says so.
     len: u64,
+    /// Messages in it.
+    messages: u64,
+    /// Bytes that it takes to say that one of them has left.
+    removal: u64,
 }
 
 /// One segment's share.
@@ -54,6 +66,8 @@ struct Segment {
     entries: Vec<Entry>,
     /// Bytes of its frames with messages of one queue, by queue.
     by_queue: BTreeMap<u32, u64>,
+    /// Bytes of its frames with messages of several queues.
+    shared: u64,
 }
 
 /// One message.
@@ -81,6 +95,24 @@ impl Ledger {
     /// Bytes of what is said again at the head of a segment.
     pub(super) fn topology(&self) -> u64 {
         self.declared + self.topology.bytes()
+    }
+
+    /// Bytes of the frames of a segment's head, or a few more.
+    pub(super) fn head_bytes(&self) -> u64 {
+        self.topology() + (FRAME_HEAD + 3 + NUMBER_BYTES_MAX + COMMIT_FRAME) as u64
+    }
+
+    /// Bytes that it takes to remove everything, each message, queue, exchange and binding in a batch of
+    /// its own.
+    pub(super) fn removals(&self) -> u64 {
+        self.removals + self.topology.removals()
+    }
+
+    /// Bytes of what is alive in a segment but for declarations.
+    pub(super) fn live_in(&self, segment: u64) -> u64 {
+        let at = self.segments.partition_point(|other| other.number < segment);
+        let found = self.segments.get(at).filter(|found| found.number == segment);
+        found.map_or(0, |found| found.shared + found.by_queue.values().sum::<u64>())
     }
 
     /// The records at the head of a segment: they make the log readable from there on.
@@ -114,6 +146,12 @@ impl Ledger {
             // Those of exchanges and bindings.
             _ => {}
         }
+    }
+
+    /// Takes the record of a message.
+    pub(super) fn apply_message(&mut self, id: MessageId, queues: &[Name], segment: u64, len: u64) {
+        self.begin(segment);
+        self.enqueued(id, queues, segment, len);
     }
 
     /// The queues that hold a message whose frame in `segment` names `queues`; none if that frame is
@@ -151,7 +189,13 @@ impl Ledger {
             }
             let (first, entries) = (self.last.0.saturating_add(1), Vec::new());
             let by_queue = BTreeMap::new();
-            self.segments.push_back(Segment { number: segment, first, entries, by_queue });
+            self.segments.push_back(Segment {
+                number: segment,
+                first,
+                entries,
+                by_queue,
+                shared: 0,
+            });
         }
     }
 
@@ -164,15 +208,19 @@ impl Ledger {
         self.queues_declared += 1;
         self.numbers.insert(name.clone(), self.queues_declared);
         let (name, arguments) = (name.clone(), arguments.clone());
-        let queue = Declared { name, auto_delete, arguments, len };
+        let removal = removal_bytes(&name);
+        let queue = Declared { name, auto_delete, arguments, len, messages: 0, removal };
         self.queues.insert(self.queues_declared, queue);
         self.declared += len;
+        self.removals += removal;
     }
 
     fn deleted(&mut self, name: &Name) {
+        self.latest = None;
         let Some(number) = self.numbers.remove(name) else { return };
         if let Some(queue) = self.queues.remove(&number) {
             self.declared -= queue.len;
+            self.removals -= queue.removal * (1 + queue.messages);
         }
         for segment in &mut self.segments {
             self.live -= segment.by_queue.remove(&number).unwrap_or(0);
@@ -185,13 +233,14 @@ impl Ledger {
     }
 
     fn enqueued(&mut self, id: MessageId, queues: &[Name], segment: u64, len: u64) {
-        let numbers = queues.iter().filter_map(|name| self.numbers.get(name).copied());
+        let numbers = queues.iter().filter_map(|name| self.number(name));
         let numbers: SmallVec<[u32; 4]> = numbers.collect();
         let fresh = id > self.last;
         if !fresh {
             // Moved forward: the older frame is not needed any more.
             self.forget(id);
         }
+        numbers.iter().for_each(|number| self.joined(*number));
         let queue = match numbers[..] {
             [] => return,
             [number] => number,
@@ -206,8 +255,9 @@ impl Ledger {
         self.last = self.last.max(id);
         self.live += len;
         let Some(current) = self.segments.back_mut() else { return };
-        if queue != SEVERAL {
-            *current.by_queue.entry(queue).or_default() += len;
+        match queue {
+            SEVERAL => current.shared += len,
+            _ => *current.by_queue.entry(queue).or_default() += len,
         }
         if fresh {
             current.entries.push(entry);
@@ -217,7 +267,7 @@ impl Ledger {
     }
 
     fn removed(&mut self, queue: &Name, messages: &[MessageId]) {
-        let Some(&number) = self.numbers.get(queue) else { return };
+        let Some(number) = self.number(queue) else { return };
         for &id in messages {
             match self.entry(id).map_or(GONE, |entry| entry.queue) {
                 SEVERAL => self.leave_one_of_several(number, id),
@@ -227,12 +277,42 @@ impl Ledger {
         }
     }
 
+    fn number(&mut self, name: &Name) -> Option<u32> {
+        if let Some((latest, number)) = &self.latest
+            && Arc::ptr_eq(latest, name)
+        {
+            return Some(*number);
+        }
+        let number = *self.numbers.get(name)?;
+        self.latest = Some((name.clone(), number));
+        Some(number)
+    }
+
     fn leave_one_of_several(&mut self, number: u32, id: MessageId) {
         self.shared_by_queue.remove(&(number, id));
         let Some(numbers) = self.shared.get_mut(&id) else { return };
+        let before = numbers.len();
         numbers.retain(|holder| *holder != number);
-        if numbers.is_empty() {
+        let (left, empty) = (before - numbers.len(), numbers.is_empty());
+        (0..left).for_each(|_| self.left(number));
+        if empty {
             self.forget(id);
+        }
+    }
+
+    /// A queue has one more message.
+    fn joined(&mut self, number: u32) {
+        if let Some(queue) = self.queues.get_mut(&number) {
+            queue.messages += 1;
+            self.removals += queue.removal;
+        }
+    }
+
+    /// A queue, if it is still there, has one message less.
+    fn left(&mut self, number: u32) {
+        if let Some(queue) = self.queues.get_mut(&number) {
+            queue.messages -= 1;
+            self.removals -= queue.removal;
         }
     }
 
@@ -250,9 +330,16 @@ impl Ledger {
         if entry.queue == SEVERAL {
             for number in self.shared.remove(&id).unwrap_or_default() {
                 self.shared_by_queue.remove(&(number, id));
+                self.left(number);
             }
             self.live -= u64::from(entry.len);
-        } else if let Some(segment) = self.segments.get_mut(segment)
+            if let Some(segment) = self.segments.get_mut(segment) {
+                segment.shared -= u64::from(entry.len);
+            }
+            return;
+        }
+        self.left(entry.queue);
+        if let Some(segment) = self.segments.get_mut(segment)
             && let Some(bytes) = segment.by_queue.get_mut(&entry.queue)
         {
             // Not there if the queue has gone, and its messages with it.
@@ -276,12 +363,22 @@ impl Ledger {
     fn place(&self, id: MessageId) -> Option<(usize, usize)> {
         let at = self.segments.partition_point(|segment| segment.first <= id.0).checked_sub(1)?;
         let entries = &self.segments[at].entries;
+        let likely = id.0.checked_sub(entries.first()?.id)?;
         // Where no number is left out.
-        let likely = entries.first().and_then(|first| id.0.checked_sub(first.id));
-        let likely = likely.and_then(|likely| usize::try_from(likely).ok());
+        let likely = usize::try_from(likely).ok();
         let place = likely.filter(|at| entries.get(*at).is_some_and(|entry| entry.id == id.0));
         let search = || entries.binary_search_by_key(&id.0, |entry| entry.id).ok();
         let place = place.or_else(search)?;
         (entries[place].queue != GONE).then_some((at, place))
     }
 }
+
+/// Bytes of the batch that says of one message that it has left this queue, and more than those of the one
+/// that says that the queue has gone.
+fn removal_bytes(queue: &Name) -> u64 {
+    // Kind of payload, version, kind; the name with its length; the message's number.
+    (FRAME_HEAD + 3 + 2 + queue.len() + NUMBER_BYTES_MAX + COMMIT_FRAME) as u64
+}
+
+/// The longest number, seven bits a byte.
+const NUMBER_BYTES_MAX: usize = 10;

@@ -1,20 +1,28 @@
 #![doc = include_str!("FORMAT.md")]
 
+mod batch;
 pub mod codec;
 mod error;
+mod examine;
 mod exchanges;
 pub mod frame;
 mod ledger;
 mod open;
+mod patient;
+mod portion;
 mod reclaim;
 mod renew;
 pub mod repair;
+mod restored;
+mod room;
 mod salvage;
 pub mod scan;
 pub mod segment;
 mod shared;
 mod topology;
 mod values;
+mod walk;
+mod wreck;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,9 +36,11 @@ use ledger::Ledger;
 use segment::{Header, segment_name};
 
 pub use error::JournalError;
-pub use open::{Fold, Recovered, Report};
-pub use salvage::{Dropped, Salvaged, salvage};
+pub use examine::{Examination, QueueUse, SegmentUse, examine, examine_into};
+pub use open::{Fold, RecordedMessage, Recovered, Report};
+pub use salvage::{check_empty, check_finished, write_new};
 pub use values::DEPTH_MAX;
+pub use wreck::{Dropped, Piece, Wreck, read_pieces};
 
 /// What a flush promises.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -128,6 +138,10 @@ pub struct Journal {
     segment: u64,
     file: Option<Box<dyn LogFile>>,
     len: u64,
+    /// The length to which the segment may grow on a full disk.
+    reserved: u64,
+    /// What is going to move forward from the oldest segment now, in bytes.
+    planned: u64,
     oldest: u64,
     /// The lengths of the segments before the last one, by number.
     older: BTreeMap<u64, u64>,
@@ -148,23 +162,31 @@ pub struct Journal {
 #[derive(Debug, Default)]
 struct Batch {
     bytes: Vec<u8>,
-    checksum: u32,
+    /// The checksums of its frames.
+    checksums: Vec<u8>,
     first_frame: u64,
     /// The segment that it goes to, and where in it it begins.
     place: (u64, u64),
     /// Whether the place is chosen, and the head of a new segment is there.
     begun: bool,
+    /// Whether it needs room that was not set aside before.
+    grows: bool,
 }
 
 impl Journal {
-    /// Adds a record to the batch in memory.
+    /// Adds a record to the batch in memory. The first of a batch may begin a segment.
     ///
     /// # Errors
     ///
     /// [`JournalError::Unrecordable`] for a record that does not fit the format, which changes nothing;
-    /// [`JournalError::Latched`] after a failed flush.
+    /// what the medium says to a new segment, which is as final as in [`flush`](Self::flush);
+    /// [`JournalError::Latched`] after a failure.
     pub fn append(&mut self, record: &Record) -> Result<Appended, JournalError> {
         self.working()?;
+        if !self.batch.begun {
+            let begun = self.begin_batch();
+            self.latching(begun)?;
+        }
         self.append_one(record)
     }
 
@@ -173,10 +195,14 @@ impl Journal {
         if self.batch.begun {
             return Ok(());
         }
-        self.batch.begun = true;
+        let (before, next) = (self.segment, self.place().0);
         self.batch.first_frame = self.next_frame;
-        self.batch.place = self.place();
-        if self.batch.place.0 != self.segment && self.segment != 0 {
+        if next != before {
+            self.begin_segment(next)?;
+        }
+        self.batch.begun = true;
+        self.batch.place = (self.segment, self.len);
+        if self.segment != before && before != 0 {
             for record in self.ledger.head() {
                 self.append_one(&record)?;
             }
@@ -185,7 +211,9 @@ impl Journal {
     }
 
     fn append_one(&mut self, record: &Record) -> Result<Appended, JournalError> {
-        self.begin_batch()?;
+        if !self.batch.begun {
+            self.begin_batch()?;
+        }
         let unrecordable = |what| JournalError::Unrecordable { what };
         let bytes = &mut self.batch.bytes;
         let from = bytes.len();
@@ -193,10 +221,11 @@ impl Journal {
         let written = frame::write_frame(bytes, self.next_frame, payload).map_err(unrecordable)?;
         let checksum = written.ok_or(unrecordable("it is longer than a frame may be"))?;
         let end = bytes.len() as u64;
-        self.batch.checksum = frame::batch_checksum(self.batch.checksum, checksum);
+        self.batch.checksums.extend_from_slice(&checksum.to_le_bytes());
         let number = RecordNumber(self.next_frame);
         self.next_frame += 1;
         let (segment, begin) = self.batch.place;
+        self.batch.grows |= room::grows(record);
         self.ledger.apply(record, segment, end - from as u64);
         self.stopped = matches!(record, Record::Stopped);
         let body = match record {
@@ -261,19 +290,20 @@ impl Journal {
         }
     }
 
-    /// Takes note of how a write ended; a failure is final.
+    /// Takes note of how a write ended.
     fn settled(&mut self, done: Result<(), JournalError>) -> Result<RecordNumber, JournalError> {
-        match done {
-            Ok(()) => {
-                self.durable = RecordNumber(self.next_frame - 1);
-                Ok(self.durable)
-            }
-            Err(error) => {
-                self.latched = Some(error.to_string());
-                self.file = None;
-                Err(error)
-            }
+        self.latching(done)?;
+        self.durable = RecordNumber(self.next_frame - 1);
+        Ok(self.durable)
+    }
+
+    /// Takes note of a failure, which is final.
+    fn latching(&mut self, done: Result<(), JournalError>) -> Result<(), JournalError> {
+        if let Err(error) = &done {
+            self.latched = Some(error.to_string());
+            self.file = None;
         }
+        done
     }
 
     fn write_batch(&mut self) -> Result<(), JournalError> {
@@ -287,11 +317,8 @@ impl Journal {
             begin,
             batch: self.next_batch,
             oldest: self.oldest.max(1),
-            checksum: self.batch.checksum,
+            checksum: crc32c::crc32c(&self.batch.checksums),
         };
-        if segment != self.segment {
-            self.begin_segment(segment)?;
-        }
         let payload = |out: &mut Vec<u8>| -> Result<(), codec::Mistake> {
             commit.write(out);
             Ok(())
@@ -299,6 +326,7 @@ impl Journal {
         let unrecordable = |what| JournalError::Unrecordable { what };
         frame::write_frame(&mut self.batch.bytes, self.next_frame, payload)
             .map_err(unrecordable)?;
+        self.make_room(begin + self.batch.bytes.len() as u64)?;
         self.next_frame += 1;
         self.next_batch += 1;
         let name = segment_name(segment);
@@ -311,34 +339,9 @@ impl Journal {
         self.len += self.batch.bytes.len() as u64;
         self.batch.bytes.clear();
         self.batch.bytes.shrink_to(BATCH_KEPT);
-        self.batch.checksum = 0;
-        self.batch.begun = false;
-        Ok(())
-    }
-
-    /// Makes the file of the next segment. Its header and its name are durable before a batch goes in.
-    fn begin_segment(&mut self, segment: u64) -> Result<(), JournalError> {
-        let header = Header {
-            synced_before: self.level == Level::Synced,
-            segment,
-            first_frame: self.batch.first_frame,
-            first_batch: self.next_batch,
-            oldest: self.oldest.max(1),
-            mark: self.mark,
-            vhost: self.vhost.clone(),
-        };
-        let name = segment_name(segment);
-        let bytes = header.bytes();
-        let mut file = self.disk.create(&name).map_err(JournalError::io("making", &name))?;
-        file.append(&bytes).map_err(JournalError::io("writing", &name))?;
-        if self.level == Level::Synced {
-            file.sync().map_err(JournalError::io("syncing", &name))?;
-            self.disk.sync_directory().map_err(JournalError::io("syncing", "the directory"))?;
-        }
-        if self.segment != 0 {
-            self.older.insert(self.segment, self.len);
-        }
-        (self.segment, self.file, self.len) = (segment, Some(file), bytes.len() as u64);
+        self.batch.checksums.clear();
+        self.batch.checksums.shrink_to(BATCH_KEPT);
+        (self.batch.begun, self.batch.grows) = (false, false);
         Ok(())
     }
 

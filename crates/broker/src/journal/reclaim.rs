@@ -16,7 +16,7 @@ const PACE: u64 = 4;
 /// The least that a segment counts for: a file takes a block of the disk, however short it is.
 const SLACK_MIN: u64 = 4096;
 /// Bytes of the batches in which messages move forward.
-const MOVED: usize = 1024 * 1024;
+pub(super) const MOVED: usize = 1024 * 1024;
 
 impl Journal {
     /// Bytes of the log's files.
@@ -26,7 +26,8 @@ impl Journal {
     }
 
     /// Bytes of the log's frames that are needed: messages that are in a queue, and the queues.
-    /// [`disk_bytes`](Self::disk_bytes) stays below three times this and two segments, of at least 4 KiB.
+    /// [`disk_bytes`](Self::disk_bytes) stays below three times this and two segments, of at least 4 KiB;
+    /// with what is set aside for [removals](Self::reserved_bytes), the same holds of both together.
     #[must_use]
     pub fn live_bytes(&self) -> u64 {
         self.ledger.live()
@@ -35,6 +36,8 @@ impl Journal {
     /// Lets go of old segments as far as there is more room in use than there should be.
     pub(super) fn give_back_room(&mut self, wrote: u64) -> Result<(), JournalError> {
         let mut budget = wrote.saturating_mul(PACE);
+        // One turn is enough: where segments are shorter than their own heads, another would move for ever.
+        let turn_ends = self.segment + 1;
         loop {
             let (live, used) = (self.ledger.live(), self.disk_bytes());
             let slack = self.segment_bytes.max(SLACK_MIN);
@@ -42,12 +45,18 @@ impl Journal {
             let bound = (2 * live + live / 2).saturating_add(slack);
             let oldest = self.oldest.max(1);
             let enough = used <= wanted || budget == 0 && used <= bound;
-            if enough || self.stopped || oldest >= self.place().0 {
+            if enough || self.stopped || oldest >= turn_ends {
+                return Ok(());
+            }
+            // The segment that has been written to until now may be the oldest.
+            self.begin_batch()?;
+            if oldest >= self.segment || !self.may_move(oldest)? {
                 return Ok(());
             }
             budget = budget.saturating_sub(self.older.get(&oldest).copied().unwrap_or(self.len));
             self.move_forward(oldest)?;
             self.let_go(oldest + 1)?;
+            self.planned = 0;
         }
     }
 

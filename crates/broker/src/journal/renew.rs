@@ -10,27 +10,33 @@ use std::io;
 use super::error::JournalError;
 use super::frame::{u32_at, u64_at};
 use super::segment::segment_name;
-use crate::disk::{Disk, LogFile};
+use crate::disk::{Disk, LogFile, is_full};
 
 const MAGIC: [u8; 8] = *b"LEVCOPY\x01";
 const HEAD: usize = 28;
 
-fn copies(disk: &dyn Disk) -> Result<Vec<String>, JournalError> {
+/// The files with a last batch that is being written again; one at most, but for a strange hand.
+pub(super) fn copies(disk: &dyn Disk) -> Result<Vec<String>, JournalError> {
     let mut names = disk.list().map_err(JournalError::io("listing", "the directory"))?;
-    names.retain(|name| name.starts_with("tail-") && name.ends_with(".copy"));
+    names.retain(|name| is_copy(name));
     Ok(names)
 }
 
-/// A part of a segment.
+/// Whether a file has the name of such a copy.
+pub(super) fn is_copy(name: &str) -> bool {
+    name.starts_with("tail-") && name.ends_with(".copy")
+}
+
+/// A part of a segment, its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Part {
-    segment: u64,
-    offset: u64,
-    bytes: Vec<u8>,
+pub(super) struct Part {
+    pub(super) segment: u64,
+    pub(super) offset: u64,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl Part {
-    fn end(&self) -> u64 {
+    pub(super) fn end(&self) -> u64 {
         self.offset + self.bytes.len() as u64
     }
 
@@ -79,13 +85,24 @@ fn read(file: &dyn LogFile, offset: u64, end: u64) -> io::Result<Vec<u8>> {
 
 /// Finishes a renewal that was interrupted after the cut.
 pub(super) fn finish(disk: &dyn Disk) -> Result<(), JournalError> {
+    for part in pending(disk)? {
+        let name = segment_name(part.segment);
+        let mut file = disk.open(&name).map_err(JournalError::io("opening", &name))?;
+        part.write(&mut *file).map_err(JournalError::io("restoring the end of", &name))?;
+    }
+    Ok(())
+}
+
+/// The last batches that stand in copies alone. Writes nothing.
+pub(super) fn pending(disk: &dyn Disk) -> Result<Vec<Part>, JournalError> {
+    let mut pending = Vec::new();
     for name in copies(disk)? {
         let copy = disk.open(&name).map_err(JournalError::io("opening", &name))?;
         let bytes = copy.len().and_then(|len| read(&*copy, 0, len));
         let bytes = bytes.map_err(JournalError::io("reading", &name))?;
         let Some(part) = Part::from_copy(&bytes) else { continue };
         let name = segment_name(part.segment);
-        let mut file = match disk.open(&name) {
+        let file = match disk.open(&name) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(JournalError::io("opening", &name)(error)),
@@ -97,10 +114,10 @@ pub(super) fn finish(disk: &dyn Disk) -> Result<(), JournalError> {
         }
         let there = read(&*file, part.offset, len).map_err(JournalError::io("reading", &name))?;
         if there != part.bytes {
-            part.write(&mut *file).map_err(JournalError::io("restoring the end of", &name))?;
+            pending.push(part);
         }
     }
-    Ok(())
+    Ok(pending)
 }
 
 /// Writes the last batch again, which is the bytes of `segment` from `begin` to its end.
@@ -119,7 +136,7 @@ pub(super) fn renew(
     let copy = copy.unwrap_or_default();
     match write_copy(disk, &copy, &part) {
         Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+        Err(error) if is_full(&error) => {
             // Acknowledging must stay possible on a full disk; the batch is believed instead, once it is
             // synced: what is appended behind it says that it was.
             file.sync().map_err(JournalError::io("syncing", &name))?;

@@ -1,202 +1,117 @@
-//! Taking what is readable out of a log that does not open, into a new directory.
+//! Writing a log as a whole: it cannot be opened before it is complete.
 
 use std::io;
 use std::sync::Arc;
 
-use super::codec::Decoder;
 use super::error::JournalError;
-use super::frame::{COMMIT_FRAME, Commit, FRAME_HEAD, u64_at};
-use super::scan::{Batch, SEARCHED};
-use super::segment::{Header, HeaderRead, NUMBER_MAX, Reader, segment_name, segment_of};
-use super::{Journal, JournalOptions};
+use super::segment::{NUMBER_MAX, segment_of};
+use super::{Journal, JournalOptions, Level};
 use crate::disk::Disk;
 use crate::protocol::Record;
 
-/// What a salvage took over, and what it had to leave.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Salvaged {
-    /// Records in the new directory.
-    pub records: u64,
-    /// Bytes that could not be read, in order.
-    pub dropped: Vec<Dropped>,
-}
+/// The file that is there as long as a log is not complete.
+pub(super) const UNFINISHED: &str = "unfinished.salvage";
 
-/// A part of a segment that was left behind.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dropped {
-    /// The file.
-    pub file: String,
-    /// Where the part begins.
-    pub offset: u64,
-    /// Its length; 0 for a file that is missing.
-    pub len: u64,
-    /// What is wrong with it.
-    pub what: &'static str,
-}
+/// Bytes of the batches in the new log.
+const BATCH: usize = 4 * 1024 * 1024;
 
-/// Reads whatever is readable in `from`, which stays as it is, and writes it as a new log to `to`.
+/// Writes `records` as a new log, always at level [`Level::Synced`]. Its frames are numbered from
+/// `first_frame`, so that they may go on where another log's ended.
 ///
-/// Where something is damaged, reading goes on behind the next end of a batch. A removal that is lost lets
-/// its message come back, and a message that is lost is gone: the list of what was dropped says where to
-/// look.
+/// Until all is durable a file says that it is not, and [`Journal::open`] refuses. If something fails, what
+/// was written is removed again.
 ///
 /// # Errors
 ///
-/// `to` holds a log already, `from` is a newer program's or another vhost's, or a medium fails.
-pub fn salvage(
-    from: &dyn Disk,
-    to: Arc<dyn Disk>,
+/// [`JournalError::Occupied`] if there is a log already, or a part of one; a record that does not fit the
+/// format; or what the medium says.
+pub fn write_new(
+    disk: Arc<dyn Disk>,
     options: JournalOptions,
-) -> Result<Salvaged, JournalError> {
-    let vhost = options.vhost.clone();
-    let (mut journal, recovered) = Journal::open(to, options)?;
-    if recovered.report.scan.end.segment != 0 {
-        return Err(JournalError::Unrecordable { what: "the new directory holds a log already" });
+    first_frame: u64,
+    records: impl IntoIterator<Item = Record>,
+) -> Result<(), JournalError> {
+    check_empty(&*disk)?;
+    let options = JournalOptions { level: Level::Synced, ..options };
+    let (mut journal, _) = Journal::open(Arc::clone(&disk), options)?;
+    // Again, now that it is ours alone.
+    check_empty(&*disk)?;
+    journal.next_frame = first_frame.clamp(1, NUMBER_MAX / 2);
+    let written = write(&*disk, &mut journal, records);
+    let finished = written.and_then(|()| remove(&*disk, UNFINISHED));
+    if finished.is_err() {
+        // If this fails too, the mark is still there, and nobody takes the rest for a log.
+        let _ = clear(&*disk, journal.segment);
     }
-    let names = from.list().map_err(JournalError::io("listing", "the directory"))?;
-    let segments: Vec<u64> = names.iter().filter_map(|name| segment_of(name)).collect();
-    let mut found = Salvaged::default();
-    let mut before = None;
-    for &segment in &segments {
-        if let Some(missing) = before.map(|before| before + 1).filter(|next| *next != segment) {
-            let file = segment_name(missing);
-            found.dropped.push(Dropped { file, offset: 0, len: 0, what: "the file is missing" });
+    finished
+}
+
+/// Refuses a directory that has anything of a log in it.
+///
+/// # Errors
+///
+/// [`JournalError::Occupied`] if it has; otherwise what the medium says.
+pub fn check_empty(disk: &dyn Disk) -> Result<(), JournalError> {
+    let names = disk.list().map_err(JournalError::io("listing", "the directory"))?;
+    let ours = |name: &String| {
+        segment_of(name).is_some() || name == UNFINISHED || super::renew::is_copy(name)
+    };
+    match names.into_iter().find(ours) {
+        Some(file) => Err(JournalError::Occupied { file }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a log that is not complete, because [`write_new`] did not come to its end.
+///
+/// # Errors
+///
+/// [`JournalError::Unfinished`] if it is not; otherwise what the medium says.
+pub fn check_finished(disk: &dyn Disk) -> Result<(), JournalError> {
+    let names = disk.list().map_err(JournalError::io("listing", "the directory"))?;
+    if names.iter().any(|name| name == UNFINISHED) {
+        return Err(JournalError::Unfinished { file: UNFINISHED.to_owned() });
+    }
+    Ok(())
+}
+
+fn write(
+    disk: &dyn Disk,
+    journal: &mut Journal,
+    records: impl IntoIterator<Item = Record>,
+) -> Result<(), JournalError> {
+    let text =
+        b"A log is being written here. If nobody is at it, begin again in another directory.\n";
+    let mark = || -> io::Result<()> {
+        let mut file = disk.create(UNFINISHED)?;
+        file.append(text)?;
+        file.sync()?;
+        disk.sync_directory()
+    };
+    mark().map_err(JournalError::io("making", UNFINISHED))?;
+    for record in records {
+        journal.append(&record)?;
+        if journal.waiting() >= BATCH {
+            journal.flush()?;
         }
-        before = Some(segment);
-        let name = segment_name(segment);
-        let file = from.open(&name).map_err(JournalError::io("opening", &name))?;
-        let mut reader = Reader::new(&*file).map_err(JournalError::io("measuring", &name))?;
-        let is_last = segments.last() == Some(&segment);
-        let mut wreck = Wreck { segment, mark: None, is_last, records: Vec::new(), found };
-        let begin = wreck.begin(&mut reader, &vhost)?;
-        wreck.all(&mut reader, begin).map_err(JournalError::io("reading", &name))?;
-        for record in &wreck.records {
-            journal.append(record)?;
-            if journal.waiting() >= BATCH {
-                journal.flush()?;
-            }
-        }
-        wreck.found.records += wreck.records.len() as u64;
-        found = wreck.found;
     }
     journal.flush()?;
-    Ok(found)
+    journal.working()
 }
 
-/// Bytes of the batches in the new log.
-const BATCH: usize = 1024 * 1024;
-
-/// One segment that is read as far as it can be.
-struct Wreck {
-    segment: u64,
-    mark: Option<u64>,
-    is_last: bool,
-    records: Vec<Record>,
-    found: Salvaged,
+fn remove(disk: &dyn Disk, name: &str) -> Result<(), JournalError> {
+    disk.remove(name).map_err(JournalError::io("removing", name))?;
+    disk.sync_directory().map_err(JournalError::io("syncing", "the directory"))
 }
 
-impl Wreck {
-    /// Where the batches begin, and the number of the first frame.
-    fn begin(
-        &mut self,
-        reader: &mut Reader<'_>,
-        vhost: &str,
-    ) -> Result<(u64, Option<u64>), JournalError> {
-        let file = segment_name(self.segment);
-        let header = Header::read(reader).map_err(JournalError::io("reading", &file))?;
-        match header {
-            HeaderRead::Newer(found) => {
-                Err(JournalError::Newer { file, found, known: super::segment::FORMAT_VERSION })
-            }
-            HeaderRead::Whole(header) if header.vhost != vhost => {
-                let wanted = vhost.to_owned();
-                Err(JournalError::OtherVhost { file, found: header.vhost, wanted })
-            }
-            HeaderRead::Whole(header) => {
-                self.mark = Some(header.mark);
-                Ok((Header::len_for(vhost), Some(header.first_frame)))
-            }
-            HeaderRead::Bad(what) => {
-                let len = Header::len_for(vhost).min(reader.len());
-                self.found.dropped.push(Dropped { file, offset: 0, len, what });
-                Ok((len, None))
-            }
+/// Removes the segments up to `last`, and the mark after them.
+fn clear(disk: &dyn Disk, last: u64) -> Result<(), JournalError> {
+    for name in disk.list().map_err(JournalError::io("listing", "the directory"))? {
+        // The one after the last may have been begun.
+        if segment_of(&name).is_some_and(|segment| segment <= last + 1) {
+            disk.remove(&name).map_err(JournalError::io("removing", &name))?;
         }
     }
-
-    /// Takes every batch, and of a damaged one the records before the damage.
-    fn all(&mut self, reader: &mut Reader<'_>, begin: (u64, Option<u64>)) -> io::Result<()> {
-        let (mut offset, mut number) = begin;
-        let mut decoder = Decoder::default();
-        while offset < reader.len() {
-            let first = match number {
-                Some(number) => number,
-                None => number_at(reader, offset)?,
-            };
-            let mut batch = Batch::at(offset, first);
-            let broken = loop {
-                match batch.frame(self.segment, reader, &mut decoder)? {
-                    Ok(None) => {}
-                    Ok(Some(_)) => break None,
-                    Err(what) => break Some(what),
-                }
-            };
-            let next = match broken {
-                None => Some((batch.offset, batch.number)),
-                Some(_) => self.next_commit(reader, batch.offset)?,
-            };
-            // A tail with no end of a batch behind it was never promised to anybody.
-            let torn = next.is_none() && self.is_last;
-            let dropped_from = if torn { offset } else { batch.offset };
-            if let Some(what) = broken {
-                let end = next.map_or(reader.len(), |(end, _)| end);
-                self.drop_part(dropped_from, end, what);
-            }
-            if let Some((at, what)) = batch.unreadable_at().filter(|_| !torn) {
-                self.drop_part(at, at, what);
-            }
-            if !torn {
-                self.records.extend(batch.records.into_iter().map(|found| found.record));
-            }
-            let Some((end, next)) = next else { break };
-            (offset, number) = (end, Some(next));
-        }
-        Ok(())
-    }
-
-    fn drop_part(&mut self, offset: u64, end: u64, what: &'static str) {
-        let file = segment_name(self.segment);
-        self.found.dropped.push(Dropped { file, offset, len: end - offset, what });
-    }
-
-    /// The end of the next commit frame from `offset` on, and the number of the frame behind it.
-    fn next_commit(
-        &self,
-        reader: &mut Reader<'_>,
-        mut offset: u64,
-    ) -> io::Result<Option<(u64, u64)>> {
-        while offset + COMMIT_FRAME as u64 <= reader.len() {
-            let portion = (reader.len() - offset).min(SEARCHED as u64) as usize;
-            let Some(bytes) = reader.get(offset, portion)? else { break };
-            for at in 0..=portion - COMMIT_FRAME {
-                let Some(commit) = Commit::find(&bytes[at..]) else { continue };
-                let begin = offset + at as u64;
-                let number = u64_at(bytes, at + 8);
-                let here = commit.segment == self.segment
-                    && commit.offset == begin
-                    && self.mark.is_none_or(|mark| mark == commit.mark);
-                if here && number < NUMBER_MAX {
-                    return Ok(Some((begin + COMMIT_FRAME as u64, number + 1)));
-                }
-            }
-            offset += (portion - COMMIT_FRAME + 1) as u64;
-        }
-        Ok(None)
-    }
-}
-
-/// The number that a frame at `offset` would have.
-fn number_at(reader: &mut Reader<'_>, offset: u64) -> io::Result<u64> {
-    let head = reader.get(offset, FRAME_HEAD)?;
-    Ok(head.map_or(0, |head| u64_at(head, 8)).min(NUMBER_MAX))
+    disk.sync_directory().map_err(JournalError::io("syncing", "the directory"))?;
+    remove(disk, UNFINISHED)
 }

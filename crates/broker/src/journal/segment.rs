@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::frame::{u32_at, u64_at};
+use super::frame::{FRAME_HEAD, u32_at, u64_at};
 use crate::disk::LogFile;
 
 /// The first bytes of every segment.
@@ -141,15 +141,18 @@ pub(super) struct Reader<'a> {
     len: u64,
     begin: u64,
     window: Vec<u8>,
+    /// How much of the window is filled.
+    filled: usize,
 }
 
-/// Bytes that a window takes at a time, unless more are asked for at once.
-const WINDOW: usize = 256 * 1024;
+/// Bytes that a window takes at a time, unless more are asked for at once. What is made of so many stays
+/// near the processor.
+const WINDOW: usize = 64 * 1024;
 
 impl<'a> Reader<'a> {
     /// Looks at `file` as long as it is now.
     pub(super) fn new(file: &'a dyn LogFile) -> io::Result<Self> {
-        Ok(Self { file, len: file.len()?, begin: 0, window: Vec::new() })
+        Ok(Self { file, len: file.len()?, begin: 0, window: Vec::new(), filled: 0 })
     }
 
     /// The length of the file.
@@ -157,15 +160,28 @@ impl<'a> Reader<'a> {
         self.len
     }
 
+    /// Where in the file the window begins.
+    pub(super) fn begin(&self) -> u64 {
+        self.begin
+    }
+
+    /// Whether the window shows the whole frame at `offset`, as long as that says it is.
+    pub(super) fn shows_frame(&self, offset: u64) -> bool {
+        let Some(at) = offset.checked_sub(self.begin) else { return false };
+        let shown = &self.window[..self.filled];
+        let rest = usize::try_from(at).ok().and_then(|at| shown.get(at..)).unwrap_or_default();
+        rest.len() >= FRAME_HEAD && rest.len() - FRAME_HEAD >= u32_at(rest, 0) as usize
+    }
+
     /// `len` bytes from `offset`; `None` if the file ends before them, and then no memory is taken.
     pub(super) fn get(&mut self, offset: u64, len: usize) -> io::Result<Option<&[u8]>> {
         let Some(end) = offset.checked_add(len as u64).filter(|end| *end <= self.len) else {
             return Ok(None);
         };
-        let there = offset >= self.begin && end <= self.begin + self.window.len() as u64;
+        let there = offset >= self.begin && end <= self.begin + self.filled as u64;
         if !there {
             self.fill(offset, len)?;
-            if self.window.len() < len {
+            if self.filled < len {
                 return Ok(None);
             }
         }
@@ -173,27 +189,42 @@ impl<'a> Reader<'a> {
         Ok(Some(&self.window[from..from + len]))
     }
 
+    /// Gives the window away. Another goes on at `offset` with what was shown from there on.
+    pub(super) fn turn(&mut self, offset: u64, mut other: Vec<u8>) -> Vec<u8> {
+        let shown = &self.window[..self.filled];
+        let at = usize::try_from(offset.saturating_sub(self.begin)).unwrap_or(usize::MAX);
+        let kept = shown.get(at..).unwrap_or_default();
+        if other.len() < kept.len() {
+            other.resize(kept.len(), 0);
+        }
+        other[..kept.len()].copy_from_slice(kept);
+        (self.begin, self.filled) = (offset, kept.len());
+        std::mem::replace(&mut self.window, other)
+    }
+
     fn fill(&mut self, offset: u64, len: usize) -> io::Result<()> {
         let rest = usize::try_from(self.len - offset).unwrap_or(usize::MAX);
         let wanted = len.max(WINDOW).min(rest);
-        let kept = self.window.len() as u64;
-        if offset >= self.begin && offset < self.begin + kept {
-            self.window.drain(..(offset - self.begin) as usize);
+        if offset >= self.begin && offset < self.begin + self.filled as u64 {
+            let at = (offset - self.begin) as usize;
+            self.window.copy_within(at..self.filled, 0);
+            self.filled -= at;
         } else {
-            self.window.clear();
+            self.filled = 0;
         }
         self.begin = offset;
-        let mut filled = self.window.len().min(wanted);
-        self.window.resize(wanted, 0);
-        while filled < wanted {
-            match self.file.read_at(offset + filled as u64, &mut self.window[filled..]) {
+        if self.window.len() < wanted {
+            self.window.resize(wanted, 0);
+        }
+        while self.filled < wanted {
+            let room = &mut self.window[self.filled..wanted];
+            match self.file.read_at(offset + self.filled as u64, room) {
                 Ok(0) => break,
-                Ok(count) => filled += count,
+                Ok(count) => self.filled += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        self.window.truncate(filled);
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::frame::COMMIT_FRAME;
 use crate::protocol::{Binding, DestinationType, Name, Record};
 
 /// The durable exchanges and bindings that exist, as the records say them again at the head of a segment.
@@ -19,12 +20,19 @@ pub(super) struct Topology {
     by_destination: BTreeSet<(DestinationType, Name, u64)>,
     last: u64,
     bytes: u64,
+    /// What it takes to say, one by one, that each of them is gone.
+    removals: u64,
 }
 
 impl Topology {
     /// Bytes of the frames that are needed.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Bytes that it takes to remove everything, each in a batch of its own.
+    pub(super) fn removals(&self) -> u64 {
+        self.removals
     }
 
     /// What exists, in the order of declaring and binding.
@@ -62,6 +70,7 @@ impl Topology {
             self.exchange_numbers.insert(exchange.clone(), self.last);
             self.exchanges.insert(self.last, (kept, len));
             self.bytes += len;
+            self.removals += removal_bytes(len);
         }
     }
 
@@ -69,6 +78,7 @@ impl Topology {
         let number = self.exchange_numbers.remove(exchange);
         if let Some((_, len)) = number.and_then(|number| self.exchanges.remove(&number)) {
             self.bytes -= len;
+            self.removals -= removal_bytes(len);
         }
         let range = (exchange.clone(), 0)..=(exchange.clone(), u64::MAX);
         let numbers: Vec<_> = self.by_source.range(range).map(|(_, number)| *number).collect();
@@ -88,6 +98,7 @@ impl Topology {
         self.binding_numbers.insert(Arc::clone(binding), number);
         self.bindings.insert(number, (Arc::clone(binding), len));
         self.bytes += len;
+        self.removals += removal_bytes(len);
     }
 
     fn unbound(&mut self, binding: &Binding) {
@@ -110,5 +121,12 @@ impl Topology {
         self.by_destination.remove(&(*destination_type, destination.clone(), number));
         self.binding_numbers.remove(&binding);
         self.bytes -= len;
+        self.removals -= removal_bytes(len);
     }
+}
+
+/// Bytes of the batch that says of something that it is gone, which is said in no more bytes than its frame
+/// of `len` bytes has.
+fn removal_bytes(len: u64) -> u64 {
+    len + COMMIT_FRAME as u64
 }

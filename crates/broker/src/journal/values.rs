@@ -11,6 +11,15 @@ pub const DEPTH_MAX: usize = 64;
 
 /// Adds properties: a bit for each that is set, then their values in the order of the bits.
 pub(super) fn put_properties(out: &mut Vec<u8>, properties: &Properties) -> Result<(), Mistake> {
+    if properties.has_mode_and_priority_only() {
+        // As most messages are: nothing else to look for.
+        let (mode, priority) = (properties.delivery_mode(), properties.priority());
+        let bits = u16::from(mode.is_some()) << 11 | u16::from(priority.is_some()) << 12;
+        out.extend_from_slice(&bits.to_le_bytes());
+        out.extend(*mode);
+        out.extend(*priority);
+        return Ok(());
+    }
     let texts = [
         properties.content_type(),
         properties.content_encoding(),
@@ -65,9 +74,11 @@ pub(super) fn properties(input: &mut Input<'_>) -> Result<Properties, Mistake> {
         return Err("properties that are not known");
     }
     let mut found = Properties::default();
-    for (bit, set) in SET.iter().enumerate() {
-        if bits & (1 << bit) != 0 {
-            found = set(found, short_string(input)?);
+    if bits.trailing_zeros() < 10 {
+        for (bit, set) in SET.iter().enumerate() {
+            if bits & (1 << bit) != 0 {
+                found = set(found, short_string(input)?);
+            }
         }
     }
     if bits & (1 << 10) != 0 {

@@ -86,8 +86,17 @@ pub enum EventKind {
         consumer_tag: Name,
         /// Its window in messages; 0 for none.
         prefetch_count: u16,
+        /// Its priority; 0 if it asked for none.
+        priority: i64,
         /// Whether its deliveries count as acknowledged at once.
         no_ack: bool,
+    },
+    /// A consumer became the one that gets the messages of a queue with a single active consumer.
+    ConsumerActivated {
+        /// The queue.
+        queue: Name,
+        /// The consumer's tag.
+        consumer_tag: Name,
     },
     /// A consumer left, or was cancelled because its queue went.
     ConsumerRemoved {
@@ -261,13 +270,12 @@ impl fmt::Display for EventKind {
                 let whose = if *global { "the channel" } else { "each later consumer" };
                 ("prefetch set", format!("{prefetch_count} for {whose}"))
             }
-            Self::ConsumerAdded { queue, consumer_tag, prefetch_count, no_ack } => {
-                let limit = match (no_ack, prefetch_count) {
-                    (true, _) => "automatic ack".to_owned(),
-                    (false, 0) => "no prefetch limit".to_owned(),
-                    (false, limit) => format!("prefetch {limit}"),
-                };
-                ("consumer added", format!("{consumer_tag} on {queue}, {limit}"))
+            Self::ConsumerAdded { queue, consumer_tag, prefetch_count, priority, no_ack } => {
+                let how = consumer_notes(*no_ack, *prefetch_count, *priority);
+                ("consumer added", format!("{consumer_tag} on {queue}, {how}"))
+            }
+            Self::ConsumerActivated { queue, consumer_tag } => {
+                ("consumer activated", format!("{consumer_tag} on {queue}"))
             }
             Self::ConsumerRemoved { queue, consumer_tag } => {
                 ("consumer removed", format!("{consumer_tag} from {queue}"))
@@ -296,6 +304,19 @@ impl fmt::Display for EventKind {
             }
         };
         if detail.is_empty() { f.write_str(what) } else { write!(f, "{what:<21}{detail}") }
+    }
+}
+
+/// How a consumer takes messages.
+fn consumer_notes(no_ack: bool, prefetch_count: u16, priority: i64) -> String {
+    let limit = match (no_ack, prefetch_count) {
+        (true, _) => "automatic ack".to_owned(),
+        (false, 0) => "no prefetch limit".to_owned(),
+        (false, limit) => format!("prefetch {limit}"),
+    };
+    match priority {
+        0 => limit,
+        priority => format!("{limit}, priority {priority}"),
     }
 }
 

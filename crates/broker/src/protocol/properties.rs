@@ -96,6 +96,11 @@ rest_properties! {
 }
 
 impl Properties {
+    /// Whether nothing but these two is set, if they are.
+    pub(crate) fn has_mode_and_priority_only(&self) -> bool {
+        self.rest.is_none()
+    }
+
     /// Sets `delivery_mode`: 1 for transient, 2 for persistent.
     #[must_use]
     pub fn with_delivery_mode(mut self, value: u8) -> Self {

@@ -13,6 +13,7 @@ use super::core::Core;
 use super::driver::{self, Batch};
 use super::error::BrokerError;
 use super::history::History;
+use super::level::Level;
 use super::mailbox::{Deferred, Mailbox};
 use super::options::BrokerOptions;
 use super::port::Port;
@@ -56,6 +57,7 @@ pub(super) struct Shared {
     journal_thread: Mutex<Option<JoinHandle<()>>>,
     /// What the journal held when it was opened, if there is one.
     recovery: Option<RecoveryReport>,
+    level: Level,
 }
 
 /// What a broker is; the journal's thread shares it.
@@ -106,7 +108,8 @@ impl Broker {
     pub fn new(options: BrokerOptions) -> Self {
         let core = Core::new(options.engine.clone(), options.record_history);
         let inner = Inner::new(options, core);
-        Self::listen(Shared { inner, journal_thread: Mutex::new(None), recovery: None })
+        let (journal_thread, recovery, level) = (Mutex::new(None), None, Level::Memory);
+        Self::listen(Shared { inner, journal_thread, recovery, level })
     }
 
     /// A broker around `core`, whose records `journal` keeps.
@@ -116,13 +119,14 @@ impl Broker {
         journal: Journal,
         recovery: RecoveryReport,
     ) -> std::io::Result<Self> {
+        let level = options.level;
         let inner = Inner::new(options, core);
         let (batches, thread) = driver::start(journal, Arc::clone(&inner))?;
         inner.state.lock().journal = Some(batches);
         // What expired while no broker ran (S123).
         inner.time_passed();
         let (journal_thread, recovery) = (Mutex::new(Some(thread)), Some(recovery));
-        Ok(Self::listen(Shared { inner, journal_thread, recovery }))
+        Ok(Self::listen(Shared { inner, journal_thread, recovery, level }))
     }
 
     fn listen(shared: Shared) -> Self {
@@ -154,6 +158,12 @@ impl Broker {
             }
         }
         self.shared.stop_journal();
+    }
+
+    /// What this broker's confirms promise.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.shared.level
     }
 
     /// What the directory held when this broker was opened, and what was cut off; `None` for a broker in

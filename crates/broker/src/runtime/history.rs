@@ -70,6 +70,7 @@ impl EventKind {
             | Self::QueueDeleted { queue, .. }
             | Self::QueuePurged { queue, .. }
             | Self::ConsumerAdded { queue, .. }
+            | Self::ConsumerActivated { queue, .. }
             | Self::ConsumerRemoved { queue, .. }
             | Self::Delivered { queue, .. }
             | Self::Acked { queue, .. }

@@ -3,13 +3,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::clock::Clock;
 use super::core::Core;
 use super::handle::Broker;
 use super::options::BrokerOptions;
 use super::recovery::RecoveryReport;
 use crate::disk::{Disk, FsDisk};
 use crate::engine::{EngineOptions, Restore, RestoreError};
-use crate::journal::{Fold, Journal, JournalError, JournalOptions, Recorded};
+use crate::journal::{
+    Fold, Journal, JournalError, JournalOptions, Level, Recorded, RecordedMessage,
+};
 use crate::protocol::{Record, limits};
 
 /// Why a directory was not opened. Nothing in it was changed but what a repair before that cut off.
@@ -20,8 +23,17 @@ pub enum OpenError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// The journal says something that cannot be true.
-    #[error("the journal contradicts itself: {0}")]
+    #[error(
+        "the journal contradicts itself: {0}; take over what can be true into a new directory, with \
+         `Broker::salvage` or `journal DIR --salvage NEW`"
+    )]
     Contradiction(#[from] RestoreError),
+    /// The broker was to keep nothing. Nothing was touched.
+    #[error(
+        "a broker at the level `memory` keeps nothing in a directory: make one without a directory, or \
+         open this one at the level `written` or `synced`"
+    )]
+    KeepsNothing,
     /// The directory, or the journal's thread, cannot be had.
     #[error("the directory cannot be opened: {0}")]
     Io(#[from] std::io::Error),
@@ -60,11 +72,13 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open).
+    /// As [`open`](Self::open); [`OpenError::KeepsNothing`] at [`Level::Memory`](super::Level::Memory).
     pub fn open_with(
         directory: impl AsRef<Path>,
         options: BrokerOptions,
     ) -> Result<Self, OpenError> {
+        // Before a directory is made.
+        options.level.of_journal().ok_or(OpenError::KeepsNothing)?;
         Self::open_on(Arc::new(FsDisk::at(directory)?), options)
     }
 
@@ -72,7 +86,7 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open).
+    /// As [`open_with`](Self::open_with).
     pub fn open_on(disk: Arc<dyn Disk>, mut options: BrokerOptions) -> Result<Self, OpenError> {
         if options.engine.message_size_max.is_some_and(|max| max > limits::MESSAGE_SIZE_LIMIT) {
             let max = limits::MESSAGE_SIZE_LIMIT;
@@ -80,18 +94,28 @@ impl Broker {
                 format!("a journal keeps messages of at most {max} bytes; configure no more");
             return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, text).into());
         }
+        let level = options.level.of_journal().ok_or(OpenError::KeepsNothing)?;
         let clock = options.clock.take().unwrap_or_default();
-        let defaults = JournalOptions::default();
-        let journal = JournalOptions {
-            segment_bytes: options.segment_bytes.unwrap_or(defaults.segment_bytes),
-            vhost: options.engine.vhost.to_string(),
-            level: options.level,
-            mark: clock.now().wall_ms ^ u64::from(std::process::id()).rotate_left(32),
-        };
+        let journal = journal_options(&options, level, &clock);
         options.clock = Some(clock);
         let (core, journal, recovery) =
             recover(disk, options.engine.clone(), journal, options.record_history)?;
         Ok(Self::journalled(options, core, journal, recovery)?)
+    }
+}
+
+/// How the journal of a broker with these options is kept; one that is new gets a mark from the time.
+pub(super) fn journal_options(
+    options: &BrokerOptions,
+    level: Level,
+    clock: &Clock,
+) -> JournalOptions {
+    let defaults = JournalOptions::default();
+    JournalOptions {
+        segment_bytes: options.segment_bytes.unwrap_or(defaults.segment_bytes),
+        vhost: options.engine.vhost.to_string(),
+        level,
+        mark: clock.now().wall_ms ^ u64::from(std::process::id()).rotate_left(32),
     }
 }
 
@@ -143,6 +167,13 @@ impl Fold for Restoring {
     fn take(&mut self, recorded: Recorded) {
         if self.error.is_none() {
             self.error = self.restore.apply(recorded.record).err();
+        }
+    }
+
+    fn take_message(&mut self, recorded: RecordedMessage) {
+        if self.error.is_none() {
+            let RecordedMessage { message, queues, kept, .. } = recorded;
+            self.error = self.restore.apply_message(message, &queues, kept).err();
         }
     }
 }

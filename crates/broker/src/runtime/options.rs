@@ -1,8 +1,8 @@
 //! What a broker is made with.
 
 use super::clock::Clock;
+use super::level::Level;
 use crate::engine::EngineOptions;
-use crate::journal::Level;
 use crate::protocol::Name;
 
 /// The options of a [`Broker`](super::Broker), each with a default that suits a test.
@@ -39,11 +39,13 @@ impl BrokerOptions {
         self
     }
 
-    /// What a confirm promises, for a broker on a directory: [`Level::Synced`] (the default) survives a
-    /// power cut, [`Level::Written`] the end of the process alone.
+    /// What a confirm promises, for a broker on a directory. Default: [`Level::Synced`].
+    ///
+    /// A broker that is not on a directory is at [`Level::Memory`] whatever is asked for here, and no
+    /// directory is opened at that level.
     #[must_use]
-    pub fn with_level(mut self, level: Level) -> Self {
-        self.level = level;
+    pub fn with_level(mut self, level: impl Into<Level>) -> Self {
+        self.level = level.into();
         self
     }
 

@@ -8,6 +8,7 @@
 //! | [`Op`], [`Profile`] | random programs that shrink well, from a seed or as a `proptest` strategy |
 //! | [`disk::SimDisk`] | a disk with every fault, and the disks that a crash could leave |
 //! | [`explore::Explorer`] | every state of a small world, and the shortest way to what must not be |
+//! | [`fuzz`] | what fuzz targets and their twins among the property tests check |
 //! | [`SimBroker`] | a whole broker on such a disk, driven step by step, without threads |
 //!
 //! Together they say: whatever program you think of, the engine says what the oracle says.
@@ -28,6 +29,7 @@
 mod act;
 pub mod disk;
 pub mod explore;
+pub mod fuzz;
 mod harness;
 mod oracle;
 mod said;

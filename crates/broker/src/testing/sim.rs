@@ -36,7 +36,7 @@ use crate::runtime::{Core, OpenError, recover};
 /// }
 /// broker.write(usize::MAX).unwrap();
 /// let told: Vec<String> = broker.tell().iter().map(|said| said.to_string()).collect();
-/// assert_eq!(told, ["1.1 declare-ok q2 0 0"]);
+/// assert_eq!(told, ["1.1 declare-ok q2 0 0", "1.1 declare-ok q3 0 0"]);
 /// drop(broker);
 /// let broker = SimBroker::open(&disk.kill_image(), JournalOptions::default()).unwrap();
 /// assert_eq!(&*broker.engine().queue_views()[0].name, "q2");
@@ -222,6 +222,62 @@ impl SimBroker {
         assert!(refused.eq(owed.map(|output| (output.channel, output.connection))), "{said:?}");
         self.owed.clear();
         self.heard(&said)
+    }
+
+    /// A copy in the same state, but without a journal: it can do all but write, until it is given one. With
+    /// that, a broker's state is a value that can be kept, and gone on from more than once.
+    ///
+    /// # Panics
+    ///
+    /// If the last write was not told.
+    #[must_use]
+    pub fn without_journal(&self) -> Self {
+        assert_eq!(self.news, None, "a write is told before the next");
+        Self {
+            core: self.core.clone(),
+            journal: None,
+            sent: self.sent.clone(),
+            news: None,
+            harness: self.harness.clone(),
+            owed: self.owed.clone(),
+        }
+    }
+
+    /// The same broker with this journal, which is to be what its own was: one of [`same_journal`].
+    ///
+    /// [`same_journal`]: Self::same_journal
+    #[must_use]
+    pub fn with_journal(self, journal: Journal) -> Self {
+        Self { journal: Some(journal), ..self }
+    }
+
+    /// The journal of a broker that was opened on a disk like this, and has written these batches: the same
+    /// calls give the same bytes, so it and the disk come to be what that one's are.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), or the disk fails in writing.
+    ///
+    /// # Panics
+    ///
+    /// If the engine that is recovered breaks an invariant.
+    pub fn same_journal(
+        disk: &SimDisk,
+        options: JournalOptions,
+        batches: &[Vec<Record>],
+    ) -> Result<Journal, OpenError> {
+        let (_, mut journal) = Self::recover(disk, options)?;
+        for batch in batches {
+            batch.iter().try_for_each(|record| journal.append(record).map(drop))?;
+            journal.flush()?;
+        }
+        Ok(journal)
+    }
+
+    /// Steps on their way to the journal, as the batch that writing so many of them makes.
+    #[must_use]
+    pub fn batch(&self, steps: usize) -> Vec<Record> {
+        self.sent.iter().take(steps).flat_map(|(_, records)| records.clone()).collect()
     }
 
     /// The journal, until it has failed.

@@ -76,6 +76,14 @@ impl LogFile for WatchedFile {
         self.file.append(bytes)
     }
 
+    fn reserve(&mut self, len: u64) -> io::Result<()> {
+        self.file.reserve(len)
+    }
+
+    fn release(&mut self) -> io::Result<()> {
+        self.file.release()
+    }
+
     fn sync(&mut self) -> io::Result<()> {
         self.file.sync()
     }

@@ -1,6 +1,7 @@
 //! The programs as a user runs them: arguments, pipes, exit codes.
 
 mod across_processes;
+mod journal;
 mod process;
 mod tour;
 mod tutorial;

@@ -23,6 +23,10 @@ pub enum OpKind {
     Read,
     /// `LogFile::append`.
     Append,
+    /// `LogFile::reserve`.
+    Reserve,
+    /// `LogFile::release`.
+    Release,
     /// `LogFile::sync`.
     Sync,
     /// `LogFile::truncate`.
@@ -30,10 +34,11 @@ pub enum OpKind {
 }
 
 impl OpKind {
-    /// Whether it can change what a crash leaves. A crash at one that cannot is like a crash at the next.
+    /// Whether it can change which bytes a crash leaves. A crash at one that cannot is like a crash at the next.
     #[must_use]
     pub const fn changes(self) -> bool {
-        !matches!(self, Self::List | Self::Open | Self::Lock | Self::Len | Self::Read)
+        use OpKind::{Len, List, Lock, Open, Read, Release, Reserve};
+        !matches!(self, List | Open | Lock | Len | Read | Reserve | Release)
     }
 }
 
@@ -44,7 +49,7 @@ pub struct Op {
     pub kind: OpKind,
     /// The file's name, if it was about one.
     pub file: Option<String>,
-    /// How many bytes were to be read, appended, or left by a truncation.
+    /// How many bytes were to be read, appended, or left by a truncation; for `reserve`, the length.
     pub bytes: u64,
     /// How it went.
     pub result: Result<(), io::ErrorKind>,

@@ -165,7 +165,7 @@ impl LogFile for SimFile {
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.operate(OpKind::Append, bytes.len() as u64, |state, what| {
-            let room = state.room();
+            let room = state.len_max(self.inode) - state.inodes[self.inode].visible.len();
             let mut count = bytes.len().min(room);
             let mut result = Ok(());
             if count < bytes.len() {
@@ -182,6 +182,26 @@ impl LogFile for SimFile {
             state.keep_moment_within(self.inode, &bytes[..count / 2]);
             state.inodes[self.inode].visible.extend_from_slice(&bytes[..count]);
             result
+        })
+    }
+
+    fn reserve(&mut self, len: u64) -> io::Result<()> {
+        self.operate(OpKind::Reserve, len, |state, _| {
+            let len = usize::try_from(len).unwrap_or(usize::MAX);
+            if len > state.len_max(self.inode) {
+                self.disk.hit(FaultClass::DiskFull);
+                return Err(simulated(io::ErrorKind::StorageFull));
+            }
+            let inode = &mut state.inodes[self.inode];
+            inode.reserved = inode.reserved.max(len);
+            Ok(())
+        })
+    }
+
+    fn release(&mut self) -> io::Result<()> {
+        self.operate(OpKind::Release, 0, |state, _| {
+            state.inodes[self.inode].reserved = 0;
+            Ok(())
         })
     }
 

@@ -218,7 +218,8 @@ impl State {
                 }
             };
             let number = image.inodes.len();
-            image.inodes.push(Inode::durable(bytes));
+            let reserved = self.inodes[inode].reserved_durable;
+            image.inodes.push(Inode::durable(bytes).with_room(reserved));
             image.names.insert(name, number);
         }
         image.durable_names = image.names.clone();

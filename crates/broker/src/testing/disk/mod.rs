@@ -45,7 +45,7 @@
 //! | `ShortRead` | a read gives half of what it could | [`Fault::short_read`] |
 //! | `OneByteRead` | a read gives one byte | [`Fault::one_byte_reads`] |
 //! | `PartialAppend` | an append writes a part and fails | [`Fault::partial_append`] |
-//! | `DiskFull` | an append writes what fits and fails with `StorageFull`; space comes back when files are removed or cut | [`SimDisk::set_capacity`] |
+//! | `DiskFull` | an append writes what fits and fails with `StorageFull`, or no room can be set aside; space comes back when files are removed or cut, and what was set aside is there for its file | [`SimDisk::set_capacity`] |
 //! | `SyncFailedKept` | a sync fails, what was pending stays so | [`SyncLoss::Kept`] |
 //! | `SyncFailedSeen` | a sync fails, what was pending is gone | [`SyncLoss::Seen`] |
 //! | `SyncFailedHidden` | the same, but it can be read until the power goes, and never becomes durable | [`SyncLoss::Hidden`] |
@@ -72,6 +72,7 @@ mod fault;
 mod handle;
 mod image;
 mod state;
+mod through;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -84,6 +85,7 @@ pub use choices::{Choices, Seeded};
 pub use fault::{Fault, FaultClass, Op, OpKind, SyncLoss};
 use image::{FilePlan, Plan};
 use state::{Inode, State};
+pub use through::{Before, Through, Watch};
 
 /// A simulated disk. Clones are handles to the same one; images are disks of their own.
 ///
@@ -125,7 +127,8 @@ impl SimDisk {
         self.state.lock().faults.clear();
     }
 
-    /// How many bytes fit into all files together; `None` for no limit.
+    /// How many bytes fit into all files together, with what is [set aside](crate::disk::LogFile::reserve)
+    /// for them; `None` for no limit.
     pub fn set_capacity(&self, bytes: Option<u64>) {
         self.state.lock().capacity = bytes;
     }
@@ -221,6 +224,12 @@ impl SimDisk {
         self.hits.lock().clone()
     }
 
+    /// How many bytes all files take together, with what is set aside for them.
+    #[must_use]
+    pub fn occupied(&self) -> u64 {
+        self.state.lock().occupied() as u64
+    }
+
     /// What a reader finds in a file.
     #[must_use]
     pub fn contents(&self, file: &str) -> Option<Vec<u8>> {
@@ -297,6 +306,20 @@ impl SimDisk {
         let mut image = self.state.lock().without_process();
         image.tell("process killed");
         self.holding(image)
+    }
+
+    /// Another disk in the same state, also in what is pending; without its process, log and faults. Unlike
+    /// a [`kill_image`](Self::kill_image) it is nothing that has happened.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        self.holding(self.state.lock().without_process())
+    }
+
+    /// What a power cut could change, a line for each name: how the name and the bytes behind it stand.
+    /// Empty if it could change nothing.
+    #[must_use]
+    pub fn pending(&self) -> Vec<String> {
+        self.state.lock().pending_lines()
     }
 
     /// From now on, keeps what the disk is just before each operation that [changes](OpKind::changes)

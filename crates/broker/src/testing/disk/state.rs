@@ -1,7 +1,7 @@
 //! What a simulated disk knows, without its faults: two states of every file and of the directory, the
 //! one that readers see and the one that a power cut leaves at least.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::ops::Range;
 
@@ -17,11 +17,20 @@ pub(super) struct Inode {
     pub(super) floor: usize,
     /// Visible bytes that a failed sync lost: whatever is synced later, these become zeros.
     lost: Vec<Range<usize>>,
+    /// The length up to which room is set aside, and the one that a power cut leaves.
+    pub(super) reserved: usize,
+    pub(super) reserved_durable: usize,
 }
 
 impl Inode {
     pub(super) fn durable(bytes: Vec<u8>) -> Self {
-        Self { durable: bytes.clone(), floor: bytes.len(), visible: bytes, lost: Vec::new() }
+        Self { durable: bytes.clone(), floor: bytes.len(), visible: bytes, ..Self::default() }
+    }
+
+    /// With room up to this length, durably.
+    pub(super) fn with_room(mut self, len: usize) -> Self {
+        (self.reserved, self.reserved_durable) = (len, len);
+        self
     }
 
     pub(super) fn is_pending(&self) -> bool {
@@ -33,6 +42,11 @@ impl Inode {
         self.floor < self.durable.len()
     }
 
+    /// Whether bytes wait to be written, a truncation does, and bytes were lost unseen.
+    fn pending(&self) -> (bool, bool, bool) {
+        (self.floor < self.visible.len(), self.is_cut(), !self.lost.is_empty())
+    }
+
     /// What would be durable if all were written that still can be.
     pub(super) fn writable(&self) -> Vec<u8> {
         let mut bytes = self.visible.clone();
@@ -42,7 +56,13 @@ impl Inode {
         bytes
     }
 
+    /// How many bytes of the medium it takes.
+    pub(super) fn occupied(&self) -> usize {
+        self.visible.len().max(self.reserved)
+    }
+
     pub(super) fn truncate(&mut self, len: usize) {
+        self.reserved = 0;
         self.visible.truncate(len);
         self.floor = self.floor.min(len);
         self.lost.retain_mut(|lost| {
@@ -59,6 +79,7 @@ impl Inode {
             self.durable[lost.start.max(floor)..lost.end.max(floor)].fill(0);
         }
         self.floor = self.visible.len();
+        self.reserved_durable = self.reserved;
     }
 
     fn fail_sync(&mut self, loss: SyncLoss) {
@@ -203,17 +224,41 @@ impl State {
         }
     }
 
+    /// What a power cut could change, a line for each name.
+    pub(super) fn pending_lines(&self) -> Vec<String> {
+        let mut names: BTreeSet<&String> = self.names.keys().collect();
+        names.extend(self.durable_names.keys());
+        names.extend(self.pending_names.iter().map(|change| &change.name));
+        let line = |name: &String| {
+            let changes = self.pending_names.iter().filter(|change| change.name == *name);
+            let changes: Vec<_> = changes.map(|change| change.inode.is_some()).collect();
+            let (now, durable) = (self.names.get(name), self.durable_names.get(name));
+            let bytes = now.or(durable).map(|inode| self.inodes[*inode].pending());
+            let changed = now != durable || !changes.is_empty();
+            let differs =
+                changed || bytes.is_some_and(|(pending, cut, lost)| pending || cut || lost);
+            let known = (now.is_some(), durable.is_some(), now == durable);
+            differs.then(|| format!("{name}: {known:?}, made {changes:?}, bytes {bytes:?}"))
+        };
+        names.into_iter().filter_map(line).collect()
+    }
+
     /// Adds to the story how this disk came about.
     pub(super) fn tell(&mut self, what: &str) {
         let then = if self.story.is_empty() { "" } else { ", then " };
         self.story = format!("{}{then}{what}", self.story);
     }
 
-    /// How many more bytes fit.
-    pub(super) fn room(&self) -> usize {
+    /// How many bytes the files that have names take.
+    pub(super) fn occupied(&self) -> usize {
+        self.names.values().map(|inode| self.inodes[*inode].occupied()).sum()
+    }
+
+    /// How many bytes a file can have in all before the disk is full.
+    pub(super) fn len_max(&self, inode: usize) -> usize {
         let Some(capacity) = self.capacity else { return usize::MAX };
-        let used: usize = self.names.values().map(|inode| self.inodes[*inode].visible.len()).sum();
-        usize::try_from(capacity).unwrap_or(usize::MAX).saturating_sub(used)
+        let capacity = usize::try_from(capacity).unwrap_or(usize::MAX);
+        self.inodes[inode].occupied() + capacity.saturating_sub(self.occupied())
     }
 
     /// The file that readers find under a name.

@@ -1,6 +1,6 @@
 //! Consumers and `basic.get`.
 
-use super::{Consumer, From, Held, Oracle, Outcome, refused};
+use super::{Consumer, From, Held, Oracle, Outcome, arguments, refused};
 use crate::protocol::BasicConsume;
 use crate::testing::What;
 
@@ -19,7 +19,8 @@ impl Oracle {
         let queue = self.find(from, &name)?;
         let others = queue.consumers();
         let alone = others.iter().any(|other| other.exclusive);
-        if alone || (consume.exclusive && !others.is_empty()) {
+        let shared = !others.is_empty() || queue.is_single();
+        if alone || (consume.exclusive && shared) {
             return refused(403, format!("queue '{name}' in vhost '/' in exclusive use"));
         }
         if tag.is_empty() {
@@ -36,6 +37,7 @@ impl Oracle {
             window: self.channel(from).prefetch,
             no_ack: consume.no_ack,
             exclusive: consume.exclusive,
+            priority: arguments::integer(&consume.arguments, "x-priority").unwrap_or(0),
         };
         self.find(from, &name)?.active.push(consumer);
         if !consume.nowait {

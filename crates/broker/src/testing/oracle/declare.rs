@@ -1,6 +1,8 @@
 //! Queues.
 
-use super::{From, Oracle, Outcome, Queue, Refused, refused};
+use std::fmt::Display;
+
+use super::{From, Oracle, Outcome, Queue, Refused, arguments, refused};
 use crate::protocol::QueueDeclare;
 use crate::testing::What;
 
@@ -51,6 +53,9 @@ impl Oracle {
             durable: declare.durable && !declare.exclusive,
             auto_delete: declare.auto_delete,
             owner: declare.exclusive.then_some(from.connection),
+            max_priority: max_priority(declare),
+            single_active: single_active(declare),
+            holder: None,
             ready: Vec::new(),
             active: Vec::new(),
             blocked: Vec::new(),
@@ -79,6 +84,9 @@ impl Oracle {
         if declare.auto_delete != queue.auto_delete {
             return differs("auto_delete", declare.auto_delete, queue.auto_delete);
         }
+        let [priority, single] = ["x-max-priority", "x-single-active-consumer"];
+        compare_argument(name, priority, max_priority(declare), queue.max_priority, "signedint")?;
+        compare_argument(name, single, single_active(declare), queue.single_active, "bool")?;
         Ok(())
     }
 
@@ -150,6 +158,39 @@ impl Oracle {
             Some(queue) => Ok(queue),
         }
     }
+}
+
+fn max_priority(declare: &QueueDeclare) -> Option<u8> {
+    let max = arguments::integer(&declare.arguments, "x-max-priority")?;
+    Some(max.try_into().expect("programs declare no other"))
+}
+
+fn single_active(declare: &QueueDeclare) -> Option<bool> {
+    arguments::boolean(&declare.arguments, "x-single-active-consumer")
+}
+
+/// Whether an argument is what it is, in three wordings (S79).
+fn compare_argument<T: Display + PartialEq>(
+    queue: &str,
+    argument: &str,
+    received: Option<T>,
+    current: Option<T>,
+    kind: &str,
+) -> Outcome {
+    let how = match (received, current) {
+        (None, None) => return Ok(()),
+        (Some(received), Some(current)) if received == current => return Ok(()),
+        (Some(received), Some(current)) => {
+            format!("received '{received}' but current is '{current}'")
+        }
+        (Some(received), None) => {
+            format!("received the value '{received}' of type '{kind}' but current is none")
+        }
+        (None, Some(current)) => {
+            format!("received none but current is the value '{current}' of type '{kind}'")
+        }
+    };
+    refused(406, format!("inequivalent arg '{argument}' for queue '{queue}' in vhost '/': {how}"))
 }
 
 fn locked(name: &str) -> Refused {

@@ -1,6 +1,7 @@
 //! Exchanges and bindings.
 
 use super::{From, Oracle, Outcome, Refused, refused};
+use crate::engine::{Engine, ExchangeView};
 use crate::protocol::types::AMQPValue;
 use crate::protocol::{Binding, DestinationType, ExchangeBind, ExchangeDeclare, QueueBind};
 use crate::testing::What;
@@ -21,6 +22,28 @@ pub(super) struct Exchange {
 pub struct SurvivingTopology {
     exchanges: Vec<Exchange>,
     bindings: Vec<Binding>,
+}
+
+impl SurvivingTopology {
+    /// What an engine that was just recovered has.
+    #[must_use]
+    pub fn of(engine: &Engine) -> Self {
+        let exchanges = engine.exchange_views().into_iter();
+        let own = exchanges.filter(|exchange| !exchange.is_predeclared());
+        let exchange = |exchange: ExchangeView| Exchange {
+            name: exchange.name.to_string(),
+            kind: exchange.kind.to_string(),
+            durable: exchange.durable,
+            auto_delete: exchange.auto_delete,
+            internal: exchange.internal,
+            alternate: exchange.alternate_exchange.map(|name| name.to_string()),
+        };
+        let bindings = engine.binding_views().into_iter();
+        Self {
+            exchanges: own.map(exchange).collect(),
+            bindings: bindings.map(|binding| (*binding).clone()).collect(),
+        }
+    }
 }
 
 /// The exchanges that are there from the start (S147).

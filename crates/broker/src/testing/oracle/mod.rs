@@ -10,6 +10,10 @@
 //!   active; if not, it moves it to the tail of the blocked and tries the next (S1–S5).
 //! * A consumer that was blocked by its own window becomes active again, at the tail, when something
 //!   it held is settled (S5, S6).
+//! * Consumers have priorities. The first active one is the first of those with the highest (S15).
+//! * In a queue with a single active consumer only that one is ever tried. When it is gone, the one of
+//!   the highest priority is next, and of several the earliest (S19–S23).
+//! * The ready messages stand by their priorities, and within one in the order of publishing (S138).
 //! * The first refusal for want of room in a *channel's* window makes the queue suspend that channel:
 //!   until it has room, none of its blocked consumers come back, whatever blocked them. Then all that
 //!   have room of their own come back together, in the order in which they were blocked (S8, S37).
@@ -18,10 +22,12 @@
 //! channel with room again serves the queues that suspended it in the order in which they did (S45);
 //! confirms come one by one, in order, at the end of their step (S106); queues are dispatched in the
 //! order of declaring. The names that a broker makes are told to the oracle, which only looks whether
-//! they may be. Three oddities of RabbitMQ are not followed: S40, S41 and S43. Queue and consumer
-//! arguments are not covered; of an exchange's arguments the alternate exchange is, and of a headers
-//! binding's those whose values have the same type as the message's.
+//! they may be. Four oddities of RabbitMQ are not followed: S23, S40, S41 and S43. Of the arguments of queues and
+//! consumers, those of priorities and of single active consumers are covered, with values that are allowed; of
+//! an exchange's the alternate exchange is, and of a headers binding's those whose values have the same type as
+//! the message's.
 
+mod arguments;
 mod consume;
 mod declare;
 mod exchange;
@@ -45,6 +51,8 @@ struct Message {
     id: u64,
     body: String,
     persistent: bool,
+    /// The priority that it was published with.
+    priority: u8,
 }
 
 /// A message in a queue.
@@ -97,6 +105,7 @@ struct Consumer {
     window: u16,
     no_ack: bool,
     exclusive: bool,
+    priority: i64,
 }
 
 #[derive(Clone, Debug)]
@@ -107,6 +116,12 @@ struct Queue {
     auto_delete: bool,
     /// The connection it is exclusive to.
     owner: Option<u64>,
+    /// What `x-max-priority` says.
+    max_priority: Option<u8>,
+    /// What `x-single-active-consumer` says.
+    single_active: Option<bool>,
+    /// The number of the single active consumer.
+    holder: Option<u64>,
     ready: Vec<Ready>,
     active: Vec<Consumer>,
     blocked: Vec<Consumer>,
@@ -259,6 +274,7 @@ impl Oracle {
     /// Hands out what can be handed out: every queue in turn, then one of those that suspended a
     /// channel which has room, and so on.
     fn hand_out(&mut self) {
+        self.queues.iter_mut().for_each(Queue::find_holder);
         loop {
             for index in 0..self.queues.len() {
                 while self.hand_out_one(index) {}
@@ -279,10 +295,13 @@ impl Oracle {
     /// Tries one consumer of a queue. False if there is nothing to hand out, or nobody to try.
     fn hand_out_one(&mut self, index: usize) -> bool {
         let queue = &mut self.queues[index];
-        if queue.ready.is_empty() || queue.active.is_empty() {
+        let Some(next) = queue.next_consumer() else {
+            return false;
+        };
+        if queue.ready.is_empty() {
             return false;
         }
-        let consumer = queue.active.remove(0);
+        let consumer = queue.active.remove(next);
         let from = From { connection: consumer.connection, channel: consumer.channel };
         let channel = channel_in(&mut self.channels, from);
         if !consumer.no_ack && !channel.has_room_for(&consumer) {
@@ -370,6 +389,47 @@ impl Channel {
 }
 
 impl Queue {
+    /// Where among the active the consumer is that is tried next.
+    fn next_consumer(&self) -> Option<usize> {
+        let tried =
+            |consumer: &&Consumer| !self.is_single() || Some(consumer.number) == self.holder;
+        let highest = self.active.iter().filter(tried).map(|consumer| consumer.priority).max()?;
+        let next = |consumer: &Consumer| tried(&consumer) && consumer.priority == highest;
+        self.active.iter().position(next)
+    }
+
+    /// Finds a successor, if the single active consumer is gone.
+    fn find_holder(&mut self) {
+        if !self.is_single() {
+            return;
+        }
+        let consumers = self.consumers();
+        if consumers.iter().any(|consumer| Some(consumer.number) == self.holder) {
+            return;
+        }
+        let first = consumers.iter().min_by_key(|consumer| (-consumer.priority, consumer.number));
+        self.holder = first.map(|consumer| consumer.number);
+    }
+
+    fn is_single(&self) -> bool {
+        self.single_active == Some(true)
+    }
+
+    /// The priority by which a message stands in this queue.
+    fn priority_of(&self, message: &Message) -> u8 {
+        message.priority.min(self.max_priority.unwrap_or(0))
+    }
+
+    /// Puts a message at its place.
+    fn insert(&mut self, ready: Ready) {
+        let before = |other: &Ready| {
+            let (this, that) = (self.priority_of(&ready.message), self.priority_of(&other.message));
+            that > this || (that == this && other.message.id < ready.message.id)
+        };
+        let place = self.ready.iter().take_while(|other| before(other)).count();
+        self.ready.insert(place, ready);
+    }
+
     /// Its consumers in the order of subscribing.
     fn consumers(&self) -> Vec<&Consumer> {
         let mut all: Vec<_> = self.active.iter().chain(&self.blocked).collect();

@@ -12,7 +12,8 @@ impl Oracle {
         self.published += 1;
         let body = preview(&publish.body);
         let persistent = publish.properties.delivery_mode() == &Some(PERSISTENT);
-        let message = Message { id: self.published, body: body.clone(), persistent };
+        let priority = publish.properties.priority().unwrap_or(0);
+        let message = Message { id: self.published, body: body.clone(), persistent, priority };
         let channel = self.channel(from);
         if let Some(last) = &mut channel.confirms {
             *last += 1;
@@ -22,7 +23,7 @@ impl Oracle {
         for queue in &mut self.queues {
             if names.contains(&queue.name) {
                 routed = true;
-                queue.ready.push(Ready { message: message.clone(), redelivered: false });
+                queue.insert(Ready { message: message.clone(), redelivered: false });
             }
         }
         if publish.mandatory && !routed {

@@ -9,7 +9,11 @@ pub struct SurvivingQueue {
     pub name: String,
     /// Whether it goes with its last consumer.
     pub auto_delete: bool,
-    /// Its persistent messages, ready or held, at their places.
+    /// What `x-max-priority` says.
+    pub max_priority: Option<u8>,
+    /// What `x-single-active-consumer` says.
+    pub single_active: Option<bool>,
+    /// Its persistent messages, ready or held, in the order of publishing.
     pub messages: Vec<Survivor>,
 }
 
@@ -20,6 +24,8 @@ pub struct Survivor {
     pub id: u64,
     /// The beginning of its body.
     pub body: String,
+    /// The priority that it was published with.
+    pub priority: u8,
     /// Whether it was handed out.
     pub handed_out: bool,
 }
@@ -42,11 +48,17 @@ impl Oracle {
         let mut messages: Vec<_> = persistent
             .map(|(message, handed_out)| {
                 let body = message.body.clone();
-                Survivor { id: message.id, body, handed_out }
+                Survivor { id: message.id, body, priority: message.priority, handed_out }
             })
             .collect();
         messages.sort();
-        SurvivingQueue { name: queue.name.clone(), auto_delete: queue.auto_delete, messages }
+        SurvivingQueue {
+            name: queue.name.clone(),
+            auto_delete: queue.auto_delete,
+            max_priority: queue.max_priority,
+            single_active: queue.single_active,
+            messages,
+        }
     }
 
     /// The broker that begins with what has survived of another that gave its messages numbers up to
@@ -57,20 +69,25 @@ impl Oracle {
         oracle.published = published;
         for survivor in survivors {
             oracle.declared += 1;
-            let ready = survivor.messages.iter().map(|message| Ready {
-                message: Message { id: message.id, body: message.body.clone(), persistent: true },
-                redelivered: message.handed_out,
-            });
-            oracle.queues.push(Queue {
+            let mut queue = Queue {
                 number: oracle.declared,
                 name: survivor.name.clone(),
                 durable: true,
                 auto_delete: survivor.auto_delete,
                 owner: None,
-                ready: ready.collect(),
+                max_priority: survivor.max_priority,
+                single_active: survivor.single_active,
+                holder: None,
+                ready: Vec::new(),
                 active: Vec::new(),
                 blocked: Vec::new(),
-            });
+            };
+            for one in &survivor.messages {
+                let (id, body, priority) = (one.id, one.body.clone(), one.priority);
+                let message = Message { id, body, persistent: true, priority };
+                queue.insert(Ready { message, redelivered: one.handed_out });
+            }
+            oracle.queues.push(queue);
         }
         oracle
     }

@@ -59,10 +59,7 @@ impl Oracle {
             return;
         };
         if requeue {
-            let later = queue.ready.iter().position(|ready| ready.message.id > message.id);
-            let place = later.unwrap_or(queue.ready.len());
-            let redelivered = true;
-            queue.ready.insert(place, Ready { message, redelivered });
+            queue.insert(Ready { message, redelivered: true });
         }
         // Those who have room and are not suspended are not blocked, so at most one comes back here.
         if consumer.is_some() && !suspended {

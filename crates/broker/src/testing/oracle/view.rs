@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::exchange::Exchange;
 use super::{Channel, Consumer, Oracle, Queue, Ready};
 use crate::engine::{
-    ChannelView, ConnectionView, ConsumerView, EngineView, ExchangeView, MessageView, QueueView,
+    ActivityStatus, ChannelView, ConnectionView, ConsumerView, EngineView, ExchangeView,
+    MessageView, QueueView,
 };
 use crate::protocol::{ExchangeKind, MessageId};
 
@@ -69,14 +70,20 @@ impl Oracle {
 
     fn queue_view(&self, queue: &Queue) -> QueueView {
         let held = self.channels.iter().flat_map(|channel| &channel.held);
-        let active = queue.active.iter().map(|consumer| (consumer, true));
+        let mut turns: Vec<_> = queue.active.iter().collect();
+        turns.sort_by_key(|consumer| -consumer.priority);
+        let active = turns.into_iter().map(|consumer| (consumer, true));
         let blocked = queue.blocked.iter().map(|consumer| (consumer, false));
         let consumers = active.chain(blocked);
+        let holder = queue.consumers().into_iter().find(|one| Some(one.number) == queue.holder);
         QueueView {
             name: queue.name.as_str().into(),
             durable: queue.durable,
             exclusive: queue.owner.is_some(),
             auto_delete: queue.auto_delete,
+            max_priority: queue.max_priority,
+            single_active_consumer: queue.is_single(),
+            single_active_consumer_tag: holder.map(|holder| holder.tag.as_str().into()),
             messages_ready: queue.ready.len(),
             messages_unacknowledged: held.filter(|held| held.queue == queue.number).count(),
             consumers: consumers
@@ -88,6 +95,11 @@ impl Oracle {
     fn consumer_view(&self, queue: &Queue, consumer: &Consumer, active: bool) -> ConsumerView {
         let held = self.channels.iter().flat_map(|channel| &channel.held);
         let its = held.filter(|held| held.consumer == Some(consumer.number));
+        let activity_status = match (queue.is_single(), queue.holder == Some(consumer.number)) {
+            (false, _) => ActivityStatus::Up,
+            (true, true) => ActivityStatus::SingleActive,
+            (true, false) => ActivityStatus::Waiting,
+        };
         ConsumerView {
             consumer_tag: consumer.tag.as_str().into(),
             connection: consumer.connection,
@@ -97,7 +109,9 @@ impl Oracle {
             exclusive: consumer.exclusive,
             prefetch_count: consumer.window,
             messages_unacknowledged: its.count(),
-            active,
+            priority: consumer.priority,
+            active: active && activity_status != ActivityStatus::Waiting,
+            activity_status,
         }
     }
 
@@ -124,6 +138,7 @@ fn messages(queue: &Queue) -> Vec<MessageView> {
         id: MessageId(ready.message.id),
         body: ready.message.body.clone(),
         redelivered: ready.redelivered,
+        priority: queue.priority_of(&ready.message),
     };
     queue.ready.iter().map(view).collect()
 }

@@ -9,6 +9,7 @@ mod resolve;
 mod strategy;
 mod topology;
 
+use resolve::queue_arguments;
 pub use strategy::{Profile, ops, program};
 
 use super::Act;
@@ -49,6 +50,10 @@ pub enum Op {
         auto_delete: bool,
         /// As in AMQP, if the queue exists.
         passive: bool,
+        /// Its highest priority, if that is to be said.
+        max_priority: Option<u8>,
+        /// Whether it is to have a single active consumer.
+        single_active: bool,
     },
     /// A client purges a queue.
     Purge {
@@ -91,6 +96,8 @@ pub enum Op {
         exclusive: bool,
         /// As in AMQP.
         nowait: bool,
+        /// Its priority; 0 is not said.
+        priority: i8,
     },
     /// A client cancels a consumer.
     Cancel {
@@ -109,6 +116,8 @@ pub enum Op {
         mandatory: bool,
         /// Whether the delivery mode is 2.
         persistent: bool,
+        /// Its priority, if that is to be said.
+        priority: Option<u8>,
     },
     /// A client declares one of four exchanges. One that exists is declared as it is.
     DeclareExchange {
@@ -268,6 +277,10 @@ pub enum Mistake {
     CarbonCopy,
     /// Declaring a queue with another `durable`.
     Redeclare,
+    /// Declaring a queue with another highest priority.
+    RedeclarePriority,
+    /// Declaring a queue that has a single active consumer as one that has not, or the other way round.
+    RedeclareSingleActive,
     /// Declaring a queue in the broker's own name space.
     ReservedName,
     /// Subscribing under a tag in use.
@@ -289,7 +302,7 @@ pub enum Mistake {
 }
 
 /// Every mistake.
-pub(super) const MISTAKES: [Mistake; 23] = [
+pub(super) const MISTAKES: [Mistake; 25] = [
     Mistake::UnknownTag,
     Mistake::SettledTag,
     Mistake::TagZero,
@@ -304,6 +317,8 @@ pub(super) const MISTAKES: [Mistake; 23] = [
     Mistake::ExchangeType,
     Mistake::CarbonCopy,
     Mistake::Redeclare,
+    Mistake::RedeclarePriority,
+    Mistake::RedeclareSingleActive,
     Mistake::ReservedName,
     Mistake::ReusedTag,
     Mistake::DeliveryMode,
@@ -316,27 +331,32 @@ pub(super) const MISTAKES: [Mistake; 23] = [
 ];
 
 /// What most programs begin with, so that they need not stumble upon it: two connections with two
-/// channels and one, and two queues.
+/// channels and one, and four queues: a transient one and a durable one, one with priorities, and one with
+/// a single active consumer.
 #[must_use]
 pub fn prelude() -> Vec<Act> {
     let connect = Act::Connect { user: "guest".into() };
     let open = |connection, channel| Act::Open { connection, channel };
-    let declare = |queue: &str, durable| Act::Method {
+    let declare = |queue: &str, durable, arguments| Act::Method {
         connection: 1,
         channel: 1,
         method: Method::QueueDeclare(QueueDeclare {
             queue: queue.into(),
             durable,
+            arguments,
             ..QueueDeclare::default()
         }),
     };
+    let plain = || queue_arguments(None, false);
     vec![
         connect.clone(),
         connect,
         open(1, 1),
         open(1, 2),
         open(2, 1),
-        declare("q1", false),
-        declare("q2", true),
+        declare("q1", false, plain()),
+        declare("q2", true, plain()),
+        declare("q3", true, queue_arguments(Some(2), false)),
+        declare("q4", false, queue_arguments(None, true)),
     ]
 }

@@ -46,8 +46,18 @@ impl Op {
             }),
             Self::Open { connection } => scene.open(connection),
             Self::Close { channel } => Some(on(scene.channel(channel)?, Method::ChannelClose)),
-            Self::Declare { channel, queue, durable, exclusive, auto_delete, passive } => {
+            Self::Declare {
+                channel,
+                queue,
+                durable,
+                exclusive,
+                auto_delete,
+                passive,
+                max_priority,
+                single_active,
+            } => {
                 let mut declare = QueueDeclare {
+                    arguments: queue_arguments(max_priority, single_active),
                     queue: (*pick(&QUEUES, queue)?).into(),
                     durable,
                     exclusive,
@@ -86,7 +96,7 @@ impl Op {
     /// The operations that deal with messages and consumers.
     pub(super) fn message_act(self, scene: &Scene) -> Option<Act> {
         match self {
-            Self::Consume { channel, queue, tag, no_ack, exclusive, nowait } => {
+            Self::Consume { channel, queue, tag, no_ack, exclusive, nowait, priority } => {
                 let channel = scene.channel(channel)?;
                 let used = scene.tags(channel);
                 let mut free = TAGS.to_vec();
@@ -97,6 +107,7 @@ impl Op {
                     no_ack,
                     exclusive,
                     nowait,
+                    arguments: consumer_arguments(priority),
                     ..BasicConsume::default()
                 };
                 Some(on(channel, Method::BasicConsume(consume)))
@@ -110,14 +121,19 @@ impl Op {
                 };
                 Some(on(channel, method))
             }
-            Self::Publish { channel, queue, mandatory, persistent } => {
+            Self::Publish { channel, queue, mandatory, persistent, priority } => {
                 let mut keys = scene.queues();
                 keys.push("nowhere".into());
                 let mut publish = scene.message(pick(&keys, queue)?.clone());
                 publish.mandatory = mandatory;
+                let mut properties = Properties::default();
                 if persistent {
-                    publish.properties = Properties::default().with_delivery_mode(PERSISTENT);
+                    properties = properties.with_delivery_mode(PERSISTENT);
                 }
+                if let Some(priority) = priority {
+                    properties = properties.with_priority(priority);
+                }
+                publish.properties = properties;
                 Some(on(scene.channel(channel)?, Method::BasicPublish(publish)))
             }
             Self::Get { channel, queue, no_ack } => {
@@ -212,7 +228,22 @@ impl Scene {
             declare.durable = queue.durable;
             declare.exclusive = queue.exclusive;
             declare.auto_delete = queue.auto_delete;
+            declare.arguments = queue_arguments(queue.max_priority, queue.single_active_consumer);
         }
+    }
+
+    /// A declaration of a queue of this connection or of everybody as it is, but for two arguments.
+    fn redeclare(
+        &self,
+        channel: &ChannelView,
+        arguments: impl Fn(&QueueView) -> FieldTable,
+    ) -> Option<Method> {
+        let queue = pick(&self.view.queues, channel.number as u8)?;
+        let mut declare =
+            QueueDeclare { queue: ShortString::from(&*queue.name), ..QueueDeclare::default() };
+        self.agree_with_existing(&mut declare, false);
+        declare.arguments = arguments(queue);
+        Some(Method::QueueDeclare(declare))
     }
 
     /// A settling of one of the messages that one of the channels that hold any holds.
@@ -255,6 +286,13 @@ impl Scene {
                     ..QueueDeclare::default()
                 })
             }
+            Mistake::RedeclarePriority => self.redeclare(channel, |queue| {
+                let other = queue.max_priority.map_or(Some(1), |max| max.checked_sub(1));
+                queue_arguments(other, queue.single_active_consumer)
+            })?,
+            Mistake::RedeclareSingleActive => self.redeclare(channel, |queue| {
+                queue_arguments(queue.max_priority, !queue.single_active_consumer)
+            })?,
             Mistake::ReservedName => Method::QueueDeclare(QueueDeclare {
                 queue: "amq.mine".into(),
                 ..QueueDeclare::default()
@@ -313,6 +351,26 @@ pub(super) fn on(channel: &ChannelView, method: Method) -> Act {
 
 fn qos(prefetch_size: u32, prefetch_count: u16, global: bool) -> Method {
     Method::BasicQos { prefetch_size, prefetch_count, global }
+}
+
+/// The arguments of a queue with priorities up to this one, and with a single active consumer or not.
+pub(super) fn queue_arguments(max_priority: Option<u8>, single_active: bool) -> FieldTable {
+    let mut arguments = FieldTable::default();
+    if let Some(max) = max_priority {
+        arguments.insert("x-max-priority".into(), AMQPValue::LongInt(max.into()));
+    }
+    if single_active {
+        arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
+    }
+    arguments
+}
+
+fn consumer_arguments(priority: i8) -> FieldTable {
+    let mut arguments = FieldTable::default();
+    if priority != 0 {
+        arguments.insert("x-priority".into(), AMQPValue::LongInt(priority.into()));
+    }
+    arguments
 }
 
 fn get(queue: &str) -> Method {

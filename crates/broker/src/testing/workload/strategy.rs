@@ -1,6 +1,7 @@
 //! Which operations, and how often.
 
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::ValueTree;
@@ -58,7 +59,7 @@ fn op(profile: Profile) -> impl Strategy<Value = Op> {
         often([6, 4, 4]) => (two(), any::<bool>())
             .prop_map(|((channel, queue), no_ack)| Op::Get { channel, queue, no_ack }),
         often([4, 1, 10]) => declare(two()),
-        often([10, 4, 8]) => topology(two),
+        often([5, 4, 8]) => topology(two),
         often([10, 8, 6]) => publish_to(two()),
         often([2, 1, 3]) => two().prop_map(|(channel, queue)| Op::Purge { channel, queue }),
         often([2, 1, 6]) => (two(), any::<(bool, bool)>()).prop_map(
@@ -94,12 +95,15 @@ fn rarely(n: u8) -> impl Strategy<Value = bool> {
 
 fn publish(which: impl Strategy<Value = (u8, u8)>) -> impl Strategy<Value = Op> {
     let flags = any::<(bool, bool)>();
-    (which, flags).prop_map(|((channel, queue), (mandatory, persistent))| Op::Publish {
-        channel,
-        queue,
-        mandatory,
-        persistent,
-    })
+    (which, flags, option::of(0..5_u8)).prop_map(
+        |((channel, queue), (mandatory, persistent), priority)| Op::Publish {
+            channel,
+            queue,
+            mandatory,
+            persistent,
+            priority,
+        },
+    )
 }
 
 fn topology<S: Strategy<Value = (u8, u8)>>(which: impl Fn() -> S) -> impl Strategy<Value = Op> {
@@ -143,16 +147,35 @@ fn publish_to(which: impl Strategy<Value = (u8, u8)>) -> impl Strategy<Value = O
 
 fn consume(which: impl Strategy<Value = (u8, u8)>) -> impl Strategy<Value = Op> {
     let flags = (rarely(6), rarely(12), rarely(6));
-    (which, 0..8_u8, flags).prop_map(|((channel, queue), tag, (no_ack, exclusive, nowait))| {
-        Op::Consume { channel, queue, tag, no_ack, exclusive, nowait }
-    })
+    let priority = prop_oneof![3 => Just(0), 2 => -1..3_i8];
+    (which, 0..8_u8, flags, priority).prop_map(
+        |((channel, queue), tag, (no_ack, exclusive, nowait), priority)| Op::Consume {
+            channel,
+            queue,
+            tag,
+            no_ack,
+            exclusive,
+            nowait,
+            priority,
+        },
+    )
 }
 
 fn declare(which: impl Strategy<Value = (u8, u8)>) -> impl Strategy<Value = Op> {
     let flags = (any::<bool>(), rarely(5), rarely(3), rarely(3));
-    (which, flags).prop_map(|((channel, queue), (durable, exclusive, auto_delete, passive))| {
-        Op::Declare { channel, queue, durable, exclusive, auto_delete, passive }
-    })
+    let arguments = (option::weighted(0.3, 0..4_u8), rarely(3));
+    (which, flags, arguments).prop_map(
+        |((channel, queue), (durable, exclusive, auto_delete, passive), arguments)| Op::Declare {
+            channel,
+            queue,
+            durable,
+            exclusive,
+            auto_delete,
+            passive,
+            max_priority: arguments.0,
+            single_active: arguments.1,
+        },
+    )
 }
 
 fn qos(channel: impl Strategy<Value = u8>) -> impl Strategy<Value = Op> {

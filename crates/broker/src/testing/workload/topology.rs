@@ -128,7 +128,7 @@ impl Scene {
         }
         let copies = self.queues();
         if let Some(queue) = copies.get(usize::from(copy % 16)) {
-            let name = if copy.is_multiple_of(2) { "CC" } else { "BCC" };
+            let name = ["CC", "BCC"][usize::from(copy & 1)];
             let copies = FieldArray::from(vec![AMQPValue::LongString(queue.as_str().into())]);
             headers.insert(name.into(), AMQPValue::FieldArray(copies));
         }

@@ -1,0 +1,362 @@
+//! The walk through a log's segments, batch by batch.
+
+use std::io;
+
+use super::batch::{Frame, Kind};
+use super::error::JournalError;
+use super::frame::{COMMIT_FRAME, Commit, FRAME_HEAD, batch_checksum};
+use super::portion::{Decoding, Portion, Taken, Unreadable};
+use super::scan::{Damage, Foreign, Scan, SegmentScan};
+use super::segment::{Header, HeaderRead, Reader, segment_name};
+use super::{Fold, Recorded};
+use crate::disk::Disk;
+use crate::protocol::Record;
+
+/// One walk, from a segment on.
+pub(super) struct Walk<'a> {
+    disk: &'a dyn Disk,
+    vhost: &'a str,
+    from: u64,
+    /// What was found so far.
+    pub(super) scan: Scan,
+    pub(super) giving: Giving<'a>,
+    decoding: Decoding,
+    /// The frames of the portion of the log that the reader's window shows.
+    portion: Portion,
+    /// A record that is known to mean nothing: its batch ends the walk.
+    pub(super) unreadable: Option<Unreadable>,
+    /// What kept records from being handed on.
+    trouble: Option<Unreadable>,
+    /// The first segment and place that say that everything before them was durable.
+    durable_before: Option<(u64, u64)>,
+}
+
+/// Hands records on, but not those at the head of a segment that is not the first.
+pub(super) struct Giving<'a> {
+    fold: &'a mut dyn Fold,
+    /// The segments of the first and of the last record so far.
+    given: Option<(u64, u64)>,
+    /// Whether the last record was of the head of a segment, which says again what was said before it.
+    in_head: bool,
+}
+
+impl Giving<'_> {
+    fn give(&mut self, taken: Taken) {
+        match taken {
+            Taken::Message(recorded) => {
+                self.in_head = false;
+                self.given = Some((self.first().unwrap_or(recorded.segment), recorded.segment));
+                self.fold.take_message(recorded);
+            }
+            Taken::Other(recorded) => self.give_other(recorded),
+        }
+    }
+
+    fn give_other(&mut self, recorded: Recorded) {
+        let (first, last) = self.given.unwrap_or((recorded.segment, recorded.segment));
+        self.in_head = match recorded.record {
+            Record::Numbered { .. } => recorded.segment != last,
+            Record::QueueKept { .. } | Record::ExchangeKept { .. } | Record::BindingKept(_) => {
+                self.in_head
+            }
+            _ => false,
+        };
+        self.given = Some((first, recorded.segment));
+        if !self.in_head {
+            self.fold.take(recorded);
+        }
+    }
+
+    /// The segment of the first record.
+    pub(super) fn first(&self) -> Option<u64> {
+        self.given.map(|(first, _)| first)
+    }
+}
+
+/// Why a walk through batches stops before the end of a file.
+enum Stop {
+    Damage(&'static str),
+    Foreign(Foreign),
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(
+        disk: &'a dyn Disk,
+        vhost: &'a str,
+        from: u64,
+        fold: &'a mut dyn Fold,
+    ) -> Self {
+        fold.restart();
+        Self {
+            disk,
+            vhost,
+            from,
+            scan: Scan::default(),
+            giving: Giving { fold, given: None, in_head: false },
+            decoding: Decoding::default(),
+            portion: Portion::default(),
+            unreadable: None,
+            trouble: None,
+            durable_before: None,
+        }
+    }
+
+    /// Hands on the records that were found whole.
+    pub(super) fn hand_on(&mut self) -> Result<(), Unreadable> {
+        let giving = &mut self.giving;
+        self.trouble.map_or(Ok(()), Err)?;
+        self.decoding.hand_on(&mut |taken| giving.give(taken))
+    }
+
+    /// Ends the portion that the reader shows. Its window goes on at `offset`.
+    fn end_portion(&mut self, segment: u64, reader: &mut Reader<'_>, offset: u64) {
+        if self.portion.is_empty() {
+            return;
+        }
+        let next = self.decoding.portion();
+        let mut portion = std::mem::replace(&mut self.portion, next);
+        (portion.segment, portion.begin) = (segment, reader.begin());
+        portion.bytes = reader.turn(offset, self.decoding.bytes());
+        self.decoding.push(portion);
+        self.trouble = self.trouble.or(self.hand_on().err());
+    }
+
+    pub(super) fn all(&mut self, segments: &[u64]) -> Result<(), JournalError> {
+        for &segment in segments {
+            let name = segment_name(segment);
+            let file = self.disk.open(&name).map_err(JournalError::io("opening", &name))?;
+            let mut reader = Reader::new(&*file).map_err(JournalError::io("measuring", &name))?;
+            let found = SegmentScan { segment, len: reader.len(), ..SegmentScan::default() };
+            self.scan.segments.push(found);
+            if segment < self.from || self.scan.foreign.is_some() {
+                continue;
+            }
+            self.segment(segment, &mut reader).map_err(JournalError::io("reading", &name))?;
+        }
+        self.oldest_is_there(segments);
+        Ok(())
+    }
+
+    /// Notes it if the segment is gone that the log says it begins with.
+    fn oldest_is_there(&mut self, segments: &[u64]) {
+        let oldest = self.scan.oldest;
+        let first = segments.iter().find(|segment| **segment >= self.from);
+        let proven = self.scan.damage.as_ref().is_some_and(|damage| damage.proof.is_some());
+        if oldest == 0 || proven || first.is_none_or(|first| *first <= oldest) {
+            return;
+        }
+        self.scan.damage = Some(Damage {
+            segment: oldest,
+            offset: 0,
+            what: "the log's oldest segment is missing",
+            missing: true,
+            proof: self.durable_before,
+        });
+    }
+
+    fn segment(&mut self, segment: u64, reader: &mut Reader<'_>) -> io::Result<()> {
+        let header = match Header::read(reader)? {
+            HeaderRead::Newer(version) => {
+                self.scan.foreign = Some(Foreign::Newer { segment, version });
+                return Ok(());
+            }
+            HeaderRead::Whole(header) if header.vhost != self.vhost => {
+                let vhost = header.vhost;
+                self.scan.foreign = Some(Foreign::OtherVhost { segment, vhost });
+                return Ok(());
+            }
+            HeaderRead::Whole(header) => Ok(header),
+            HeaderRead::Bad(what) => Err(what),
+        };
+        if self.scan.damage.is_some() {
+            return self.behind(segment, header.ok().as_ref(), reader, 0);
+        }
+        let damage = match &header {
+            Ok(header) => self.stray(segment, header),
+            Err(what) => Some(Damage { segment, offset: 0, what, missing: false, proof: None }),
+        };
+        let header = match (header, damage) {
+            (Ok(header), None) => header,
+            (header, damage) => {
+                self.scan.damage = damage;
+                return self.behind(segment, header.ok().as_ref(), reader, 0);
+            }
+        };
+        self.scan.oldest = self.scan.oldest.max(header.oldest);
+        if header.synced_before {
+            self.durable_before = self.durable_before.or(Some((segment, 0)));
+        }
+        let end = &mut self.scan.end;
+        end.segment = segment;
+        end.offset = Header::len_for(&header.vhost);
+        end.last_batch = None;
+        end.next_frame = header.first_frame;
+        end.next_batch = header.first_batch;
+        end.mark = Some(header.mark);
+        let stop = self.batches(segment, reader)?;
+        self.end_portion(segment, reader, self.scan.end.offset);
+        if let Some(found) = self.scan.segments.last_mut() {
+            found.whole = self.scan.end.offset;
+        }
+        match stop {
+            None => Ok(()),
+            Some(Stop::Foreign(foreign)) => {
+                self.scan.foreign = Some(foreign);
+                Ok(())
+            }
+            Some(Stop::Damage(what)) => {
+                let offset = self.scan.end.offset;
+                self.scan.damage =
+                    Some(Damage { segment, offset, what, missing: false, proof: None });
+                self.behind(segment, None, reader, offset + 1)
+            }
+        }
+    }
+
+    /// What is wrong if the log does not go on in a segment with this header.
+    fn stray(&self, segment: u64, header: &Header) -> Option<Damage> {
+        let end = &self.scan.end;
+        let begins = end.mark.is_none();
+        let goes_on = begins
+            || header.segment == end.segment + 1
+                && header.first_frame == end.next_frame
+                && header.first_batch == end.next_batch;
+        let damage =
+            |what, missing, proof| Some(Damage { segment, offset: 0, what, missing, proof });
+        // A write that a crash tore may leave what another file held, and so a whole header. But one that
+        // is synced before something goes behind it was durable if something does.
+        let len = self.scan.segments.last().map_or(0, |found| found.len);
+        let synced = header.synced_before && len > Header::len_for(&header.vhost);
+        let proof = synced.then_some((segment, 0));
+        if header.segment != segment {
+            damage("the file has the name of another segment", false, proof)
+        } else if !begins && Some(header.mark) != end.mark {
+            damage("the segment belongs to another log", false, proof)
+        } else if !goes_on {
+            damage("what came before this segment is missing", true, None)
+        } else {
+            None
+        }
+    }
+
+    /// Walks the batches from the log's end, and moves the end behind each that is whole.
+    fn batches(&mut self, segment: u64, reader: &mut Reader<'_>) -> io::Result<Option<Stop>> {
+        while self.trouble.is_none() && self.scan.end.offset < reader.len() {
+            let stop = self.batch(segment, reader)?;
+            if stop.is_some() {
+                return Ok(stop);
+            }
+        }
+        Ok(None)
+    }
+
+    fn batch(&mut self, segment: u64, reader: &mut Reader<'_>) -> io::Result<Option<Stop>> {
+        let (begin, first) = (self.scan.end.offset, self.scan.end.next_frame);
+        let (mut offset, mut number, mut checksum) = (begin, first, 0);
+        let commit = loop {
+            if !reader.shows_frame(offset) {
+                self.end_portion(segment, reader, offset);
+            }
+            let frame = match Frame::read(reader, offset, number)? {
+                Ok(frame) => frame,
+                Err(what) => return Ok(Some(Stop::Damage(what))),
+            };
+            let (len, head) = (frame.len(), frame.head);
+            match frame.kind() {
+                Ok(Kind::Record) => {
+                    checksum = batch_checksum(checksum, head.checksum);
+                    let at = offset + FRAME_HEAD as u64 - reader.begin();
+                    self.portion.add(number, at as u32, head.len);
+                }
+                Ok(Kind::Commit(commit)) => break commit,
+                Err(what) => return Ok(Some(Stop::Damage(what))),
+            }
+            offset += len;
+            number += 1;
+        };
+        let end = &mut self.scan.end;
+        let fits = commit.segment == segment
+            && commit.offset == offset
+            && commit.begin == begin
+            && commit.batch == end.next_batch
+            && Some(commit.mark) == end.mark
+            && commit.checksum == checksum;
+        if !fits {
+            return Ok(Some(Stop::Damage("the end of a batch does not fit the batch")));
+        }
+        if let Some(Unreadable { offset, what, .. }) =
+            self.unreadable.filter(|found| (first..number).contains(&found.number))
+        {
+            return Ok(Some(Stop::Foreign(Foreign::Unreadable { segment, offset, what })));
+        }
+        end.last_batch = Some(begin);
+        end.synced_before = commit.synced_before;
+        if commit.synced_before {
+            self.durable_before = self.durable_before.or(Some((segment, commit.offset)));
+        }
+        end.offset = offset + COMMIT_FRAME as u64;
+        end.next_frame = number + 1;
+        end.next_batch += 1;
+        self.scan.oldest = self.scan.oldest.max(commit.oldest);
+        self.decoding.whole_before(number);
+        if let Some(found) = self.scan.segments.last_mut() {
+            found.batches += 1;
+            found.records += number - first;
+        }
+        Ok(None)
+    }
+
+    /// Looks behind a damage for what shows that it was durable: a segment or a batch that was begun
+    /// when everything before it had been synced.
+    fn behind(
+        &mut self,
+        segment: u64,
+        header: Option<&Header>,
+        reader: &mut Reader<'_>,
+        from: u64,
+    ) -> io::Result<()> {
+        let expected = self.scan.end.next_batch;
+        let mark = self.scan.end.mark;
+        if let Some(header) = header.filter(|header| header.segment == segment) {
+            self.scan.oldest = self.scan.oldest.max(header.oldest);
+            if header.synced_before && mark.is_none_or(|mark| mark == header.mark) {
+                self.prove(segment, 0);
+            }
+        }
+        let mut offset = from;
+        while offset + COMMIT_FRAME as u64 <= reader.len() {
+            let rest = reader.len() - offset;
+            let portion = rest.min(SEARCHED as u64) as usize;
+            let Some(bytes) = reader.get(offset, portion)? else { break };
+            let mut proof = None;
+            for at in 0..=portion - COMMIT_FRAME {
+                let Some(commit) = Commit::find(&bytes[at..]) else { continue };
+                let here = commit.segment == segment
+                    && commit.offset == offset + at as u64
+                    && commit.begin >= from
+                    && commit.batch >= expected
+                    && mark.is_none_or(|mark| mark == commit.mark);
+                if here {
+                    self.scan.oldest = self.scan.oldest.max(commit.oldest);
+                    if commit.synced_before && commit.begin > 0 {
+                        proof = proof.or(Some(commit.offset));
+                    }
+                }
+            }
+            if let Some(at) = proof {
+                self.prove(segment, at);
+            }
+            offset += (portion - COMMIT_FRAME + 1) as u64;
+        }
+        Ok(())
+    }
+
+    fn prove(&mut self, segment: u64, offset: u64) {
+        if let Some(damage) = &mut self.scan.damage {
+            damage.proof = damage.proof.or(Some((segment, offset)));
+        }
+    }
+}
+
+/// Bytes searched at a time; more than a commit frame.
+pub(super) const SEARCHED: usize = 64 * 1024;

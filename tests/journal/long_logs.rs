@@ -1,0 +1,121 @@
+//! Logs of many portions: batches that are longer than one, and records that mean nothing in one of them.
+
+use leveret_broker::journal::frame::{
+    Commit, FRAME_HEAD, FrameHead, KIND_COMMIT, batch_checksum, write_frame,
+};
+use leveret_broker::journal::segment::Header;
+use leveret_broker::journal::{Journal, JournalError, JournalOptions, Recorded, Report};
+use leveret_broker::protocol::{MessageId, Record};
+
+use crate::support::{Files, MARK, Shelf, declared, enqueued};
+
+/// Messages in the log, of which each makes a batch with its neighbours: enough for many portions.
+const MESSAGES: u64 = 3_000;
+const BODY: usize = 1_000;
+
+fn long_log() -> Files {
+    let shelf = Shelf::default();
+    let segment_bytes = 1024 * 1024;
+    let options = JournalOptions { mark: MARK, segment_bytes, ..JournalOptions::default() };
+    let (mut journal, _) = shelf.open_with(options).unwrap();
+    journal.append(&declared("q")).unwrap();
+    for id in 1..=MESSAGES {
+        journal.append(&enqueued(id, &[id as u8; BODY])).unwrap();
+        if id % 5 == 0 {
+            let (queue, message) = ("q".into(), MessageId(id / 2));
+            journal.append(&Record::Removed { queue, message }).unwrap();
+        }
+        // Batches of one record, and one that is longer than many portions.
+        if id % 7 == 0 && !(1_000..1_700).contains(&id) {
+            journal.flush().unwrap();
+        }
+    }
+    journal.flush().unwrap();
+    drop(journal);
+    shelf.files()
+}
+
+type Read = Result<(Vec<Recorded>, Report), JournalError>;
+
+/// What opening gives.
+fn read(files: &Files) -> Read {
+    let shelf = Shelf::with(files);
+    let mut records = Vec::new();
+    let options = JournalOptions { mark: MARK, ..JournalOptions::default() };
+    let opened = Journal::open_into(shelf.disk(), options, &mut records);
+    opened.map(|(_, report)| (records, report))
+}
+
+#[test]
+fn every_record_of_a_long_log_is_given_once_and_in_order() {
+    let files = long_log();
+    assert!(files.len() >= 3, "{} segments", files.len());
+    let (records, _) = read(&files).unwrap();
+    let messages = records.iter().filter(|one| matches!(one.record, Record::Enqueued { .. }));
+    let bodies = messages.map(|one| match &one.record {
+        Record::Enqueued { message, .. } => (message.id.0, message.body.clone()),
+        _ => unreachable!(),
+    });
+    let expected = (1..=MESSAGES).map(|id| (id, vec![id as u8; BODY].into()));
+    assert!(bodies.eq(expected));
+    assert!(records.windows(2).all(|two| two[0].number < two[1].number));
+}
+
+/// Cut anywhere, the last segment gives the records before the cut, batch by batch.
+#[test]
+fn a_long_log_that_is_cut_gives_what_was_before_the_cut() {
+    let files = long_log();
+    let (whole, _) = read(&files).unwrap();
+    let (name, bytes) = files.last_key_value().unwrap();
+    for part in 0..16 {
+        let mut cut = files.clone();
+        cut.insert(name.clone(), bytes[..bytes.len() * part / 16].to_vec());
+        let (records, report) = read(&cut).unwrap();
+        assert_eq!(records[..], whole[..records.len()], "part {part}");
+        assert!(report.scan.segments.iter().map(|one| one.records).sum::<u64>() > 0);
+    }
+}
+
+/// The log with the first record from this number on made one of a kind that nobody knows, and all
+/// checksums right.
+fn with_unknown_record(files: &Files, unknown: u64) -> Files {
+    let mut done = false;
+    let mut reseal = |bytes: &Vec<u8>| {
+        let (begin, mut checksum) = (Header::len_for("/") as usize, 0);
+        let (mut out, mut rest) = (bytes[..begin].to_vec(), &bytes[begin..]);
+        while let Some((head, behind)) = rest.split_first_chunk::<FRAME_HEAD>() {
+            let head = FrameHead::read(head).unwrap();
+            let (payload, behind) = behind.split_at(head.len as usize);
+            rest = behind;
+            let mut payload = payload.to_vec();
+            if payload[0] == KIND_COMMIT {
+                let commit = Commit { checksum, ..Commit::read(&payload).unwrap() };
+                payload.clear();
+                commit.write(&mut payload);
+            } else if head.number >= unknown && !done {
+                done = true;
+                payload[2] = 99;
+            }
+            let ends = payload[0] == KIND_COMMIT;
+            let write = |out: &mut Vec<u8>| {
+                out.extend_from_slice(&payload);
+                Ok::<_, ()>(())
+            };
+            let frame = write_frame(&mut out, head.number, write).unwrap().unwrap();
+            checksum = if ends { 0 } else { batch_checksum(checksum, frame) };
+        }
+        out
+    };
+    files.iter().map(|(name, bytes)| (name.clone(), reseal(bytes))).collect()
+}
+
+#[test]
+fn a_record_that_means_nothing_is_found_wherever_it_is() {
+    let files = long_log();
+    for unknown in [3, 900, 1_700, 3_500] {
+        let changed = with_unknown_record(&files, unknown);
+        assert!(changed != files, "frame {unknown} is a record");
+        let error = read(&changed).unwrap_err();
+        assert!(matches!(error, JournalError::Unreadable { .. }), "{error}");
+    }
+}
