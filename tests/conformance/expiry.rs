@@ -193,14 +193,14 @@ async fn s130_without_a_rejection_a_cycle_ends() {
     let itself = [
         ("x-dead-letter-exchange", text("")),
         ("x-dead-letter-routing-key", text(queue.as_str())),
-        ("x-message-ttl", number(200)),
+        ("x-message-ttl", number(1000)),
     ];
     declare(&s.channel, &queue, &itself).await.unwrap();
     publish(&s.channel, &queue, "m1 m2").await;
     get(&s.channel, &queue).await.unwrap();
     reject(&s.channel, 1).await;
     assert_eq!(ready(&s.channel, &queue).await, 2);
-    s.subject.wait(400).await;
+    s.subject.wait(1200).await;
     assert_eq!(ready(&s.channel, &queue).await, 0);
 }
 
