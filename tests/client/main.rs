@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may fail by panicking")]
 
 mod cancellation;
+mod hostile;
 mod reentrancy;
 mod runtimes;
 mod threads;

@@ -1,7 +1,7 @@
 //! RabbitMQ's behaviour, as a program sees it through lapin's API, fact by fact.
 //!
 //! The facts stand in `FACTS.md`; a test's name begins with the numbers of those that it checks.
-//! All modules but `leveret_only` and `leveret_engine` are written against lapin's own API, so that the same sources can
+//! All modules but those named `leveret_…` are written against lapin's own API, so that the same sources can
 //! run against RabbitMQ.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test that panics has failed")]
@@ -21,6 +21,7 @@ mod lapin_lifetimes;
 mod lapin_results;
 mod lapin_seams;
 mod leveret_engine;
+mod leveret_limits;
 mod leveret_only;
 mod orders;
 mod prefetch;

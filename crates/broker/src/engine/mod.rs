@@ -24,6 +24,7 @@
 //! | `topology`, `bind` | exchanges and bindings: declare, delete, bind, unbind, and what goes with what |
 //! | `publish`, `route` | what a publish does, and where it goes |
 //! | `exchange`, `pattern`, `headers`, `bindings` | what matches what, kind by kind |
+//! | `frames` | what is too large or too deep to be looked at |
 //! | `consume` | consumers, `basic.get`, prefetch settings |
 //! | `settle` | ack, nack, reject, recover |
 //! | `deadlines` | what happens when time passes: messages and queues that expire |
@@ -49,6 +50,7 @@ mod durable;
 mod ending;
 mod erlang;
 mod exchange;
+mod frames;
 mod gathered;
 mod headers;
 mod index;
@@ -282,7 +284,10 @@ impl Engine {
             channel_number: channel.number,
             call,
         };
-        if let Err(refusal) = self.change(caller, method, effects) {
+        if let Err(refusal) = frames::check(method) {
+            // What cannot be read is nobody's method.
+            self.refuse(caller, refusal, effects);
+        } else if let Err(refusal) = self.change(caller, method, effects) {
             self.refuse(caller, refusal.of_method(method.id()), effects);
         }
     }

@@ -1,13 +1,13 @@
 //! Properties, tables and their values as bytes.
 
 use super::codec::{Input, Mistake, put_bytes, put_number};
-use crate::protocol::Properties;
 use crate::protocol::types::{
     AMQPValue, ByteArray, DecimalValue, FieldArray, FieldTable, LongString, ShortString,
 };
+use crate::protocol::{Properties, limits};
 
-/// How deep tables and arrays may stand in one another, so that no file can exhaust the stack.
-pub const DEPTH_MAX: usize = 64;
+/// How deep tables and arrays may stand in one another, in a file too.
+pub const DEPTH_MAX: usize = limits::TABLE_DEPTH_MAX;
 
 /// Adds properties: a bit for each that is set, then their values in the order of the bits.
 pub(super) fn put_properties(out: &mut Vec<u8>, properties: &Properties) -> Result<(), Mistake> {

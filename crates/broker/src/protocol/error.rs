@@ -43,6 +43,7 @@ reply_codes! {
     NotFound 404 "NOT_FOUND" false "No such queue or exchange";
     ResourceLocked 405 "RESOURCE_LOCKED" false "The queue is exclusive to another connection";
     PreconditionFailed 406 "PRECONDITION_FAILED" false "Something the call relies on does not hold";
+    FrameError 501 "FRAME_ERROR" true "What was sent does not fit into a frame";
     CommandInvalid 503 "COMMAND_INVALID" true "The command cannot be as it is";
     ChannelError 504 "CHANNEL_ERROR" true "A channel was used in a way it cannot be";
     NotAllowed 530 "NOT_ALLOWED" true "Not allowed, whoever asks";

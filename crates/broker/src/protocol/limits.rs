@@ -4,6 +4,16 @@
 /// in one byte.
 pub const SHORT_STRING_MAX: usize = 255;
 
+/// The largest frame, as RabbitMQ's `frame_max` (S176), in bytes: a table has to fit into one.
+pub const FRAME_MAX: usize = 131_072;
+
+/// What of a frame is not its payload, in bytes.
+pub const FRAME_OVERHEAD_BYTES: usize = 8;
+
+/// How deep tables and arrays may stand in one another, the outermost counted, so that nobody's stack is
+/// exhausted by reading them.
+pub const TABLE_DEPTH_MAX: usize = 64;
+
 /// How many channels a connection may have open, as RabbitMQ's `channel_max` (S176).
 pub const CHANNEL_MAX: u16 = 2047;
 
