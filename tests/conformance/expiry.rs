@@ -187,6 +187,30 @@ async fn s124_s125_s126_s128_a_dead_letter_tells_of_its_deaths() {
 }
 
 #[tokio::test]
+async fn s126_with_a_routing_key_of_the_queue_a_dead_letter_has_no_cc() {
+    let s = Stage::new().await;
+    let dying = dying(&s, &[]).await;
+    let mut headers = FieldTable::default();
+    headers.insert("CC".into(), AMQPValue::FieldArray(vec![text("elsewhere")].into()));
+    headers.insert("kept".into(), number(1));
+    let properties = BasicProperties::default().with_headers(headers);
+    let options = BasicPublishOptions::default();
+    let sent = s.channel.basic_publish("".into(), dying.clone(), options, b"m1", properties);
+    sent.await.unwrap();
+    let alive = get(&s.channel, &dying).await.unwrap().delivery;
+    assert!(alive.properties.headers().as_ref().unwrap().contains_key("CC"));
+    reject(&s.channel, 1).await;
+    let letter = get(&s.channel, &s.q).await.unwrap().delivery;
+    let headers = letter.properties.headers().as_ref().unwrap();
+    assert!(!headers.contains_key("CC") && headers.contains_key("kept"));
+    // The death still says which keys it was published with.
+    let Some(AMQPValue::FieldArray(deaths)) = headers.inner().get("x-death") else { panic!() };
+    let AMQPValue::FieldTable(death) = &deaths.as_slice()[0] else { panic!() };
+    let keys = vec![text(dying.as_str()), text("elsewhere")];
+    assert_eq!(death.inner()["routing-keys"], AMQPValue::FieldArray(keys.into()));
+}
+
+#[tokio::test]
 async fn s130_without_a_rejection_a_cycle_ends() {
     let s = Stage::new().await;
     let queue = s.subject.name("cycle");

@@ -261,6 +261,32 @@ async fn s138_with_a_maximum_of_0_there_are_no_priorities() {
 }
 
 #[tokio::test]
+async fn s139_a_length_limit_drops_the_head_which_is_the_highest_priority() {
+    let s = Stage::new().await;
+    let queue = s.subject.name("limited");
+    let mut arguments = table("x-max-priority", AMQPValue::LongInt(5));
+    arguments.insert("x-max-length".into(), AMQPValue::LongInt(2));
+    let options = QueueDeclareOptions::default();
+    s.channel.queue_declare(queue.clone(), options, arguments).await.unwrap();
+    publish_at(&s.channel, &queue, "5.a 1.b 3.c 2.d").await;
+    assert_eq!(rest(&s.channel, &queue).await, "2.d 1.b");
+}
+
+#[tokio::test]
+async fn s140_an_expired_low_one_waits_behind_a_live_high_one_and_counts() {
+    let s = Stage::new().await;
+    let queue = prioritized(&s, 5).await;
+    let options = BasicPublishOptions::default();
+    let expiring = BasicProperties::default().with_priority(1).with_expiration("100".into());
+    let sent = s.channel.basic_publish("".into(), queue.clone(), options, b"1.a", expiring);
+    sent.await.unwrap();
+    publish_at(&s.channel, &queue, "5.b").await;
+    s.subject.wait(300).await;
+    assert_eq!(ready(&s.channel, &queue).await, 2);
+    assert_eq!(rest(&s.channel, &queue).await, "5.b");
+}
+
+#[tokio::test]
 async fn s57_a_requeued_message_returns_to_its_place_within_its_priority() {
     let s = Stage::new().await;
     let queue = prioritized(&s, 5).await;
