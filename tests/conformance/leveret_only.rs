@@ -248,12 +248,14 @@ async fn s114_a_body_over_the_configured_limit_is_refused() {
 
 #[tokio::test]
 async fn s114_r1_without_a_configured_limit_it_is_16_mebibytes() {
-    let s = Stage::new().await;
-    let mut a = consume(&s.channel, &s.q, "a").await;
+    let broker = Broker::in_memory();
+    let ((_connection, channel), q) = (connect(&broker).await, "q".into());
+    declare(&channel, &q).await;
+    let mut a = consume(&channel, &q, "a").await;
     let body = vec![0; 16 * 1024 * 1024 + 1];
-    publish_bytes(&s.channel, &s.q, &body[1..]).await;
+    publish_bytes(&channel, &q, &body[1..]).await;
     assert_eq!(a.next().await.unwrap().unwrap().data.len(), 16 * 1024 * 1024);
-    publish_bytes(&s.channel, &s.q, &body).await;
+    publish_bytes(&channel, &q, &body).await;
     let text = "PRECONDITION_FAILED - message size 16777217 is larger than max size 16777216";
     assert_closed(&mut a, 406, text).await;
 }

@@ -14,7 +14,7 @@ use lapin::options::BasicCancelOptions;
 use lapin::types::ShortString;
 use lapin::{
     Broker, BrokerOptions, Channel, Clock, Connection, ConnectionProperties, Consumer, ManualClock,
-    Result,
+    RabbitMqVersion, Result,
 };
 
 /// A broker of the test's own.
@@ -26,7 +26,9 @@ pub(crate) struct Subject {
 impl Subject {
     pub(crate) fn start() -> Self {
         let clock = ManualClock::default();
-        let options = BrokerOptions::default().with_clock(Clock::manual(clock.clone()));
+        // The server that the facts were observed on.
+        let options = BrokerOptions::default().with_version(RabbitMqVersion::V3_10);
+        let options = options.with_clock(Clock::manual(clock.clone()));
         Self { broker: Broker::new(options), clock }
     }
 

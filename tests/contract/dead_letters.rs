@@ -1,5 +1,7 @@
 //! Dead letters: where they go, and what is written on them.
 
+use leveret_broker::RabbitMqVersion;
+use leveret_broker::engine::EngineOptions;
 use leveret_broker::protocol::types::{AMQPValue, FieldArray, FieldTable};
 use leveret_broker::protocol::{ChannelId, Message, Notice, Properties, Record, Reply};
 use leveret_broker::testing::Harness;
@@ -9,10 +11,17 @@ use crate::support::{client, words};
 
 /// A queue `q` whose dead letters go to the queue `dead`, with more arguments.
 fn dying(more: &[(&str, AMQPValue)]) -> (Harness, ChannelId) {
+    dying_in(RabbitMqVersion::default(), more)
+}
+
+fn dying_in(version: RabbitMqVersion, more: &[(&str, AMQPValue)]) -> (Harness, ChannelId) {
     let mut arguments = more.to_vec();
     arguments.push(("x-dead-letter-exchange", text("")));
     arguments.push(("x-dead-letter-routing-key", text("dead")));
-    let (mut harness, channel) = with_arguments("q", &arguments);
+    let options = EngineOptions { version, ..EngineOptions::default() };
+    let mut harness = Harness::with_options(options);
+    let channel = client(&mut harness);
+    declare(&mut harness, channel, "q", &arguments);
     declare(&mut harness, channel, "dead", &[]);
     (harness, channel)
 }
@@ -156,7 +165,7 @@ fn s128_the_same_death_again_counts_and_moves_to_the_front() {
 
 #[test]
 fn s129_a_clients_own_deaths_are_counted_on() {
-    let (mut harness, channel) = dying(&[]);
+    let (mut harness, channel) = dying_in(RabbitMqVersion::V3_10, &[]);
     let mut entry = FieldTable::default();
     entry.insert("queue".into(), text("q"));
     entry.insert("reason".into(), text("rejected"));

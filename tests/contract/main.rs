@@ -19,4 +19,5 @@ mod restoring;
 mod restoring_exchanges;
 mod settling;
 mod support;
+mod versions;
 mod windows;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leveret_broker::disk::MemoryDisk;
-use leveret_client::options::{BasicPublishOptions, QueueDeclareOptions};
+use leveret_client::options::{BasicPublishOptions, BasicRejectOptions, QueueDeclareOptions};
 use leveret_client::types::{AMQPValue, FieldTable};
 use leveret_client::{
     BasicProperties, Broker, BrokerOptions, Channel, Clock, ManualClock, blocking,
@@ -153,4 +153,53 @@ async fn no_deadline_is_jumped_to_while_a_confirm_waits_for_the_disk() {
     waiter.join().unwrap();
     sleep(Duration::from_millis(1)).await;
     assert_eq!(ready(&broker, "dead"), ["m2", "m1"]);
+}
+
+#[tokio::test]
+async fn s128_deaths_are_counted_on_after_a_restart_and_an_x_death_that_was_sent_is_not() {
+    let disk = MemoryDisk::default();
+    for round in 1..=3 {
+        let broker = open(&disk);
+        let channel = channel(&broker).await;
+        let mut arguments = FieldTable::default();
+        arguments.insert("x-dead-letter-exchange".into(), AMQPValue::LongString("".into()));
+        arguments.insert("x-dead-letter-routing-key".into(), AMQPValue::LongString("q".into()));
+        let options = QueueDeclareOptions::durable();
+        channel.queue_declare("q".into(), options, arguments).await.unwrap();
+        if round == 1 {
+            publish(&channel, "q", "m", PERSISTENT).await.unwrap();
+        }
+        let got = channel.basic_get("q".into(), Default::default()).await.unwrap().unwrap();
+        assert_eq!(deaths(&got.delivery.properties), round - 1);
+        channel.basic_reject(1, BasicRejectOptions::default()).await.unwrap();
+        drop(channel);
+        broker.shutdown();
+    }
+    // The same letter, sent by a client: nothing that it says of deaths counts.
+    let broker = open(&disk);
+    let channel = channel(&broker).await;
+    let got = channel.basic_get("q".into(), Default::default()).await.unwrap().unwrap();
+    assert_eq!(deaths(&got.delivery.properties), 3);
+    let (options, properties) = (BasicPublishOptions::default(), got.delivery.properties.clone());
+    let sent = channel.basic_publish("".into(), "q".into(), options, b"m", properties).await;
+    sent.unwrap().await.unwrap();
+    drop(channel);
+    broker.shutdown();
+    let broker = open(&disk);
+    let channel = self::channel(&broker).await;
+    let counts = [(1, 3), (2, 3), (3, 4), (4, 1)];
+    for (tag, count) in counts {
+        let got = channel.basic_get("q".into(), Default::default()).await.unwrap().unwrap();
+        assert_eq!(deaths(&got.delivery.properties), count, "delivery {tag}");
+        channel.basic_reject(tag, BasicRejectOptions::default()).await.unwrap();
+    }
+}
+
+/// The count of the latest death; 0 if there is none.
+fn deaths(properties: &BasicProperties) -> i64 {
+    let Some(headers) = properties.headers() else { return 0 };
+    let Some(AMQPValue::FieldArray(deaths)) = headers.inner().get("x-death") else { return 0 };
+    let AMQPValue::FieldTable(death) = &deaths.as_slice()[0] else { panic!() };
+    let AMQPValue::LongLongInt(count) = death.inner()["count"] else { panic!("{death:?}") };
+    count
 }

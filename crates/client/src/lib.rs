@@ -78,8 +78,8 @@ pub use translate::{
     ActivityStatus, Binding, Broker, BrokerOptions, Cause, ChannelView, Clock, ConnectionView,
     ConsumerView, DestinationType, EngineView, EventKind, Examined, ExchangeView, History,
     HistoryEvent, JournalCase, JournalVerdict, Level, ManualClock, MessageId, MessageView,
-    OpenError, Properties as BasicProperties, QueueView, RecoveryReport, SalvageError,
-    SalvageReport, Stop, types,
+    OpenError, Properties as BasicProperties, QueueView, RabbitMqVersion, RecoveryReport,
+    SalvageError, SalvageReport, Stop, types,
 };
 
 /// The README's code runs as a test.

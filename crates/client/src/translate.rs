@@ -29,7 +29,9 @@ pub use leveret_broker::runtime::{
 };
 #[cfg(feature = "testing")]
 pub use leveret_broker::testing::disk;
-pub use leveret_broker::{Broker, BrokerOptions, Clock, History, Level, ManualClock};
+pub use leveret_broker::{
+    Broker, BrokerOptions, Clock, History, Level, ManualClock, RabbitMqVersion,
+};
 
 use crate::channel_core::ChannelCore;
 use crate::error::{Error, ErrorKind};

@@ -33,13 +33,15 @@ const QUEUE_ARGUMENTS: [QueueArgument; 12] = [
     QueueArgument { name: rules::OVERFLOW, check: check_overflow },
     QueueArgument { name: MAX_PRIORITY, check: check_max_priority },
     QueueArgument { name: SINGLE_ACTIVE, check: check_bool },
-    QueueArgument { name: "x-queue-mode", check: check_queue_mode },
-    QueueArgument { name: "x-queue-version", check: check_queue_version },
+    QueueArgument { name: QUEUE_MODE, check: check_queue_mode },
+    QueueArgument { name: QUEUE_VERSION, check: check_queue_version },
     QueueArgument { name: QUEUE_TYPE, check: check_queue_type },
 ];
 
 const MAX_PRIORITY: &str = "x-max-priority";
 const SINGLE_ACTIVE: &str = "x-single-active-consumer";
+const QUEUE_MODE: &str = "x-queue-mode";
+const QUEUE_VERSION: &str = "x-queue-version";
 const QUEUE_TYPE: &str = "x-queue-type";
 
 /// Checks the arguments of a queue that is about to be made. Unknown ones are kept and have no
@@ -74,6 +76,28 @@ pub(super) fn check_queue_arguments(
         };
     }
     Ok(())
+}
+
+/// Refuses arguments that only the first version of classic queues had (R9).
+pub(super) fn check_second_version(
+    queue: &str,
+    vhost: &str,
+    arguments: &FieldTable,
+) -> Result<(), Refusal> {
+    if arguments.contains_key(QUEUE_MODE) {
+        let text = format!(
+            "invalid arg '{QUEUE_MODE}' for queue '{queue}' in vhost '{vhost}' of queue type \
+             rabbit_classic_queue"
+        );
+        return Err(Refusal::new(ReplyCode::PreconditionFailed, text));
+    }
+    match arguments.inner().get(QUEUE_VERSION) {
+        Some(version) if integer(version) == Some(1) => {
+            let why = "\"unsupported queue version '1'\"";
+            Err(invalid(QUEUE_VERSION, queue, vhost, why))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The priority that a consumer's arguments ask for (S15); 0 if they ask for none. Unknown ones are

@@ -1,6 +1,7 @@
 //! Consumers and `basic.get`, and the prefetch windows they are given.
 
 use super::arguments::consumer_priority;
+use super::declare::refuse_deprecated;
 use super::dispatch::record_removal;
 use super::party::Ticket;
 use super::unacked::Held;
@@ -210,6 +211,9 @@ impl Engine {
         if prefetch_size != 0 {
             let text = format!("prefetch_size!=0 ({prefetch_size})");
             return Err(Refusal::new(ReplyCode::NotImplemented, text));
+        }
+        if global && !self.version().global_qos {
+            return Err(refuse_deprecated("global_qos"));
         }
         let channel = &mut self.channels[caller.channel];
         if global {

@@ -150,6 +150,9 @@ impl Engine {
         let none = BTreeMap::new();
         let headers = before.headers().as_ref().map_or(&none, FieldTable::inner);
         let mut headers = headers.clone();
+        if !before.has_own_deaths() && !self.version().counts_on_sent_deaths {
+            headers.remove(DEATHS);
+        }
         let others = match headers.get(DEATHS) {
             None => {
                 let first = [
@@ -175,7 +178,9 @@ impl Engine {
         if letter.routing_key.is_some() {
             headers.remove("CC");
         }
-        before.clone().with_headers(headers.into()).without_expiration()
+        let mut properties = before.clone().with_headers(headers.into()).without_expiration();
+        properties.set_own_deaths(true);
+        properties
     }
 
     /// A new entry of `x-death` (S127).

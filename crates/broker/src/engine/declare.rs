@@ -1,6 +1,6 @@
 //! Queues: declaring, purging, deleting them, and finding them by name.
 
-use super::arguments::{check_equivalent, check_queue_arguments};
+use super::arguments::{check_equivalent, check_queue_arguments, check_second_version};
 use super::backlog::Backlog;
 use super::queue::Queue;
 use super::ready::Ready;
@@ -50,6 +50,18 @@ impl Engine {
         Ok(())
     }
 
+    /// Refuses queues that the version does not make any more (R8, R9).
+    fn check_allowed(&self, name: &str, declare: &QueueDeclare) -> Result<(), Refusal> {
+        let (version, vhost) = (self.version(), &self.options.vhost);
+        if !version.first_queue_version {
+            check_second_version(name, vhost, &declare.arguments)?;
+        }
+        if !version.transient_shared_queues && !declare.durable && !declare.exclusive {
+            return Err(refuse_deprecated("transient_nonexcl_queues"));
+        }
+        Ok(())
+    }
+
     /// Finds the queue and compares it, or makes it.
     fn declare_actively(
         &mut self,
@@ -69,6 +81,7 @@ impl Engine {
             return Ok(queue_id);
         }
         check_queue_arguments(&name, &self.options.vhost, &declare.arguments)?;
+        self.check_allowed(&name, declare)?;
         while name.is_empty() || self.queue_index.get(&name).is_some() {
             name = self.names.make("amq.gen");
         }
@@ -303,4 +316,15 @@ impl Engine {
 /// RabbitMQ takes line breaks out of the names that it declares (S87).
 pub(super) fn without_line_breaks(name: &str) -> String {
     name.chars().filter(|character| !matches!(character, '\r' | '\n')).collect()
+}
+
+/// The refusal of a feature that RabbitMQ has on the way out, and permits no more (R8).
+pub(super) fn refuse_deprecated(feature: &str) -> Refusal {
+    let text = format!(
+        "Feature `{feature}` is deprecated.\nBy default, this feature is not permitted anymore.\nThe feature \
+         will be removed from a future major RabbitMQ version, regardless of the configuration; actual \
+         version to be determined.\nTo continue using this feature when it is not permitted by default, set \
+         the following parameter in your configuration:\n    \"deprecated_features.permit.{feature} = true\""
+    );
+    Refusal::new(ReplyCode::InternalError, text)
 }

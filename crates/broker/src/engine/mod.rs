@@ -80,8 +80,8 @@ use std::collections::VecDeque;
 use slotmap::SlotMap;
 
 use crate::protocol::{
-    CallId, ChannelId, Command, ConnectionId, ConsumerId, Effects, ExchangeId, Gate, Message,
-    Method, Name, Notice, Now, Output, QueueId, Refusal, Reply, limits,
+    CallId, ChannelId, Command, ConnectionId, ConsumerId, Differences, Effects, ExchangeId, Gate,
+    Message, Method, Name, Notice, Now, Output, QueueId, RabbitMqVersion, Refusal, Reply, limits,
 };
 use bindings::Bindings;
 use channel::{Channel, Connection};
@@ -106,9 +106,11 @@ pub use view::{
 pub struct EngineOptions {
     /// The virtual host, which RabbitMQ's texts name.
     pub vhost: Name,
+    /// The RabbitMQ that it behaves as.
+    pub version: RabbitMqVersion,
     /// How many channels a connection may have open.
     pub channel_max: u16,
-    /// The largest message body, in bytes; `None` for RabbitMQ's default of 16 MiB (R1).
+    /// The largest message body, in bytes; `None` for the version's default (R1).
     pub message_size_max: Option<u64>,
     /// What the names that the broker makes follow from.
     pub name_seed: u64,
@@ -121,6 +123,7 @@ impl Default for EngineOptions {
     fn default() -> Self {
         Self {
             vhost: "/".into(),
+            version: RabbitMqVersion::default(),
             channel_max: limits::CHANNEL_MAX,
             message_size_max: None,
             name_seed: 0,
@@ -250,6 +253,11 @@ impl Engine {
             }
         }
         self.finish(effects);
+    }
+
+    /// What its version answers where versions differ.
+    fn version(&self) -> &'static Differences {
+        self.options.version.differences()
     }
 
     fn begin_step(&mut self) {

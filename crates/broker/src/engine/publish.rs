@@ -33,7 +33,7 @@ impl Engine {
         let message = Message {
             id,
             address: Arc::clone(&route.address),
-            properties: std::mem::take(&mut publish.properties),
+            properties: sent(&mut publish.properties),
             body: std::mem::take(&mut publish.body),
             entered_ms: 0,
         };
@@ -196,7 +196,7 @@ impl Engine {
     fn check_size(&self, size: u64) -> Result<(), Refusal> {
         let (max, configured) = match self.options.message_size_max {
             Some(max) => (max, "configured max size"),
-            None => (limits::MESSAGE_SIZE_MAX, "max size"),
+            None => (self.version().message_size_max, self.version().max_size),
         };
         if size <= max {
             return Ok(());
@@ -278,6 +278,13 @@ fn check_expiration(expiration: &str) -> Result<(), Refusal> {
     };
     let text = format!("invalid expiration '{expiration}': {why}");
     Err(Refusal::new(ReplyCode::PreconditionFailed, text))
+}
+
+/// Takes the properties that a client sends, which may be those of a dead letter that it got.
+fn sent(properties: &mut Properties) -> Properties {
+    let mut properties = std::mem::take(properties);
+    properties.set_own_deaths(false);
+    properties
 }
 
 fn strip_bcc(properties: &mut Properties) {

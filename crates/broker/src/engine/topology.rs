@@ -9,8 +9,8 @@ use super::exchange::{ALTERNATE_EXCHANGE, Exchange, Matcher, PREDECLARED};
 use super::{Caller, Engine};
 use crate::protocol::types::{AMQPValue, FieldTable};
 use crate::protocol::{
-    Binding, DestinationType, Effects, EventKind, ExchangeDeclare, ExchangeId, ExchangeKind, Gate,
-    Name, Record, Refusal, Reply, ReplyCode,
+    Binding, DestinationType, Differences, Effects, EventKind, ExchangeDeclare, ExchangeId,
+    ExchangeKind, Gate, Name, Record, Refusal, Reply, ReplyCode,
 };
 
 impl Engine {
@@ -25,7 +25,7 @@ impl Engine {
             check_not_default(&name)?;
             self.exchange_index.get(&name).ok_or_else(|| self.no_exchange(&name))?
         } else {
-            let kind = known_kind(declare.kind.as_str())?;
+            let kind = known_kind(declare.kind.as_str(), self.version())?;
             check_not_default(&name)?;
             match self.exchange_index.get(&name) {
                 Some(exchange_id) => {
@@ -267,11 +267,11 @@ pub(super) fn check_exchange_arguments(
     }
 }
 
-/// The kind of that name, or a hard error (S150).
-fn known_kind(name: &str) -> Result<ExchangeKind, Refusal> {
+/// The kind of that name, or a refusal (S150, R11).
+fn known_kind(name: &str, version: &Differences) -> Result<ExchangeKind, Refusal> {
     ExchangeKind::from_name(name).ok_or_else(|| {
         let what = if name.is_empty() { "invalid" } else { "unknown" };
         let text = format!("{what} exchange type '{name}'");
-        Refusal::new(ReplyCode::CommandInvalid, text)
+        Refusal::new(version.unknown_exchange_type, text)
     })
 }

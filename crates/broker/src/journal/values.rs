@@ -40,6 +40,7 @@ pub(super) fn put_properties(out: &mut Vec<u8>, properties: &Properties) -> Resu
     bits |= u16::from(properties.delivery_mode().is_some()) << 11;
     bits |= u16::from(properties.priority().is_some()) << 12;
     bits |= u16::from(properties.timestamp().is_some()) << 13;
+    bits |= u16::from(properties.has_own_deaths()) << 14;
     out.extend_from_slice(&bits.to_le_bytes());
     for text in texts.into_iter().flatten() {
         put_bytes(out, text.as_str().as_bytes());
@@ -70,10 +71,11 @@ pub(super) fn properties(input: &mut Input<'_>) -> Result<Properties, Mistake> {
         Properties::with_cluster_id,
     ];
     let bits = u16::from_le_bytes(input.array()?);
-    if bits >> 14 != 0 {
+    if bits >> 15 != 0 {
         return Err("properties that are not known");
     }
     let mut found = Properties::default();
+    found.set_own_deaths(bits & (1 << 14) != 0);
     if bits.trailing_zeros() < 10 {
         for (bit, set) in SET.iter().enumerate() {
             if bits & (1 << bit) != 0 {

@@ -20,6 +20,9 @@ pub const CHANNEL_MAX: u16 = 2047;
 /// The largest message body in bytes, as RabbitMQ's `max_message_size` since 4.0 (R1).
 pub const MESSAGE_SIZE_MAX: u64 = 16 * 1024 * 1024;
 
+/// The same before 4.0 (S114).
+pub const MESSAGE_SIZE_MAX_BEFORE_4: u64 = 128 * 1024 * 1024;
+
 /// The longest time to live of a message or a queue, in milliseconds, as in RabbitMQ: ten years (S88).
 pub const TTL_MS_MAX: u64 = 315_360_000_000;
 

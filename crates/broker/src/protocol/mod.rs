@@ -14,6 +14,7 @@ mod properties;
 mod record;
 mod time;
 mod topology;
+mod version;
 
 pub use amq_protocol_types as types;
 pub use command::{
@@ -29,3 +30,5 @@ pub use properties::{PERSISTENT, Properties};
 pub use record::Record;
 pub use time::{Instant, Now};
 pub use topology::{Binding, DestinationType, ExchangeKind};
+pub(crate) use version::Differences;
+pub use version::RabbitMqVersion;

@@ -20,10 +20,13 @@ pub const PERSISTENT: u8 = 2;
 /// assert_eq!(properties.delivery_mode(), &Some(2));
 /// assert_eq!(properties.headers(), &None);
 /// ```
-#[derive(Clone, Default, PartialEq)]
+#[derive(Clone, Default)]
 pub struct Properties {
     delivery_mode: Option<u8>,
     priority: Option<u8>,
+    /// Whether `x-death` among the headers is the broker's own. No property of AMQP's and not compared; it
+    /// is here because there is room.
+    own_deaths: bool,
     rest: Option<Box<Rest>>,
 }
 
@@ -101,6 +104,16 @@ impl Properties {
         self.rest.is_none()
     }
 
+    /// Says whether `x-death` among the headers is the broker's own.
+    pub(crate) fn set_own_deaths(&mut self, own: bool) {
+        self.own_deaths = own;
+    }
+
+    /// Whether `x-death` among the headers is the broker's own, rather than what a client has sent (R5).
+    pub(crate) fn has_own_deaths(&self) -> bool {
+        self.own_deaths
+    }
+
     /// Sets `delivery_mode`: 1 for transient, 2 for persistent.
     #[must_use]
     pub fn with_delivery_mode(mut self, value: u8) -> Self {
@@ -138,6 +151,13 @@ impl Properties {
 
     fn rest(&self) -> &Rest {
         self.rest.as_deref().unwrap_or(&EMPTY)
+    }
+}
+
+impl PartialEq for Properties {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { delivery_mode, priority, own_deaths: _, rest } = self;
+        (delivery_mode, priority, rest) == (&other.delivery_mode, &other.priority, &other.rest)
     }
 }
 

@@ -27,8 +27,8 @@ use crate::engine::{
 };
 use crate::journal::Journal;
 use crate::protocol::{
-    Binding, ChannelId, Command, ConnectionId, Gate, Instant, Name, Notice, Output, Refusal, Reply,
-    ReplyCode,
+    Binding, ChannelId, Command, ConnectionId, Gate, Instant, Name, Notice, Output,
+    RabbitMqVersion, Refusal, Reply, ReplyCode,
 };
 
 /// An in-process broker. Clones are handles to the same one; brokers share nothing.
@@ -45,7 +45,7 @@ use crate::protocol::{
 /// ```
 #[derive(Clone)]
 pub struct Broker {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     /// What the broker listens by: gone with the last handle, while connections may live on.
     listener: Arc<Listener>,
 }
@@ -57,7 +57,8 @@ pub(super) struct Shared {
     journal_thread: Mutex<Option<JoinHandle<()>>>,
     /// What the journal held when it was opened, if there is one.
     recovery: Option<RecoveryReport>,
-    level: Level,
+    pub(super) level: Level,
+    pub(super) version: RabbitMqVersion,
 }
 
 /// What a broker is; the journal's thread shares it.
@@ -107,9 +108,10 @@ impl Broker {
     #[must_use]
     pub fn new(options: BrokerOptions) -> Self {
         let core = Core::new(options.engine.clone(), options.record_history);
+        let version = options.engine.version;
         let inner = Inner::new(options, core);
         let (journal_thread, recovery, level) = (Mutex::new(None), None, Level::Memory);
-        Self::listen(Shared { inner, journal_thread, recovery, level })
+        Self::listen(Shared { inner, journal_thread, recovery, level, version })
     }
 
     /// A broker around `core`, whose records `journal` keeps.
@@ -119,14 +121,14 @@ impl Broker {
         journal: Journal,
         recovery: RecoveryReport,
     ) -> std::io::Result<Self> {
-        let level = options.level;
+        let (level, version) = (options.level, options.engine.version);
         let inner = Inner::new(options, core);
         let (batches, thread) = driver::start(journal, Arc::clone(&inner))?;
         inner.state.lock().journal = Some(batches);
         // What expired while no broker ran (S123).
         inner.time_passed();
         let (journal_thread, recovery) = (Mutex::new(Some(thread)), Some(recovery));
-        Ok(Self::listen(Shared { inner, journal_thread, recovery, level }))
+        Ok(Self::listen(Shared { inner, journal_thread, recovery, level, version }))
     }
 
     fn listen(shared: Shared) -> Self {
@@ -158,12 +160,6 @@ impl Broker {
             }
         }
         self.shared.stop_journal();
-    }
-
-    /// What this broker's confirms promise.
-    #[must_use]
-    pub fn level(&self) -> Level {
-        self.shared.level
     }
 
     /// What the directory held when this broker was opened, and what was cut off; `None` for a broker in

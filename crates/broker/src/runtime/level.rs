@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::handle::Broker;
 use crate::journal;
 
 /// What a broker promises of a persistent message in a durable queue once it has confirmed it, and of a
@@ -35,6 +36,14 @@ impl Level {
             Self::Written => Some(journal::Level::Written),
             Self::Synced => Some(journal::Level::Synced),
         }
+    }
+}
+
+impl Broker {
+    /// What this broker's confirms promise.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.shared.level
     }
 }
 

@@ -1,9 +1,10 @@
 //! What a broker is made with.
 
 use super::clock::Clock;
+use super::handle::Broker;
 use super::level::Level;
 use crate::engine::EngineOptions;
-use crate::protocol::Name;
+use crate::protocol::{Name, RabbitMqVersion};
 
 /// The options of a [`Broker`](super::Broker), each with a default that suits a test.
 ///
@@ -29,6 +30,13 @@ impl BrokerOptions {
     #[must_use]
     pub fn with_history(mut self) -> Self {
         self.record_history = true;
+        self
+    }
+
+    /// The RabbitMQ that it behaves as. Default: [`RabbitMqVersion::V4_0`].
+    #[must_use]
+    pub fn with_version(mut self, version: RabbitMqVersion) -> Self {
+        self.engine.version = version;
         self
     }
 
@@ -68,7 +76,7 @@ impl BrokerOptions {
         self
     }
 
-    /// The largest message body, in bytes (S114). Default: 16 MiB, as RabbitMQ since 4.0.
+    /// The largest message body, in bytes (S114). Default: 16 MiB, or 128 MiB before 4.0 (R1).
     #[must_use]
     pub fn with_max_message_size(mut self, bytes: u64) -> Self {
         self.engine.message_size_max = Some(bytes);
@@ -87,5 +95,13 @@ impl BrokerOptions {
     pub fn with_user(mut self, user: &str, password: &str) -> Self {
         self.users.push((user.into(), password.to_owned()));
         self
+    }
+}
+
+impl Broker {
+    /// The RabbitMQ that it behaves as.
+    #[must_use]
+    pub fn version(&self) -> RabbitMqVersion {
+        self.shared.version
     }
 }

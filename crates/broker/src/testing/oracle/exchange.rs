@@ -82,7 +82,7 @@ impl Oracle {
     pub(super) fn declare_exchange(&mut self, from: From, declare: &ExchangeDeclare) -> Outcome {
         let (name, kind) = (declare.exchange.as_str(), declare.kind.as_str());
         if !declare.passive && !["direct", "fanout", "headers", "topic"].contains(&kind) {
-            return refused(503, format!("unknown exchange type '{kind}'"));
+            return refused(406, format!("unknown exchange type '{kind}'"));
         }
         not_default(name)?;
         let alternate = match declare.arguments.inner().get("alternate-exchange") {
