@@ -31,4 +31,5 @@ mod publish;
 mod requeue;
 mod stage;
 mod subject;
+mod transactions;
 mod work_queues;

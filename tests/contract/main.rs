@@ -19,5 +19,6 @@ mod restoring;
 mod restoring_exchanges;
 mod settling;
 mod support;
+mod transactions;
 mod versions;
 mod windows;

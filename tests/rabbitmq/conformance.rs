@@ -45,5 +45,7 @@ mod publish;
 mod requeue;
 #[path = "../conformance/stage.rs"]
 mod stage;
+#[path = "../conformance/transactions.rs"]
+mod transactions;
 #[path = "../conformance/work_queues.rs"]
 mod work_queues;

@@ -300,6 +300,21 @@ impl Channel {
         block_on(self.inner.confirm_select(options))
     }
 
+    /// Makes the channel transactional, as [`Channel::tx_select`](crate::Channel::tx_select).
+    pub fn tx_select(&self) -> Result<()> {
+        block_on(self.inner.tx_select())
+    }
+
+    /// Does all that waits, as [`Channel::tx_commit`](crate::Channel::tx_commit).
+    pub fn tx_commit(&self) -> Result<()> {
+        block_on(self.inner.tx_commit())
+    }
+
+    /// Forgets all that waits, as [`Channel::tx_rollback`](crate::Channel::tx_rollback).
+    pub fn tx_rollback(&self) -> Result<()> {
+        block_on(self.inner.tx_rollback())
+    }
+
     /// Waits for confirms, as [`Channel::wait_for_confirms`](crate::Channel::wait_for_confirms).
     pub fn wait_for_confirms(&self) -> Result<Vec<BasicReturnMessage>> {
         block_on(self.inner.wait_for_confirms())

@@ -296,6 +296,36 @@ impl Channel {
         self.core.call("confirm.select", method).await.map(drop)
     }
 
+    /// Makes the channel transactional: what it publishes and settles from here on waits for
+    /// [`tx_commit`](Self::tx_commit). See [transactions](https://www.rabbitmq.com/docs/semantics#tx).
+    ///
+    /// # Errors
+    ///
+    /// `406` for a channel in confirm mode (S109).
+    pub async fn tx_select(&self) -> Result<()> {
+        self.core.call("tx.select", Method::TxSelect).await.map(drop)
+    }
+
+    /// Does all that waits, in one step: the publishes first, then the settlements. On a broker on a
+    /// directory it returns when what it did is durable; after a crash all of it is there, or nothing.
+    ///
+    /// # Errors
+    ///
+    /// `406` for a channel that is not transactional, and if a queue was too full for one of the messages
+    /// (the rest is done then).
+    pub async fn tx_commit(&self) -> Result<()> {
+        self.core.call("tx.commit", Method::TxCommit).await.map(drop)
+    }
+
+    /// Forgets all that waits: nothing was published, and what was settled is still held.
+    ///
+    /// # Errors
+    ///
+    /// `406` for a channel that is not transactional.
+    pub async fn tx_rollback(&self) -> Result<()> {
+        self.core.call("tx.rollback", Method::TxRollback).await.map(drop)
+    }
+
     /// Waits until the broker has confirmed every publish, and gives the messages that came back and
     /// that no [`PublisherConfirm`] still carries. Each is given once.
     pub async fn wait_for_confirms(&self) -> Result<Vec<BasicReturnMessage>> {

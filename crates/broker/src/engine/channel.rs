@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::route::Route;
+use super::transaction::Transaction;
 use super::unacked::Unacked;
 use super::window::Window;
 use crate::protocol::{ChannelId, ConnectionId, ConsumerId, Name, QueueId};
@@ -41,6 +42,8 @@ pub(super) struct Channel {
     pub(super) last_tag: u64,
     /// The number of the last publish, in confirm mode (S105).
     pub(super) last_publish: Option<u64>,
+    /// What waits for a commit, if it is a transactional channel (S169).
+    pub(super) transaction: Option<Transaction>,
     /// The queue declared last, which an empty queue name means (S84).
     pub(super) last_queue: Option<Name>,
     /// Where the last publish went. Publishers mostly repeat themselves.
@@ -60,6 +63,7 @@ impl Channel {
             unacked: Unacked::default(),
             last_tag: 0,
             last_publish: None,
+            transaction: None,
             last_queue: None,
             last_route: None,
         }

@@ -26,7 +26,7 @@
 //! | `exchange`, `pattern`, `headers`, `bindings` | what matches what, kind by kind |
 //! | `frames` | what is too large or too deep to be looked at |
 //! | `consume` | consumers, `basic.get`, prefetch settings |
-//! | `settle` | ack, nack, reject, recover |
+//! | `settle`, `transaction` | ack, nack, reject, recover; what waits for a commit |
 //! | `deadlines` | what happens when time passes: messages and queues that expire |
 //! | `rules`, `dead_letter` | what a queue's arguments make of it; what becomes of dead letters |
 //! | `dispatch` | who gets the next message |
@@ -71,6 +71,7 @@ mod session;
 mod settle;
 mod single_active;
 mod topology;
+mod transaction;
 mod unacked;
 mod view;
 mod window;
@@ -348,7 +349,10 @@ impl Engine {
                 let conditions = declare::DeleteConditions { if_unused, if_empty };
                 self.delete(caller, queue.as_str(), conditions, *nowait, effects)?;
             }
-            Method::ConfirmSelect { nowait } => self.confirm_select(caller, *nowait, effects),
+            Method::ConfirmSelect { nowait } => self.confirm_select(caller, *nowait, effects)?,
+            Method::TxSelect => self.select_transaction(caller, effects)?,
+            Method::TxCommit => self.commit(caller, effects)?,
+            Method::TxRollback => self.roll_back(caller, effects)?,
             Method::ChannelFlow { active } => self.flow(caller, *active, effects)?,
             Method::ChannelClose => self.close_channel(caller, effects),
         }

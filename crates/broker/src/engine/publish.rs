@@ -5,12 +5,22 @@ use std::sync::Arc;
 
 use super::exchange::Published;
 use super::route::Route;
+use super::transaction::cannot_switch;
 use super::{Caller, Engine, erlang, is_recorded};
 use crate::protocol::types::{AMQPValue, FieldTable};
 use crate::protocol::{
     BasicPublish, Effects, EventKind, Gate, Message, MessageId, Notice, Output, Properties,
     QueueId, Record, Refusal, Reply, ReplyCode, Verdict, limits,
 };
+
+/// What became of a message that was sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taken {
+    /// Whether no queue was too full for it.
+    pub(super) by_all: bool,
+    /// What its publisher waits for.
+    pub(super) gate: Gate,
+}
 
 impl Engine {
     pub(super) fn publish(
@@ -23,9 +33,33 @@ impl Engine {
             return Err(Refusal::new(ReplyCode::NotImplemented, "immediate=true"));
         }
         self.check_size(publish.body.len() as u64)?;
+        if self.channels[caller.channel].transaction.is_some() {
+            return self.publish_later(caller, publish);
+        }
         let route = self.route_of(caller, publish)?;
-        let queues = &route.queues;
+        let publish_seq = self.channels[caller.channel].next_publish_seq();
+        let taken = self.send(caller, &route, publish, publish_seq, effects);
+        if let Some(publish_seq) = publish_seq {
+            // One queue that refuses is enough (S108).
+            let verdict = if taken.by_all { Verdict::Ack } else { Verdict::Nack };
+            self.confirm(caller, publish_seq, verdict, taken.gate);
+        }
+        if route.lasts {
+            self.channels[caller.channel].last_route = Some(route);
+        }
+        Ok(())
+    }
 
+    /// Sends a message where it was found to go, or back.
+    pub(super) fn send(
+        &mut self,
+        caller: Caller,
+        route: &Route,
+        publish: &mut BasicPublish,
+        publish_seq: Option<u64>,
+        effects: &mut Effects,
+    ) -> Taken {
+        let queues = &route.queues;
         self.messages_published += 1;
         let id = MessageId(self.messages_published);
         let unroutable = queues.is_empty();
@@ -45,7 +79,6 @@ impl Engine {
             routing_key: message.address.routing_key.clone(),
             queues: queues.iter().map(|queue| self.queues[*queue].name.clone()).collect(),
         });
-        let publish_seq = self.channels[caller.channel].next_publish_seq();
         let mut gate = Gate::AtOnce;
         if unroutable && publish.mandatory {
             return_message(caller, publish_seq, message, effects);
@@ -53,20 +86,12 @@ impl Engine {
             self.refuse_message(&refused, &message, effects);
             gate = self.enqueue(&queues, message, effects);
         }
-        if let Some(publish_seq) = publish_seq {
-            // One queue that refuses is enough (S108).
-            let verdict = if refused.is_empty() { Verdict::Ack } else { Verdict::Nack };
-            self.confirm(caller, publish_seq, verdict, gate);
-        }
-        if route.lasts {
-            self.channels[caller.channel].last_route = Some(route);
-        }
-        Ok(())
+        Taken { by_all: refused.is_empty(), gate }
     }
 
     /// Checks what is published, in RabbitMQ's order, and says where it goes. What nobody but the broker is
     /// to see is taken off.
-    fn route_of(
+    pub(super) fn route_of(
         &mut self,
         caller: Caller,
         publish: &mut BasicPublish,
@@ -186,11 +211,21 @@ impl Engine {
         }
     }
 
-    pub(super) fn confirm_select(&mut self, caller: Caller, nowait: bool, effects: &mut Effects) {
-        self.channels[caller.channel].last_publish.get_or_insert(0);
+    pub(super) fn confirm_select(
+        &mut self,
+        caller: Caller,
+        nowait: bool,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        let channel = &mut self.channels[caller.channel];
+        if channel.transaction.is_some() {
+            return Err(cannot_switch("tx", "confirm"));
+        }
+        channel.last_publish.get_or_insert(0);
         if !nowait {
             self.reply(caller, Gate::AtOnce, Reply::Confirming, effects);
         }
+        Ok(())
     }
 
     fn check_size(&self, size: u64) -> Result<(), Refusal> {

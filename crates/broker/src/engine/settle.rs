@@ -2,6 +2,7 @@
 
 use super::dead_letter::DeadLetter;
 use super::dispatch::record_removal;
+use super::transaction::Settle;
 use super::unacked::Held;
 use super::{Caller, Engine};
 use crate::protocol::{Cause, ChannelId, Effects, EventKind, Gate, Refusal, Reply, ReplyCode};
@@ -14,16 +15,7 @@ impl Engine {
         multiple: bool,
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
-        if !multiple {
-            let held = self.channels[caller.channel].unacked.remove(delivery_tag);
-            let held = held.ok_or_else(|| unknown_tag(delivery_tag))?;
-            self.remove_for_good(caller, delivery_tag, held, effects);
-            return Ok(());
-        }
-        for (tag, held) in self.take_up_to(caller, delivery_tag)? {
-            self.remove_for_good(caller, tag, held, effects);
-        }
-        Ok(())
+        self.settle_tags(caller, delivery_tag, multiple, Settle::Ack, effects)
     }
 
     pub(super) fn nack(
@@ -34,20 +26,48 @@ impl Engine {
         requeue: bool,
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
-        let taken = if multiple {
-            self.take_up_to(caller, delivery_tag)?
-        } else {
-            let held = self.channels[caller.channel].unacked.remove(delivery_tag);
-            vec![(delivery_tag, held.ok_or_else(|| unknown_tag(delivery_tag))?)]
-        };
-        for (_, held) in taken {
-            if requeue {
-                self.put_back(caller, held, Cause::Rejected, effects);
-            } else {
-                self.drop_rejected(caller, held, effects);
-            }
+        let how = if requeue { Settle::Requeue } else { Settle::Drop };
+        self.settle_tags(caller, delivery_tag, multiple, how, effects)
+    }
+
+    fn settle_tags(
+        &mut self,
+        caller: Caller,
+        delivery_tag: u64,
+        multiple: bool,
+        how: Settle,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        let channel = &mut self.channels[caller.channel];
+        if channel.transaction.is_some() {
+            return self.hold_settlement(caller, delivery_tag, multiple, how);
+        }
+        if !multiple {
+            let held = channel.unacked.remove(delivery_tag);
+            let held = held.ok_or_else(|| unknown_tag(delivery_tag))?;
+            self.settle(caller, delivery_tag, held, how, effects);
+            return Ok(());
+        }
+        for (tag, held) in self.take_up_to(caller, delivery_tag)? {
+            self.settle(caller, tag, held, how, effects);
         }
         Ok(())
+    }
+
+    /// Settles a message that has been taken from what its channel holds.
+    pub(super) fn settle(
+        &mut self,
+        caller: Caller,
+        delivery_tag: u64,
+        held: Held,
+        how: Settle,
+        effects: &mut Effects,
+    ) {
+        match how {
+            Settle::Ack => self.remove_for_good(caller, delivery_tag, held, effects),
+            Settle::Requeue => self.put_back(caller, held, Cause::Rejected, effects),
+            Settle::Drop => self.drop_rejected(caller, held, effects),
+        }
     }
 
     pub(super) fn recover(
@@ -62,6 +82,18 @@ impl Engine {
         }
         if answered {
             self.reply(caller, Gate::AtOnce, Reply::Recovered, effects);
+        }
+        let channel = &self.channels[caller.channel];
+        if let Some(transaction) = &channel.transaction {
+            // What waits to be settled is not for others.
+            let held = channel.unacked.iter().map(|(tag, _)| tag);
+            let tags: Vec<_> = held.filter(|tag| !transaction.has_settled(*tag)).collect();
+            for tag in tags {
+                if let Some(held) = self.channels[caller.channel].unacked.remove(tag) {
+                    self.put_back(caller, held, Cause::Recovered, effects);
+                }
+            }
+            return Ok(());
         }
         self.put_back_all(caller, Cause::Recovered, effects);
         Ok(())
@@ -180,7 +212,7 @@ impl Engine {
     }
 }
 
-fn unknown_tag(delivery_tag: u64) -> Refusal {
+pub(super) fn unknown_tag(delivery_tag: u64) -> Refusal {
     let text = format!("unknown delivery tag {delivery_tag}");
     Refusal::new(ReplyCode::PreconditionFailed, text)
 }

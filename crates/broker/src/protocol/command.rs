@@ -160,6 +160,12 @@ pub enum Method {
         /// Whether no answer is wanted.
         nowait: bool,
     },
+    /// `tx.select`: from here on publishes and settlements wait for a commit (S169).
+    TxSelect,
+    /// `tx.commit`: does all that waits.
+    TxCommit,
+    /// `tx.rollback`: forgets all that waits.
+    TxRollback,
 }
 
 /// `exchange.declare`.
@@ -296,6 +302,9 @@ impl Method {
             Self::BasicRecover { .. } => (60, 110),
             Self::BasicNack { .. } => (60, 120),
             Self::ConfirmSelect { .. } => (85, 10),
+            Self::TxSelect => (90, 10),
+            Self::TxCommit => (90, 20),
+            Self::TxRollback => (90, 30),
         }
     }
 }

@@ -160,6 +160,12 @@ pub enum Reply {
     Deleted(u32),
     /// `basic.qos-ok`.
     QosSet,
+    /// `tx.select-ok`.
+    TxSelected,
+    /// `tx.commit-ok`.
+    TxCommitted,
+    /// `tx.rollback-ok`.
+    TxRolledBack,
     /// `basic.consume-ok`.
     Consuming {
         /// The new consumer.

@@ -78,6 +78,22 @@ pub enum EventKind {
         /// Whether it is the channel's.
         global: bool,
     },
+    /// A channel became transactional.
+    TxSelected,
+    /// A transaction was committed; what it did comes before this.
+    TxCommitted {
+        /// How many messages it published.
+        publishes: usize,
+        /// How many messages it settled.
+        settlements: usize,
+    },
+    /// A transaction was rolled back.
+    TxRolledBack {
+        /// How many messages were not published.
+        publishes: usize,
+        /// How many messages are held again.
+        settlements: usize,
+    },
     /// A consumer subscribed.
     ConsumerAdded {
         /// The queue.
@@ -270,6 +286,13 @@ impl fmt::Display for EventKind {
                 let whose = if *global { "the channel" } else { "each later consumer" };
                 ("prefetch set", format!("{prefetch_count} for {whose}"))
             }
+            Self::TxSelected => ("tx selected", String::new()),
+            Self::TxCommitted { publishes, settlements } => {
+                ("tx committed", transaction_counts(*publishes, *settlements))
+            }
+            Self::TxRolledBack { publishes, settlements } => {
+                ("tx rolled back", transaction_counts(*publishes, *settlements))
+            }
             Self::ConsumerAdded { queue, consumer_tag, prefetch_count, priority, no_ack } => {
                 let how = consumer_notes(*no_ack, *prefetch_count, *priority);
                 ("consumer added", format!("{consumer_tag} on {queue}, {how}"))
@@ -308,6 +331,10 @@ impl fmt::Display for EventKind {
 }
 
 /// How a consumer takes messages.
+fn transaction_counts(publishes: usize, settlements: usize) -> String {
+    format!("{publishes} published, {settlements} settled")
+}
+
 fn consumer_notes(no_ack: bool, prefetch_count: u16, priority: i64) -> String {
     let limit = match (no_ack, prefetch_count) {
         (true, _) => "automatic ack".to_owned(),

@@ -82,6 +82,12 @@ pub enum What {
     RecoverOk,
     /// `confirm.select-ok`.
     ConfirmSelectOk,
+    /// `tx.select-ok`.
+    TxSelectOk,
+    /// `tx.commit-ok`.
+    TxCommitOk,
+    /// `tx.rollback-ok`.
+    TxRollbackOk,
     /// `basic.return`.
     Return {
         /// The number that will confirm the publish, if it will be confirmed.
@@ -148,6 +154,9 @@ impl fmt::Display for What {
             Self::GetEmpty => f.write_str("get-empty"),
             Self::RecoverOk => f.write_str("recover-ok"),
             Self::ConfirmSelectOk => f.write_str("confirm.select-ok"),
+            Self::TxSelectOk => f.write_str("tx.select-ok"),
+            Self::TxCommitOk => f.write_str("tx.commit-ok"),
+            Self::TxRollbackOk => f.write_str("tx.rollback-ok"),
             Self::Return { body, why: (code, text), .. } => {
                 write!(f, "return {body} {code} {text}")
             }

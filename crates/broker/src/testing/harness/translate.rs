@@ -131,6 +131,9 @@ fn what_reply(reply: &Reply) -> What {
         Reply::Purged(count) => What::PurgeOk(*count),
         Reply::Deleted(count) => What::DeleteOk(*count),
         Reply::QosSet => What::QosOk,
+        Reply::TxSelected => What::TxSelectOk,
+        Reply::TxCommitted => What::TxCommitOk,
+        Reply::TxRolledBack => What::TxRollbackOk,
         Reply::Consuming { consumer_tag, .. } => What::ConsumeOk(consumer_tag.to_string()),
         Reply::Cancelled { consumer } => What::CancelOk(consumer.is_some()),
         Reply::Got { delivery, message_count } => What::GetOk {

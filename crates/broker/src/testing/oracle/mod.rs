@@ -267,6 +267,9 @@ impl Oracle {
             Method::BasicRecover { requeue } => return self.recover(from, *requeue, true),
             Method::BasicRecoverAsync { requeue } => return self.recover(from, *requeue, false),
             Method::ConfirmSelect { nowait } => self.confirm_select(from, *nowait),
+            Method::TxSelect | Method::TxCommit | Method::TxRollback => {
+                return refused(540, "the obvious broker knows no transactions");
+            }
         }
         Ok(())
     }
