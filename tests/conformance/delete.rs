@@ -1,11 +1,14 @@
 //! `queue.delete` and `queue.purge`.
 
+use crate::exchanges::{bind, exchange, routed};
 use crate::stage::{
     Stage, assert_refused, close, consume, get, heard, look, publish, publish_bytes, qos, ready,
     requeue, rest,
 };
 use crate::subject::{lapin, settle};
 use lapin::options::{QueueDeleteOptions, QueuePurgeOptions};
+use lapin::types::FieldTable;
+use lapin::{BasicProperties, ExchangeKind};
 
 const DELETE: QueueDeleteOptions =
     QueueDeleteOptions { if_unused: false, if_empty: false, nowait: false };
@@ -95,6 +98,18 @@ async fn s99_a_new_queue_under_an_old_name_is_empty() {
     assert_eq!((queue.message_count(), queue.consumer_count()), (0, 0));
     publish(&s.channel, &s.q, "m3").await;
     assert_eq!(rest(&s.channel, &s.q).await, "m3");
+}
+
+#[tokio::test]
+async fn s99_a_new_queue_under_an_old_name_is_unbound() {
+    let s = Stage::new().await;
+    let x = exchange(&s, "x", ExchangeKind::Direct).await;
+    bind(&s.channel, &s.q, &x, "k", FieldTable::default()).await.unwrap();
+    assert!(routed(&s.channel, &x, "k", BasicProperties::default()).await);
+    s.channel.queue_delete(s.q.clone(), DELETE).await.unwrap();
+    s.queue("q").await;
+    assert!(!routed(&s.channel, &x, "k", BasicProperties::default()).await);
+    assert_eq!(ready(&s.channel, &s.q).await, 0);
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ fn removed(id: u64) -> Record {
 }
 
 #[test]
-fn a_persistent_message_in_a_durable_queue_is_recorded_and_its_confirm_waits() {
+fn s192_a_persistent_message_in_a_durable_queue_is_recorded_and_its_confirm_waits() {
     let (mut harness, channel) = durable();
     harness.confirm_select(channel);
     let step = persistent(&mut harness, channel, "d", "m1");

@@ -68,7 +68,7 @@ fn a_power_cut_at_any_operation_of_the_disk_leaves_the_rest_to_the_next_run() {
 }
 
 #[test]
-fn a_power_cut_after_any_task_leaves_the_rest_to_the_next_run() {
+fn s189_a_power_cut_after_any_task_leaves_the_rest_to_the_next_run() {
     let disk = SimDisk::new();
     let mut moments = Vec::new();
     play(&disk, &tasks(), &mut |done| moments.push((disk.crash_images(20), done.to_vec())));

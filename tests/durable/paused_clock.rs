@@ -161,7 +161,7 @@ fn a_broker_that_fails_lets_time_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_confirm_of_many_is_ever_late_and_no_time_passes() {
+async fn s193_no_confirm_of_many_is_ever_late_and_no_time_passes() {
     let broker = open(&MemoryDisk::default());
     let channel = channel(&broker).await;
     declare(&channel, "q", true).await.unwrap();
