@@ -28,6 +28,8 @@ mod prefetch;
 mod priorities;
 mod probes;
 mod publish;
+mod quorum;
+mod quorum_messages;
 mod requeue;
 mod stage;
 mod subject;

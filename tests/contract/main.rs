@@ -13,6 +13,7 @@ mod leaks;
 mod limits;
 mod mending;
 mod publishing;
+mod quorum;
 mod records;
 mod refusals;
 mod restoring;

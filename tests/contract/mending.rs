@@ -91,18 +91,41 @@ fn a_declaration_that_comes_later_is_the_queues_own() {
     assert_eq!(queues(&engine), [("q".into(), vec![1])]);
 }
 
+/// A transient message in the queue `q`.
+fn transient(id: u64) -> Record {
+    let properties = Properties::default();
+    let message = Arc::new(Message { properties, ..(*message(id)).clone() });
+    Record::Enqueued { message, queues: vec!["q".into()] }
+}
+
+#[test]
+fn s146_a_queue_that_kept_transient_messages_must_have_been_a_quorum_queue() {
+    for records in [vec![transient(1)], vec![enqueued(2, &["q"]), transient(1)]] {
+        let count = records.len();
+        let (engine, mended, contradictions) = mend(records);
+        assert_eq!((mended.redeclared, contradictions), (vec!["q".into()], vec![]));
+        let view = engine.durable_view();
+        let kind = view.queues[0].arguments.inner().get("x-queue-type").cloned();
+        assert_eq!(kind, Some(AMQPValue::LongString("quorum".into())));
+        assert_eq!(view.queues[0].messages.len(), count);
+        // What is made of it can be read again.
+        let again = Engine::restore(EngineOptions::default(), engine.snapshot_records()).unwrap();
+        assert_eq!(again.durable_view(), view);
+    }
+    // Of one that is known to be none it is not true.
+    let (engine, mended, contradictions) = mend([declared("q", None), transient(1)]);
+    assert_eq!((queues(&engine), mended), (vec![("q".into(), vec![])], Mended::default()));
+    assert_eq!(contradictions, [Contradiction::Transient { message: MessageId(1) }]);
+}
+
 #[test]
 fn impossible_records_make_nothing() {
-    let transient = Record::Enqueued {
-        message: Arc::new(Message { properties: Properties::default(), ..(*message(1)).clone() }),
-        queues: vec!["q".into()],
-    };
     let removed = |message| Record::Removed { queue: "q".into(), message: MessageId(message) };
     let impossible = [
         enqueued(0, &["q"]),
         enqueued(u64::MAX, &["q"]),
         enqueued(1, &[]),
-        transient,
+        transient(0),
         removed(3),
         Record::QueueDeleted { queue: "q".into() },
         Record::Numbered { last: MessageId(u64::MAX) },

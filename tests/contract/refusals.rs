@@ -110,7 +110,7 @@ fn queue_cases() -> Vec<Case> {
     };
     let mode = |mode: &str| argument("x-queue-mode", AMQPValue::LongString(mode.into()));
     let priorities = argument("x-max-priority", AMQPValue::LongInt(5));
-    let quorum = argument("x-queue-type", AMQPValue::LongString("quorum".into()));
+    let stream = argument("x-queue-type", AMQPValue::LongString("stream".into()));
     vec![
         ("S77", declare("q", |d| d.durable = true), different("durable", true, false)),
         ("S77", declare("q", |d| d.auto_delete = true), different("auto_delete", true, false)),
@@ -147,8 +147,8 @@ fn queue_cases() -> Vec<Case> {
         ),
         case(
             "not done",
-            declare("new", |d| d.arguments = quorum.clone()),
-            "540 NOT_IMPLEMENTED - queue type 'quorum' is not supported (50,10)",
+            declare("new", |d| d.arguments = stream.clone()),
+            "540 NOT_IMPLEMENTED - queue type 'stream' is not supported (50,10)",
         ),
         ("S95", purge("nope"), format!("{NO_QUEUE} (50,30)")),
         case(

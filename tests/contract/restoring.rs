@@ -347,9 +347,9 @@ fn a_record_that_contradicts_those_before_it_is_named() {
         let queue = queue.clone();
         Record::QueueDeclared { queue, auto_delete: true, arguments }
     };
-    let mut quorum = FieldTable::default();
-    quorum.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
-    let why = "NOT_IMPLEMENTED - queue type 'quorum' is not supported".to_owned();
+    let mut stream = FieldTable::default();
+    stream.insert("x-queue-type".into(), AMQPValue::LongString("stream".into()));
+    let why = "NOT_IMPLEMENTED - queue type 'stream' is not supported".to_owned();
     let unknown_queue = || Contradiction::UnknownQueue { queue: x.clone() };
     let unknown_message = || Contradiction::UnknownMessage { queue: d.clone(), message: m2 };
     let twice = |message| Contradiction::EnqueuedTwice { queue: d.clone(), message };
@@ -358,7 +358,7 @@ fn a_record_that_contradicts_those_before_it_is_named() {
     let removed = |queue: &Name, message| Record::Removed { queue: queue.clone(), message };
     let cases = [
         (declared(&d, FieldTable::default()), Contradiction::DeclaredTwice { queue: d.clone() }),
-        (declared(&x, quorum), Contradiction::Refused { why }),
+        (declared(&x, stream), Contradiction::Refused { why }),
         (Record::QueueDeleted { queue: x.clone() }, unknown_queue()),
         (enqueued(2, PERSISTENT, &["d", "x"]), unknown_queue()),
         (enqueued(1, PERSISTENT, &["d"]), twice(m1)),

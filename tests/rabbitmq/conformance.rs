@@ -41,6 +41,10 @@ mod priorities;
 mod probes;
 #[path = "../conformance/publish.rs"]
 mod publish;
+#[path = "../conformance/quorum.rs"]
+mod quorum;
+#[path = "../conformance/quorum_messages.rs"]
+mod quorum_messages;
 #[path = "../conformance/requeue.rs"]
 mod requeue;
 #[path = "../conformance/stage.rs"]

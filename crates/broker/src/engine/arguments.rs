@@ -3,10 +3,10 @@
 
 use super::erlang::type_name;
 use super::rules;
-use crate::protocol::types::{AMQPValue, FieldTable};
-use crate::protocol::{Refusal, ReplyCode, limits};
+use crate::protocol::types::{AMQPValue, FieldTable, ShortString};
+use crate::protocol::{Differences, Refusal, ReplyCode, limits};
 
-/// An argument of `queue.declare` that RabbitMQ knows, and compares on redeclaration (S79).
+/// An argument of `queue.declare` that RabbitMQ knows.
 struct QueueArgument {
     name: &'static str,
     check: fn(&AMQPValue) -> Result<(), Invalid>,
@@ -22,20 +22,48 @@ enum Invalid {
     NotImplemented(String),
 }
 
-/// In the order in which RabbitMQ compares them.
-const QUEUE_ARGUMENTS: [QueueArgument; 12] = [
+impl Invalid {
+    fn refusal(self, name: &str, queue: &str, vhost: &str) -> Refusal {
+        match self {
+            Self::Value(why) => invalid(name, queue, vhost, &why),
+            Self::Type(kind) => {
+                let text = format!(
+                    "invalid type '{kind}' for arg '{name}' in queue '{queue}' in vhost '{vhost}'"
+                );
+                Refusal::new(ReplyCode::PreconditionFailed, text)
+            }
+            Self::NotImplemented(text) => Refusal::new(ReplyCode::NotImplemented, text),
+        }
+    }
+}
+
+/// In the order in which RabbitMQ checks them.
+const QUEUE_ARGUMENTS: [QueueArgument; 23] = [
+    // What kind of queue it is to be is looked at before anything else.
+    QueueArgument { name: QUEUE_TYPE, check: check_queue_type },
     QueueArgument { name: rules::EXPIRES, check: check_expires },
     QueueArgument { name: rules::MESSAGE_TTL, check: check_ttl },
     QueueArgument { name: rules::DEAD_LETTER_EXCHANGE, check: check_dead_letter_exchange },
     QueueArgument { name: rules::DEAD_LETTER_ROUTING_KEY, check: check_text },
+    QueueArgument { name: DEAD_LETTER_STRATEGY, check: check_dead_letter_strategy },
     QueueArgument { name: rules::MAX_LENGTH, check: check_length },
     QueueArgument { name: rules::MAX_LENGTH_BYTES, check: check_length },
-    QueueArgument { name: rules::OVERFLOW, check: check_overflow },
+    QueueArgument { name: MAX_IN_MEMORY_LENGTH, check: check_length },
+    QueueArgument { name: MAX_IN_MEMORY_BYTES, check: check_length },
     QueueArgument { name: MAX_PRIORITY, check: check_max_priority },
-    QueueArgument { name: SINGLE_ACTIVE, check: check_bool },
+    QueueArgument { name: rules::OVERFLOW, check: check_overflow },
     QueueArgument { name: QUEUE_MODE, check: check_queue_mode },
     QueueArgument { name: QUEUE_VERSION, check: check_queue_version },
-    QueueArgument { name: QUEUE_TYPE, check: check_queue_type },
+    QueueArgument { name: SINGLE_ACTIVE, check: check_bool },
+    QueueArgument { name: INITIAL_GROUP_SIZE, check: check_group_size },
+    QueueArgument { name: LEADER_LOCATOR, check: check_leader_locator },
+    QueueArgument { name: MASTER_LOCATOR, check: check_nothing },
+    QueueArgument { name: rules::DELIVERY_LIMIT, check: check_nothing },
+    // Those of streams.
+    QueueArgument { name: "x-max-age", check: check_nothing },
+    QueueArgument { name: "x-stream-max-segment-size-bytes", check: check_nothing },
+    QueueArgument { name: "x-stream-filter-size-bytes", check: check_nothing },
+    QueueArgument { name: "x-initial-cluster-size", check: check_nothing },
 ];
 
 const MAX_PRIORITY: &str = "x-max-priority";
@@ -43,9 +71,67 @@ const SINGLE_ACTIVE: &str = "x-single-active-consumer";
 const QUEUE_MODE: &str = "x-queue-mode";
 const QUEUE_VERSION: &str = "x-queue-version";
 const QUEUE_TYPE: &str = "x-queue-type";
+const DEAD_LETTER_STRATEGY: &str = "x-dead-letter-strategy";
+const MAX_IN_MEMORY_LENGTH: &str = "x-max-in-memory-length";
+const MAX_IN_MEMORY_BYTES: &str = "x-max-in-memory-bytes";
+const INITIAL_GROUP_SIZE: &str = "x-quorum-initial-group-size";
+const LEADER_LOCATOR: &str = "x-queue-leader-locator";
+const MASTER_LOCATOR: &str = "x-queue-master-locator";
 
-/// Checks the arguments of a queue that is about to be made. Unknown ones are kept and have no
-/// effect (S80).
+/// What classic queues know, in the order in which RabbitMQ compares it on redeclaration (S79).
+const OF_CLASSIC_QUEUES: [&str; 13] = [
+    rules::EXPIRES,
+    rules::MESSAGE_TTL,
+    rules::DEAD_LETTER_EXCHANGE,
+    rules::DEAD_LETTER_ROUTING_KEY,
+    rules::MAX_LENGTH,
+    rules::MAX_LENGTH_BYTES,
+    MAX_PRIORITY,
+    rules::OVERFLOW,
+    QUEUE_MODE,
+    QUEUE_VERSION,
+    SINGLE_ACTIVE,
+    QUEUE_TYPE,
+    MASTER_LOCATOR,
+];
+
+/// The same of quorum queues (S141).
+const OF_QUORUM_QUEUES: [&str; 15] = [
+    rules::DEAD_LETTER_EXCHANGE,
+    rules::DEAD_LETTER_ROUTING_KEY,
+    DEAD_LETTER_STRATEGY,
+    rules::EXPIRES,
+    rules::MAX_LENGTH,
+    rules::MAX_LENGTH_BYTES,
+    MAX_IN_MEMORY_LENGTH,
+    MAX_IN_MEMORY_BYTES,
+    rules::OVERFLOW,
+    SINGLE_ACTIVE,
+    QUEUE_TYPE,
+    INITIAL_GROUP_SIZE,
+    rules::DELIVERY_LIMIT,
+    rules::MESSAGE_TTL,
+    LEADER_LOCATOR,
+];
+
+/// The arguments that a queue with these arguments knows.
+fn known_to(arguments: &FieldTable) -> &'static [&'static str] {
+    if is_quorum(arguments) { &OF_QUORUM_QUEUES } else { &OF_CLASSIC_QUEUES }
+}
+
+/// Whether these arguments make a quorum queue.
+pub(super) fn is_quorum(arguments: &FieldTable) -> bool {
+    arguments.inner().get(QUEUE_TYPE).and_then(rules::text) == Some("quorum")
+}
+
+/// The arguments that make a quorum queue, and nothing more.
+pub(super) fn quorum_arguments() -> FieldTable {
+    let mut arguments = FieldTable::default();
+    arguments.insert(QUEUE_TYPE.into(), AMQPValue::LongString("quorum".into()));
+    arguments
+}
+
+/// Checks the values of the arguments of a queue. Unknown ones are kept and have no effect (S80).
 pub(super) fn check_queue_arguments(
     queue: &str,
     vhost: &str,
@@ -55,27 +141,50 @@ pub(super) fn check_queue_arguments(
         let Some(value) = arguments.inner().get(*name) else {
             continue;
         };
+        // What another type of queue knows is refused as such.
+        if !known_to(arguments).contains(name) {
+            continue;
+        }
+        check(value).map_err(|why| why.refusal(name, queue, vhost))?;
         let alone = *name == rules::DEAD_LETTER_ROUTING_KEY
             && !arguments.contains_key(rules::DEAD_LETTER_EXCHANGE);
-        let result = check(value).and_then(|()| match alone {
-            true => Err(Invalid::Value("routing_key_but_no_dlx_defined".to_owned())),
-            false => Ok(()),
-        });
-        return match result {
-            Ok(()) => continue,
-            Err(Invalid::Value(why)) => Err(invalid(name, queue, vhost, &why)),
-            Err(Invalid::Type(kind)) => {
-                let text = format!(
-                    "invalid type '{kind}' for arg '{name}' in queue '{queue}' in vhost '{vhost}'"
-                );
-                Err(Refusal::new(ReplyCode::PreconditionFailed, text))
-            }
-            Err(Invalid::NotImplemented(text)) => {
-                Err(Refusal::new(ReplyCode::NotImplemented, text))
-            }
-        };
+        if alone {
+            return Err(invalid(name, queue, vhost, "routing_key_but_no_dlx_defined"));
+        }
     }
     Ok(())
+}
+
+/// Refuses arguments that are another type's of queue (S141), in the order in which they come.
+pub(super) fn check_type_of_arguments(
+    queue: &str,
+    vhost: &str,
+    arguments: &FieldTable,
+    version: &Differences,
+) -> Result<(), Refusal> {
+    let known = known_to(arguments);
+    for name in arguments.inner().keys().map(ShortString::as_str) {
+        let is_argument = QUEUE_ARGUMENTS.iter().any(|argument| argument.name == name);
+        if !is_argument || known.contains(&name) {
+            continue;
+        }
+        if name != LEADER_LOCATOR || !version.classic_leader_locator {
+            let kind = type_of(is_quorum(arguments));
+            return Err(of_other_type(name, queue, vhost, kind));
+        }
+    }
+    Ok(())
+}
+
+/// What RabbitMQ's texts call a type of queue.
+fn type_of(quorum: bool) -> &'static str {
+    if quorum { "rabbit_quorum_queue" } else { "rabbit_classic_queue" }
+}
+
+fn of_other_type(name: &str, queue: &str, vhost: &str, kind: &str) -> Refusal {
+    let text =
+        format!("invalid arg '{name}' for queue '{queue}' in vhost '{vhost}' of queue type {kind}");
+    Refusal::new(ReplyCode::PreconditionFailed, text)
 }
 
 /// Refuses arguments that only the first version of classic queues had (R9).
@@ -85,11 +194,7 @@ pub(super) fn check_second_version(
     arguments: &FieldTable,
 ) -> Result<(), Refusal> {
     if arguments.contains_key(QUEUE_MODE) {
-        let text = format!(
-            "invalid arg '{QUEUE_MODE}' for queue '{queue}' in vhost '{vhost}' of queue type \
-             rabbit_classic_queue"
-        );
-        return Err(Refusal::new(ReplyCode::PreconditionFailed, text));
+        return Err(of_other_type(QUEUE_MODE, queue, vhost, type_of(false)));
     }
     match arguments.inner().get(QUEUE_VERSION) {
         Some(version) if integer(version) == Some(1) => {
@@ -105,15 +210,22 @@ pub(super) fn check_second_version(
 pub(super) fn consumer_priority(
     queue: &str,
     vhost: &str,
+    quorum: bool,
     arguments: &FieldTable,
 ) -> Result<i64, Refusal> {
     const PRIORITY: &str = "x-priority";
-    match arguments.inner().get(PRIORITY) {
-        None => Ok(0),
+    const OF_STREAMS: &str = "x-stream-offset";
+    let priority = match arguments.inner().get(PRIORITY) {
+        None => 0,
         Some(value) => {
-            integer(value).ok_or_else(|| invalid(PRIORITY, queue, vhost, &expected_integer(value)))
+            let priority = integer(value);
+            priority.ok_or_else(|| invalid(PRIORITY, queue, vhost, &expected_integer(value)))?
         }
+    };
+    if arguments.contains_key(OF_STREAMS) {
+        return Err(of_other_type(OF_STREAMS, queue, vhost, type_of(quorum)));
     }
+    Ok(priority)
 }
 
 /// The highest priority that a queue with these arguments tells apart; 0 for none (S138).
@@ -145,9 +257,14 @@ pub(super) fn check_equivalent(
     received: &FieldTable,
     current: &FieldTable,
 ) -> Result<(), Refusal> {
-    for QueueArgument { name, .. } in &QUEUE_ARGUMENTS {
-        let received = known_value(name, received);
-        let current = known_value(name, current);
+    for name in known_to(current) {
+        let (received, current) = (received.inner().get(*name), current.inner().get(*name));
+        // The queue type `classic` is the same as none (S80).
+        let is_classic =
+            |value: Option<&AMQPValue>| value.is_none_or(|it| rules::text(it) == Some("classic"));
+        if *name == QUEUE_TYPE && is_classic(received) && is_classic(current) {
+            continue;
+        }
         check_same(name, ("queue", queue, vhost), received, current)?;
     }
     Ok(())
@@ -178,14 +295,6 @@ pub(super) fn check_same(
         "inequivalent arg '{argument}' for {kind} '{name}' in vhost '{vhost}': {difference}"
     );
     Err(Refusal::new(ReplyCode::PreconditionFailed, text))
-}
-
-/// The value of an argument; the queue type `classic` is the same as none (S80).
-fn known_value<'a>(name: &str, arguments: &'a FieldTable) -> Option<&'a AMQPValue> {
-    let value = arguments.inner().get(name)?;
-    let classic = name == QUEUE_TYPE
-        && matches!(value, AMQPValue::LongString(s) if s.as_bytes() == b"classic");
-    (!classic).then_some(value)
 }
 
 /// Integers of different width and the same value are equal (S80).
@@ -312,14 +421,43 @@ fn check_queue_version(value: &AMQPValue) -> Result<(), Invalid> {
 fn check_queue_type(value: &AMQPValue) -> Result<(), Invalid> {
     match value {
         AMQPValue::LongString(kind) => match kind.as_bytes() {
-            b"classic" => Ok(()),
-            b"quorum" | b"stream" => {
+            b"classic" | b"quorum" => Ok(()),
+            b"stream" => {
                 Err(Invalid::NotImplemented(format!("queue type '{kind}' is not supported")))
             }
             _ => Err(unsupported_value("type", value)),
         },
         other => Err(unsupported_value("type", other)),
     }
+}
+
+fn check_dead_letter_strategy(value: &AMQPValue) -> Result<(), Invalid> {
+    check_text(value)?;
+    match rules::text(value) {
+        Some("at-most-once" | "at-least-once") => Ok(()),
+        _ => Err(Invalid::Value("invalid_dlx_strategy".to_owned())),
+    }
+}
+
+/// How many nodes there are to be; here there is one, whatever is asked for.
+fn check_group_size(value: &AMQPValue) -> Result<(), Invalid> {
+    match integer(value) {
+        Some(0) => Err(Invalid::Value("{value_zero,0}".to_owned())),
+        _ => check_length(value),
+    }
+}
+
+fn check_leader_locator(value: &AMQPValue) -> Result<(), Invalid> {
+    check_text(value)?;
+    match rules::text(value) {
+        Some("client-local" | "balanced" | "random" | "least-leaders") => Ok(()),
+        _ => Err(Invalid::Value("invalid_queue_locator_arg".to_owned())),
+    }
+}
+
+/// RabbitMQ takes any value.
+fn check_nothing(_: &AMQPValue) -> Result<(), Invalid> {
+    Ok(())
 }
 
 fn unsupported_value(what: &str, value: &AMQPValue) -> Invalid {

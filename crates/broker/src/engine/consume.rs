@@ -4,6 +4,8 @@ use super::arguments::consumer_priority;
 use super::declare::refuse_deprecated;
 use super::dispatch::record_removal;
 use super::party::Ticket;
+use super::quorum::PREFETCH_MAX;
+use super::single_active::SingleActive;
 use super::unacked::Held;
 use super::window::Window;
 use super::{Caller, Engine};
@@ -25,6 +27,8 @@ pub(super) struct Consumer {
     pub(super) exclusive: bool,
     /// Its level in the queue's rotation (S15).
     pub(super) priority: i64,
+    /// Whether what it holds takes room in its channel's window too.
+    pub(super) in_channel_window: bool,
     /// Its own prefetch window.
     pub(super) window: Window,
     /// When it was set aside because that window was full, until it has room again.
@@ -47,9 +51,14 @@ impl Engine {
         }
         let prefetch_count = channel.consumer_prefetch;
         let queue_id = self.resolve_queue(caller, queue.as_str())?;
-        let queue_name = &self.queues[queue_id].name;
-        let priority = consumer_priority(queue_name, &self.options.vhost, arguments)?;
+        let queue = &self.queues[queue_id];
+        let quorum = queue.rules.quorum.is_some();
+        let priority = consumer_priority(&queue.name, &self.options.vhost, quorum, arguments)?;
         self.check_exclusive_use(queue_id, exclusive)?;
+        self.check_no_global_qos(caller, queue)?;
+        // Without a limit there is one all the same (R14).
+        let capped = quorum && prefetch_count == 0 && !no_ack;
+        let prefetch_count = if capped { PREFETCH_MAX } else { prefetch_count };
 
         let tag: Name = if consumer_tag.as_str().is_empty() {
             self.names.make("amq.ctag").into()
@@ -66,6 +75,7 @@ impl Engine {
             no_ack,
             exclusive,
             priority,
+            in_channel_window: !quorum,
             window: Window::new(prefetch_count),
             set_aside: None,
         });
@@ -96,6 +106,10 @@ impl Engine {
     /// An exclusive consumer is alone (S25), and no consumer of a queue with a single active one (S24).
     fn check_exclusive_use(&self, queue_id: QueueId, exclusive: bool) -> Result<(), Refusal> {
         let queue = &self.queues[queue_id];
+        // Quorum queues ignore it (R14).
+        if queue.rules.quorum.is_some() {
+            return Ok(());
+        }
         // An exclusive consumer is the only one, so the first one tells.
         let first = queue.consumers.values().next();
         let exclusively_consumed = first.is_some_and(|id| self.consumers[*id].exclusive);
@@ -153,7 +167,8 @@ impl Engine {
             return;
         }
         self.renew(consumer.queue);
-        if was_active {
+        let resting = self.queues[consumer.queue].single_active.as_ref();
+        if was_active || resting.is_some_and(SingleActive::is_resting) {
             // Its successor is found in the second half of the step, when all who leave have left.
             self.touch(consumer.queue);
         }
@@ -168,11 +183,13 @@ impl Engine {
     ) -> Result<(), Refusal> {
         let queue_id = self.resolve_queue(caller, queue)?;
         self.renew(queue_id);
-        let queue = &mut self.queues[queue_id];
-        let Some((message, redelivered)) = queue.ready.pop() else {
+        let Some((message, redelivered)) = self.queues[queue_id].ready.pop() else {
             self.reply(caller, Gate::AtOnce, Reply::GetEmpty, effects);
             return Ok(());
         };
+        let counted = self.counted(&self.queues[queue_id], &message, true);
+        let queue = &mut self.queues[queue_id];
+        queue.note_fullness();
         let channel = &mut self.channels[caller.channel];
         let delivery_tag = channel.next_tag();
         caller.record(effects, || EventKind::Delivered {
@@ -188,14 +205,17 @@ impl Engine {
             record_removal(queue, &message, effects);
         } else {
             queue.unacked += 1;
-            let held = Held { message: message.clone(), queue: queue_id, consumer: None };
+            queue.got += 1;
+            let message = message.clone();
+            let (consumer, in_channel_window) = (None, false);
+            let held = Held { message, queue: queue_id, consumer, in_channel_window };
             channel.unacked.insert(delivery_tag, held);
         }
         if queue.times.may_expire {
             self.expire_heads(queue_id, effects);
         }
         let message_count = self.queues[queue_id].message_count();
-        let delivery = Delivery { delivery_tag, redelivered, message };
+        let delivery = Delivery { delivery_tag, redelivered, message: counted };
         self.reply(caller, Gate::AtOnce, Reply::Got { delivery, message_count }, effects);
         Ok(())
     }

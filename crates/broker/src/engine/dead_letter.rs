@@ -52,6 +52,7 @@ impl DeadLetter {
         match self.cause {
             Cause::Expired => "expired",
             Cause::MaxLength => "maxlen",
+            Cause::DeliveryLimit => "delivery_limit",
             _ => "rejected",
         }
     }
@@ -117,7 +118,10 @@ impl Engine {
     /// are before anything is handed out (S136).
     pub(super) fn admit(&self, queues: Queues, body: usize) -> (Queues, Queues) {
         let full = |queue: &QueueId| {
-            let Queue { ready, rules, .. } = &self.queues[*queue];
+            let Queue { ready, rules, times, .. } = &self.queues[*queue];
+            if rules.quorum.is_some() {
+                return times.is_full;
+            }
             rules.overflow != super::rules::Overflow::DropHead
                 && rules.exceeded_by(ready.len() + 1, ready.bytes() + body)
         };

@@ -114,7 +114,7 @@ impl Engine {
     pub(super) fn drop_excess(&mut self, queue_id: QueueId, effects: &mut Effects) {
         while let Some(queue) = self.queues.get(queue_id) {
             let (length, bytes) = (queue.ready.len(), queue.ready.bytes());
-            if length == 0 || !queue.rules.drop_head() || !queue.rules.exceeded_by(length, bytes) {
+            if length == 0 || !queue.rules.drops_head() || !queue.rules.exceeded_by(length, bytes) {
                 return;
             }
             self.drop_head(queue_id, Cause::MaxLength, effects);

@@ -1,6 +1,9 @@
 //! Queues: declaring, purging, deleting them, and finding them by name.
 
-use super::arguments::{check_equivalent, check_queue_arguments, check_second_version};
+use super::arguments::{
+    check_equivalent, check_queue_arguments, check_second_version, check_type_of_arguments,
+    is_quorum,
+};
 use super::backlog::Backlog;
 use super::queue::Queue;
 use super::ready::Ready;
@@ -43,7 +46,7 @@ impl Engine {
             let reply = Reply::Declared {
                 queue: ShortString::from(&*queue.name),
                 message_count: queue.message_count(),
-                consumer_count: queue.consumer_count(),
+                consumer_count: queue.consumer_count(self.version()),
             };
             self.reply(caller, gate, reply, effects);
         }
@@ -80,7 +83,14 @@ impl Engine {
             self.check_equivalence(caller, queue_id, durable, declare)?;
             return Ok(queue_id);
         }
-        check_queue_arguments(&name, &self.options.vhost, &declare.arguments)?;
+        if name.is_empty() && is_quorum(&declare.arguments) {
+            let text = "Cannot declare a server-named queue for type rabbit_quorum_queue";
+            return Err(Refusal::new(ReplyCode::PreconditionFailed, text));
+        }
+        let (vhost, arguments) = (&self.options.vhost, &declare.arguments);
+        check_queue_arguments(&name, vhost, arguments)?;
+        check_type_of_arguments(&name, vhost, arguments, self.version())?;
+        self.check_quorum(&name, declare)?;
         self.check_allowed(&name, declare)?;
         while name.is_empty() || self.queue_index.get(&name).is_some() {
             name = self.names.make("amq.gen");
@@ -96,11 +106,12 @@ impl Engine {
             owner: declare.exclusive.then_some(caller.connection),
             auto_delete: declare.auto_delete,
             arguments: declare.arguments.clone(),
-            ready: Backlog::of(&declare.arguments, Ready::default()),
+            ready: Backlog::of(&declare.arguments, self.version(), Ready::default()),
             unacked: 0,
+            got: 0,
             consumers: Default::default(),
             ring: Default::default(),
-            rules: Rules::of(&declare.arguments),
+            rules: Rules::of(&declare.arguments, self.version()),
             times: Default::default(),
             single_active: SingleActive::of(&declare.arguments),
             touched: false,
@@ -172,6 +183,7 @@ impl Engine {
             parts.map(|part| Record::Purged { queue: queue.name.clone(), messages: part.to_vec() }),
         );
         let messages = purged.len();
+        queue.note_fullness();
         caller.record(effects, || EventKind::QueuePurged { queue: queue.name.clone(), messages });
         self.note_head(queue_id);
         if !nowait {
@@ -195,6 +207,7 @@ impl Engine {
         if let Some(queue_id) = found {
             self.check_access(caller, queue_id)?;
             let queue = &self.queues[queue_id];
+            self.check_unconditional(queue, conditions)?;
             let refused = if conditions.if_empty && !queue.ready.is_empty() {
                 Some("not empty")
             } else if conditions.if_unused && !queue.consumers.is_empty() {

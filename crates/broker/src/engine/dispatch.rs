@@ -45,6 +45,7 @@ impl Engine {
         self.activate_next(queue_id, effects);
         self.hand_out(queue_id, effects);
         self.drop_excess(queue_id, effects);
+        self.queues[queue_id].note_fullness();
         if self.queues[queue_id].times.may_expire {
             self.expire_heads_up_to(queue_id, self.messages_published, effects);
         }
@@ -73,6 +74,9 @@ impl Engine {
                 }
                 if !consumer.window.has_room() {
                     return Room::ConsumerFull;
+                }
+                if !consumer.in_channel_window {
+                    return Room::Free;
                 }
                 match channels.get(consumer.channel) {
                     Some(channel) if channel.window.has_room() => Room::Free,
@@ -108,6 +112,7 @@ impl Engine {
         redelivered: bool,
         effects: &mut Effects,
     ) {
+        let counted = self.counted(&self.queues[queue_id], &message, false);
         let queue = &mut self.queues[queue_id];
         let consumer = &mut self.consumers[consumer_id];
         let channel = &mut self.channels[consumer.channel];
@@ -129,12 +134,16 @@ impl Engine {
         } else {
             queue.unacked += 1;
             consumer.window.take_one();
-            channel.window.take_one();
+            let in_channel_window = consumer.in_channel_window;
+            if in_channel_window {
+                channel.window.take_one();
+            }
             let message = Arc::clone(&message);
-            let held = Held { message, queue: queue_id, consumer: Some(consumer_id) };
+            let consumer = Some(consumer_id);
+            let held = Held { message, queue: queue_id, consumer, in_channel_window };
             channel.unacked.insert(delivery_tag, held);
         }
-        let delivery = Delivery { delivery_tag, redelivered, message };
+        let delivery = Delivery { delivery_tag, redelivered, message: counted };
         effects.outputs.push(Output {
             connection: channel.connection,
             channel: Some(consumer.channel),
@@ -168,8 +177,9 @@ impl Engine {
     }
 }
 
-/// Records that a message has left its queue for good, if that is a durable fact.
-pub(super) fn record_removal(queue: &Queue, message: &Message, effects: &mut Effects) {
+/// A message has left its queue for good, which is recorded if it is a durable fact.
+pub(super) fn record_removal(queue: &mut Queue, message: &Message, effects: &mut Effects) {
+    queue.ready.forget(message.id);
     if is_recorded(queue, message) {
         effects.records.push(Record::Removed { queue: queue.name.clone(), message: message.id });
     }

@@ -66,11 +66,20 @@ fn nothing_is_pending(engine: &Engine) -> Result<(), String> {
 }
 
 fn ready_is_sorted(engine: &Engine) -> Result<(), String> {
-    for queue in engine.queues.values() {
+    for (id, queue) in &engine.queues {
         let ids: Vec<_> = queue.ready.iter().map(|(message, _)| message.id).collect();
         let counted = (queue.ready.len(), queue.ready.is_empty());
         let right = counted == (ids.len(), ids.is_empty());
         ensure(right, || format!("queue {}: {counted:?} of {ids:?}", queue.name))?;
+        if let Some(returns) = queue.ready.returns() {
+            // These stand as they came back; what they count is there (S66).
+            let holds = engine.channels.values().flat_map(|channel| channel.unacked.iter());
+            let held = holds.filter(|(_, held)| held.queue == id).map(|(_, held)| held.message.id);
+            let there: BTreeSet<_> = ids.into_iter().chain(held).collect();
+            let gone = returns.known().find(|known| !there.contains(known));
+            ensure(gone.is_none(), || format!("queue {}: {gone:?} is counted", queue.name))?;
+            continue;
+        }
         let places = queue.ready.iter();
         let places: Vec<_> = places
             .map(|(message, _)| (Reverse(queue.ready.priority(message)), message.id))
@@ -105,7 +114,7 @@ fn counts_agree(engine: &Engine) -> Result<(), String> {
         for (_, held) in channel.unacked.iter() {
             *of_queue.entry(held.queue).or_default() += 1;
             if let Some(consumer) = held.consumer {
-                of_channel += 1;
+                of_channel += usize::from(held.in_channel_window);
                 *of_consumer.entry(consumer).or_default() += 1;
             }
         }
@@ -135,6 +144,8 @@ fn windows_are_kept(engine: &Engine) -> Result<(), String> {
 fn listed_once(engine: &Engine) -> Result<(), String> {
     for queue in engine.queues.values() {
         let lists = queue.ring.turns().chain(queue.ring.parked()).map(|(_, id)| id);
+        let resting = queue.single_active.iter().filter(|single_active| single_active.is_resting());
+        let lists = lists.chain(resting.filter_map(|single_active| single_active.active()));
         let lists = lists.chain(queue.single_active.iter().flat_map(SingleActive::waiting));
         let mut listed: Vec<_> = lists.filter(|id| engine.consumers.contains_key(*id)).collect();
         let members = queue.consumers.values().copied();
@@ -222,11 +233,12 @@ fn work_is_conserved(engine: &Engine) -> Result<(), String> {
         let single_active = queue.single_active.as_ref();
         for id in queue.consumers.values() {
             let consumer = &engine.consumers[*id];
-            if single_active.is_some_and(|its| its.active() != Some(*id)) {
+            if single_active.is_some_and(|its| its.active() != Some(*id) || its.is_resting()) {
                 continue;
             }
             let channel = &engine.channels[consumer.channel];
-            let full = !consumer.window.has_room() || !channel.window.has_room();
+            let channel_full = consumer.in_channel_window && !channel.window.has_room();
+            let full = !consumer.window.has_room() || channel_full;
             let waits = !consumer.no_ack && full;
             ensure(waits, || format!("queue {}: consumer {} has room", queue.name, consumer.tag))?;
         }
@@ -257,7 +269,7 @@ fn limits_are_kept(engine: &Engine) -> Result<(), String> {
         let bytes: usize = queue.ready.iter().map(|(message, _)| message.body.len()).sum();
         let counted = queue.ready.bytes();
         ensure(bytes == counted, || format!("queue {}: {counted} bytes of {bytes}", queue.name))?;
-        let over = queue.rules.drop_head() && queue.rules.exceeded_by(queue.ready.len(), bytes);
+        let over = queue.rules.drops_head() && queue.rules.exceeded_by(queue.ready.len(), bytes);
         // Held ones that come back ready may be too many until the first step.
         ensure(!over || engine.recovered.contains(&id), || format!("queue {}", queue.name))?;
     }

@@ -29,6 +29,7 @@
 //! | `settle`, `transaction` | ack, nack, reject, recover; what waits for a commit |
 //! | `deadlines` | what happens when time passes: messages and queues that expire |
 //! | `rules`, `dead_letter` | what a queue's arguments make of it; what becomes of dead letters |
+//! | `quorum` | what sets quorum queues apart |
 //! | `dispatch` | who gets the next message |
 //! | `single_active` | whose messages they are where only one consumer may have them |
 //! | `queue`, `channel`, `backlog`, `ready`, `ring`, `levels`, `party`, `window`, `unacked` | the parts of the state |
@@ -61,6 +62,7 @@ mod party;
 mod pattern;
 mod publish;
 mod queue;
+mod quorum;
 mod ready;
 mod restore;
 mod restore_topology;
@@ -93,6 +95,7 @@ use exchange::Exchange;
 use index::Index;
 use names::NameGenerator;
 use queue::Queue;
+use transaction::Settle;
 
 pub use contradiction::{Contradiction, RestoreError};
 pub use durable::{DurableExchange, DurableQueue, DurableView};
@@ -310,13 +313,15 @@ impl Engine {
         match method {
             Method::BasicPublish(publish) => self.publish(caller, publish, effects)?,
             Method::BasicAck { delivery_tag, multiple } => {
-                self.ack(caller, *delivery_tag, *multiple, effects)?;
+                self.settle_tags(caller, *delivery_tag, *multiple, Settle::Ack, effects)?;
             }
             Method::BasicNack { delivery_tag, multiple, requeue } => {
-                self.nack(caller, *delivery_tag, *multiple, *requeue, effects)?;
+                let how = if *requeue { Settle::Requeue { failed: false } } else { Settle::Drop };
+                self.settle_tags(caller, *delivery_tag, *multiple, how, effects)?;
             }
             Method::BasicReject { delivery_tag, requeue } => {
-                self.nack(caller, *delivery_tag, false, *requeue, effects)?;
+                let how = if *requeue { Settle::Requeue { failed: true } } else { Settle::Drop };
+                self.settle_tags(caller, *delivery_tag, false, how, effects)?;
             }
             Method::BasicRecover { requeue } => self.recover(caller, *requeue, true, effects)?,
             Method::BasicRecoverAsync { requeue } => {
@@ -387,7 +392,7 @@ impl Caller {
     }
 }
 
-/// Whether leaving a queue for good is a durable fact.
+/// Whether entering or leaving a queue is a durable fact; all messages of a quorum queue are durable (S146).
 fn is_recorded(queue: &Queue, message: &Message) -> bool {
-    queue.durable && message.persistent()
+    queue.durable && (message.persistent() || queue.rules.quorum.is_some())
 }

@@ -7,7 +7,7 @@ use super::ring::Ring;
 use super::rules::{Rules, Times};
 use super::single_active::SingleActive;
 use crate::protocol::types::FieldTable;
-use crate::protocol::{ConnectionId, ConsumerId, Name};
+use crate::protocol::{ConnectionId, ConsumerId, Differences, Name};
 
 /// One queue.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub(super) struct Queue {
     pub(super) ready: Backlog,
     /// How many of its messages are held by channels.
     pub(super) unacked: usize,
+    /// How many of those were got, rather than delivered to a consumer.
+    pub(super) got: usize,
     /// Its consumers in the order of subscribing.
     pub(super) consumers: BTreeMap<u64, ConsumerId>,
     pub(super) ring: Ring,
@@ -42,7 +44,10 @@ impl Queue {
     }
 
     /// The number of consumers, as AMQP's replies carry it.
-    pub(super) fn consumer_count(&self) -> u32 {
-        u32::try_from(self.consumers.len()).unwrap_or(u32::MAX)
+    pub(super) fn consumer_count(&self, version: &Differences) -> u32 {
+        // A defect of quorum queues that was mended late (S145, R13).
+        let got = self.rules.quorum.is_some() && version.quorum.gets_are_consumers;
+        let count = self.consumers.len() + if got { self.got } else { 0 };
+        u32::try_from(count).unwrap_or(u32::MAX)
     }
 }

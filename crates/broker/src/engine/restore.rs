@@ -20,7 +20,7 @@ mod mend;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::arguments::check_queue_arguments;
+use super::arguments::{check_queue_arguments, is_quorum};
 use super::backlog::Backlog;
 use super::contradiction::{Contradiction, RestoreError};
 use super::durable::{DurableQueue, DurableView};
@@ -193,17 +193,19 @@ impl Restore {
         for (number, folded) in self.queues {
             let redelivered = |id| stop == Stop::Killed || handed_out.contains(&(number, id));
             let messages = folded.messages.into_marked(redelivered);
-            let rules = Rules::of(&folded.arguments);
+            let version = engine.options.version.differences();
+            let rules = Rules::of(&folded.arguments, version);
             let queue_id = engine.queues.insert(Queue {
                 name: folded.name.clone(),
                 number,
                 durable: true,
                 owner: None,
                 auto_delete: folded.auto_delete,
-                ready: Backlog::of(&folded.arguments, Ready::recovered(messages)),
+                ready: Backlog::of(&folded.arguments, version, Ready::recovered(messages)),
                 single_active: SingleActive::of(&folded.arguments),
                 arguments: folded.arguments,
                 unacked: 0,
+                got: 0,
                 consumers: Default::default(),
                 ring: Default::default(),
                 rules,
@@ -253,7 +255,7 @@ impl Restore {
         queues: &[Name],
     ) -> Result<(), Contradiction> {
         let (id, forgotten) = (message.id, self.forgotten);
-        check_message(message, queues)?;
+        self.check_message(message, queues)?;
         for (place, name) in queues.iter().enumerate() {
             let there = self.queue(name)?.messages.contains(id);
             if queues[..place].contains(name) {
@@ -309,7 +311,7 @@ impl Restore {
 
     fn enqueued(&mut self, message: Arc<Message>, queues: &[Name]) -> Result<(), Contradiction> {
         let id = message.id;
-        check_message(&message, queues)?;
+        self.check_message(&message, queues)?;
         for (place, name) in queues.iter().enumerate() {
             let twice = queues[..place].contains(name);
             if twice || self.queue(name)?.messages.contains(id) {
@@ -371,6 +373,22 @@ impl Restore {
         }
     }
 
+    fn check_message(&mut self, message: &Message, queues: &[Name]) -> Result<(), Contradiction> {
+        let id = message.id;
+        if queues.is_empty() {
+            return Err(Contradiction::EnqueuedNowhere { message: id });
+        }
+        if !message.persistent() {
+            // Quorum queues keep everything (S146).
+            for name in queues {
+                if !is_quorum(&self.queue(name)?.arguments) {
+                    return Err(Contradiction::Transient { message: id });
+                }
+            }
+        }
+        check_number(id)
+    }
+
     fn number(&mut self, queue: &Name) -> Result<u64, Contradiction> {
         if let Some((name, number)) = &self.latest
             && Arc::ptr_eq(name, queue)
@@ -406,17 +424,6 @@ impl Engine {
         }
         Ok(restore.finish(options))
     }
-}
-
-fn check_message(message: &Message, queues: &[Name]) -> Result<(), Contradiction> {
-    let id = message.id;
-    if queues.is_empty() {
-        return Err(Contradiction::EnqueuedNowhere { message: id });
-    }
-    if !message.persistent() {
-        return Err(Contradiction::Transient { message: id });
-    }
-    check_number(id)
 }
 
 fn check_number(message: MessageId) -> Result<(), Contradiction> {

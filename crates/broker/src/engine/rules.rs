@@ -1,7 +1,8 @@
 //! What a queue's arguments make of it: times to live, limits, and where its dead letters go.
 
+use super::quorum::Quorum;
 use crate::protocol::types::{AMQPValue, FieldTable};
-use crate::protocol::{Message, Name};
+use crate::protocol::{Differences, Message, Name};
 
 pub(super) const EXPIRES: &str = "x-expires";
 pub(super) const MESSAGE_TTL: &str = "x-message-ttl";
@@ -10,6 +11,7 @@ pub(super) const DEAD_LETTER_ROUTING_KEY: &str = "x-dead-letter-routing-key";
 pub(super) const MAX_LENGTH: &str = "x-max-length";
 pub(super) const MAX_LENGTH_BYTES: &str = "x-max-length-bytes";
 pub(super) const OVERFLOW: &str = "x-overflow";
+pub(super) const DELIVERY_LIMIT: &str = "x-delivery-limit";
 
 /// What a queue does by itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub(super) struct Rules {
     pub(super) dead_letter_exchange: Option<Name>,
     /// The routing key of dead letters; without it they keep theirs.
     pub(super) dead_letter_routing_key: Option<Name>,
+    /// What sets it apart if it is a quorum queue.
+    pub(super) quorum: Option<Quorum>,
 }
 
 /// What happens when a queue is full.
@@ -52,18 +56,23 @@ pub(super) struct Times {
     pub(super) unused_ms: Option<u64>,
     /// Whether messages came back since it was last dispatched, and may be too many (S65).
     pub(super) came_back: bool,
+    /// Whether it takes no more for being too full, if it is a quorum queue: it was over a limit, and has not
+    /// come down far enough since (S145).
+    pub(super) is_full: bool,
 }
 
 impl Rules {
     /// The rules that checked arguments make.
-    pub(super) fn of(arguments: &FieldTable) -> Self {
+    pub(super) fn of(arguments: &FieldTable, version: &Differences) -> Self {
         let value = |name: &str| arguments.inner().get(name);
         let number = |name| value(name).and_then(super::arguments::integer);
         let unsigned = |name| number(name).and_then(|number| u64::try_from(number).ok());
         let size = |name| unsigned(name).map(|size| usize::try_from(size).unwrap_or(usize::MAX));
+        let quorum = Quorum::of(arguments, version);
         let overflow = match value(OVERFLOW).and_then(text) {
             Some("reject-publish") => Overflow::RejectPublish,
-            Some("reject-publish-dlx") => Overflow::RejectPublishDlx,
+            // Quorum queues take it, and do as if nothing was said (S145).
+            Some("reject-publish-dlx") if quorum.is_none() => Overflow::RejectPublishDlx,
             _ => Overflow::DropHead,
         };
         Self {
@@ -74,6 +83,7 @@ impl Rules {
             overflow,
             dead_letter_exchange: value(DEAD_LETTER_EXCHANGE).and_then(text).map(Name::from),
             dead_letter_routing_key: value(DEAD_LETTER_ROUTING_KEY).and_then(text).map(Name::from),
+            quorum,
         }
     }
 
@@ -83,7 +93,7 @@ impl Rules {
     }
 
     /// Whether messages are dropped from the head when there are too many.
-    pub(super) fn drop_head(&self) -> bool {
+    pub(super) fn drops_head(&self) -> bool {
         self.overflow == Overflow::DropHead
             && (self.max_length.is_some() || self.max_length_bytes.is_some())
     }
@@ -92,6 +102,15 @@ impl Rules {
     pub(super) fn exceeded_by(&self, length: usize, bytes: usize) -> bool {
         self.max_length.is_some_and(|max| length > max)
             || self.max_length_bytes.is_some_and(|max| bytes > max)
+    }
+
+    /// Whether so much is few enough for a quorum queue that was too full to take messages again: four fifths
+    /// of what it may have.
+    pub(super) fn left_room_by(&self, length: usize, bytes: usize) -> bool {
+        let few = |max: Option<usize>, number: usize| {
+            max.is_none_or(|max| max / 5 * 4 + max % 5 * 4 / 5 >= number)
+        };
+        few(self.max_length, length) && few(self.max_length_bytes, bytes)
     }
 
     /// When a message expires here, in milliseconds of wall time: the shorter time to live counts (S116).

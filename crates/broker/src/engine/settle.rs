@@ -2,35 +2,16 @@
 
 use super::dead_letter::DeadLetter;
 use super::dispatch::record_removal;
+use super::queue::Queue;
+use super::single_active::SingleActive;
 use super::transaction::Settle;
 use super::unacked::Held;
 use super::{Caller, Engine};
 use crate::protocol::{Cause, ChannelId, Effects, EventKind, Gate, Refusal, Reply, ReplyCode};
 
 impl Engine {
-    pub(super) fn ack(
-        &mut self,
-        caller: Caller,
-        delivery_tag: u64,
-        multiple: bool,
-        effects: &mut Effects,
-    ) -> Result<(), Refusal> {
-        self.settle_tags(caller, delivery_tag, multiple, Settle::Ack, effects)
-    }
-
-    pub(super) fn nack(
-        &mut self,
-        caller: Caller,
-        delivery_tag: u64,
-        multiple: bool,
-        requeue: bool,
-        effects: &mut Effects,
-    ) -> Result<(), Refusal> {
-        let how = if requeue { Settle::Requeue } else { Settle::Drop };
-        self.settle_tags(caller, delivery_tag, multiple, how, effects)
-    }
-
-    fn settle_tags(
+    /// What `basic.ack`, `basic.nack` and `basic.reject` do.
+    pub(super) fn settle_tags(
         &mut self,
         caller: Caller,
         delivery_tag: u64,
@@ -65,7 +46,9 @@ impl Engine {
     ) {
         match how {
             Settle::Ack => self.remove_for_good(caller, delivery_tag, held, effects),
-            Settle::Requeue => self.put_back(caller, held, Cause::Rejected, effects),
+            Settle::Requeue { failed } => {
+                self.put_back(caller, held, (Cause::Rejected, failed), effects);
+            }
             Settle::Drop => self.drop_rejected(caller, held, effects),
         }
     }
@@ -90,7 +73,7 @@ impl Engine {
             let tags: Vec<_> = held.filter(|tag| !transaction.has_settled(*tag)).collect();
             for tag in tags {
                 if let Some(held) = self.channels[caller.channel].unacked.remove(tag) {
-                    self.put_back(caller, held, Cause::Recovered, effects);
+                    self.put_back(caller, held, (Cause::Recovered, false), effects);
                 }
             }
             return Ok(());
@@ -101,8 +84,9 @@ impl Engine {
 
     /// Returns everything the channel holds to its old places.
     pub(super) fn put_back_all(&mut self, caller: Caller, cause: Cause, effects: &mut Effects) {
+        let failed = cause == Cause::ChannelClosed;
         for (_, held) in self.channels[caller.channel].unacked.remove_all() {
-            self.put_back(caller, held, cause, effects);
+            self.put_back(caller, held, (cause, failed), effects);
         }
     }
 
@@ -130,11 +114,7 @@ impl Engine {
         held: Held,
         effects: &mut Effects,
     ) {
-        self.give_room_back(caller.channel, &held);
-        let Some(queue) = self.queues.get_mut(held.queue) else {
-            return;
-        };
-        queue.unacked -= 1;
+        let Some(queue) = self.release(caller.channel, &held) else { return };
         record_removal(queue, &held.message, effects);
         caller.record(effects, || EventKind::Acked {
             message: held.message.id,
@@ -143,29 +123,33 @@ impl Engine {
         });
     }
 
-    fn put_back(&mut self, caller: Caller, held: Held, cause: Cause, effects: &mut Effects) {
-        self.give_room_back(caller.channel, &held);
-        let Some(queue) = self.queues.get_mut(held.queue) else {
-            return;
-        };
-        queue.unacked -= 1;
+    /// Puts a message back, and says why, and whether that counts as a failed delivery.
+    fn put_back(
+        &mut self,
+        caller: Caller,
+        held: Held,
+        (cause, failed): (Cause, bool),
+        effects: &mut Effects,
+    ) {
+        let Some(queue) = self.release(caller.channel, &held) else { return };
         caller.record(effects, || EventKind::Requeued {
             message: held.message.id,
             queue: queue.name.clone(),
             cause,
         });
-        queue.times.came_back = queue.rules.drop_head();
         queue.times.may_expire |= queue.rules.deadline_ms(&held.message).is_some();
-        queue.ready.put_back(held.message);
-        self.touch(held.queue);
+        let queue_id = held.queue;
+        if let Some(quorum) = queue.rules.quorum {
+            self.come_back(queue_id, quorum, held, (cause, failed), effects);
+        } else {
+            queue.times.came_back = queue.rules.drops_head();
+            queue.ready.put_back(held.message);
+        }
+        self.touch(queue_id);
     }
 
     fn drop_rejected(&mut self, caller: Caller, held: Held, effects: &mut Effects) {
-        self.give_room_back(caller.channel, &held);
-        let Some(queue) = self.queues.get_mut(held.queue) else {
-            return;
-        };
-        queue.unacked -= 1;
+        let Some(queue) = self.release(caller.channel, &held) else { return };
         record_removal(queue, &held.message, effects);
         if queue.rules.dead_letter_exchange.is_some() {
             let letter = DeadLetter::of(queue, held.message, Cause::Rejected);
@@ -179,6 +163,15 @@ impl Engine {
         });
     }
 
+    /// A channel holds a message no more: gives its queue, unless that is gone (S53).
+    fn release(&mut self, channel: ChannelId, held: &Held) -> Option<&mut Queue> {
+        self.give_room_back(channel, held);
+        let queue = self.queues.get_mut(held.queue)?;
+        queue.unacked -= 1;
+        queue.got -= usize::from(held.consumer.is_none());
+        Some(queue)
+    }
+
     /// Gives the room that a held message took back to its consumer and to its channel (S44).
     ///
     /// The consumer, if it was set aside for it, has its turn again; the channel's parked consumers
@@ -187,7 +180,9 @@ impl Engine {
         let Some(consumer_id) = held.consumer else {
             return;
         };
-        if let Some(channel) = self.channels.get_mut(channel_id) {
+        if held.in_channel_window
+            && let Some(channel) = self.channels.get_mut(channel_id)
+        {
             channel.window.give_one_back();
             if !channel.waiting.is_empty() && self.roomy.last() != Some(&channel_id) {
                 self.roomy.push(channel_id);
@@ -198,6 +193,17 @@ impl Engine {
             return;
         };
         consumer.window.give_one_back();
+        if consumer.window.held() == 0 {
+            let queue_id = consumer.queue;
+            let single_active = self.queues.get(queue_id).and_then(|it| it.single_active.as_ref());
+            if single_active.is_some_and(SingleActive::is_resting) {
+                self.touch(queue_id);
+                return;
+            }
+        }
+        let Some(consumer) = self.consumers.get_mut(consumer_id) else {
+            return;
+        };
         if let Some(ticket) = consumer.set_aside
             && consumer.window.has_room()
         {

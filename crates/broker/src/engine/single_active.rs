@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::Engine;
 use super::arguments::is_single_active;
 use super::consume::Consumer;
+use super::ring::Ring;
 use crate::protocol::types::FieldTable;
 use crate::protocol::{ConsumerId, Effects, EventKind, QueueId};
 
@@ -16,6 +17,8 @@ use crate::protocol::{ConsumerId, Effects, EventKind, QueueId};
 #[derive(Clone, Debug, Default)]
 pub(super) struct SingleActive {
     active: Option<ConsumerId>,
+    /// Whether it gets nothing more, because one of a higher priority takes over when it holds nothing (R6).
+    resting: bool,
     /// The others, in the order of succession: the highest priority first, then the earliest (S22).
     waiting: BTreeMap<(Reverse<i64>, u64), ConsumerId>,
 }
@@ -45,12 +48,17 @@ impl SingleActive {
         self.waiting.remove(&(Reverse(consumer.priority), consumer.number));
         let was_active = self.active == Some(id);
         if was_active {
-            self.active = None;
+            (self.active, self.resting) = (None, false);
         }
         was_active
     }
 
-    /// Makes the first of those who wait the active one, if there is none: nobody is displaced (S22).
+    /// Whether the active one is only waited for.
+    pub(super) fn is_resting(&self) -> bool {
+        self.resting
+    }
+
+    /// Makes the first of those who wait the active one, if there is none.
     fn succeed(&mut self) -> Option<ConsumerId> {
         if self.active.is_some() {
             return None;
@@ -58,12 +66,44 @@ impl SingleActive {
         self.active = self.waiting.pop_first().map(|(_, id)| id);
         self.active
     }
+
+    /// Whether one who waits has a higher priority than this.
+    fn is_outranked(&self, priority: i64) -> bool {
+        self.waiting.first_key_value().is_some_and(|((Reverse(first), _), _)| *first > priority)
+    }
 }
 
 impl Engine {
+    /// Lets the active consumer of a quorum queue rest if one of a higher priority waits, and gives its place
+    /// up as soon as it holds nothing (R6). Of a classic queue nobody is displaced (S22).
+    fn displace(&mut self, queue_id: QueueId) {
+        let displaces = self.version().quorum.higher_priority_displaces;
+        let Some(queue) = self.queues.get_mut(queue_id) else { return };
+        let Some(single_active) = &mut queue.single_active else { return };
+        let Some(id) = single_active.active.filter(|_| displaces && queue.rules.quorum.is_some())
+        else {
+            return;
+        };
+        let Some(consumer) = self.consumers.get_mut(id) else { return };
+        let outranked = single_active.is_outranked(consumer.priority);
+        if outranked && !single_active.resting {
+            // The turns of such a queue are those of the one consumer.
+            queue.ring = Ring::default();
+            consumer.set_aside = None;
+        } else if !outranked && single_active.resting {
+            queue.ring.join(id, consumer.priority);
+        }
+        single_active.resting = outranked;
+        if outranked && consumer.window.held() == 0 {
+            (single_active.active, single_active.resting) = (None, false);
+            single_active.wait(id, consumer.priority, consumer.number);
+        }
+    }
+
     /// Lets the next consumer of a queue become active, if the queue has a single one and that has left.
     /// What is ready goes to it in the same step (S20, S23).
     pub(super) fn activate_next(&mut self, queue_id: QueueId, effects: &mut Effects) {
+        self.displace(queue_id);
         let Some(queue) = self.queues.get_mut(queue_id) else { return };
         let Some(id) = queue.single_active.as_mut().and_then(SingleActive::succeed) else { return };
         let Some(consumer) = self.consumers.get(id) else { return };

@@ -43,7 +43,10 @@ struct Settlement {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Settle {
     Ack,
-    Requeue,
+    Requeue {
+        /// Whether it was `basic.reject` that said so, which counts as a failed delivery (R2).
+        failed: bool,
+    },
     Drop,
 }
 

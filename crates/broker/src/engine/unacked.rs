@@ -13,6 +13,8 @@ pub(super) struct Held {
     pub(super) queue: QueueId,
     /// The consumer that got it; `None` if it was taken with `basic.get`, which no window counts (S39).
     pub(super) consumer: Option<ConsumerId>,
+    /// Whether it takes room in its channel's window, as what consumers of quorum queues get does not.
+    pub(super) in_channel_window: bool,
 }
 
 /// Held messages by delivery tag.
@@ -154,7 +156,12 @@ mod tests {
             body: Bytes::new(),
             entered_ms: 0,
         };
-        Held { message: Arc::new(message), queue: QueueId::default(), consumer: None }
+        Held {
+            message: Arc::new(message),
+            queue: QueueId::default(),
+            consumer: None,
+            in_channel_window: false,
+        }
     }
 
     fn count(unacked: &Unacked) -> usize {

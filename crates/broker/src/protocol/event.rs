@@ -226,6 +226,8 @@ pub enum Cause {
     Expired,
     /// Its queue is as full as it may be.
     MaxLength,
+    /// It came back more often than its quorum queue allows (S142).
+    DeliveryLimit,
 }
 
 impl fmt::Display for Cause {
@@ -236,6 +238,7 @@ impl fmt::Display for Cause {
             Self::ChannelClosed => "its channel ended",
             Self::Expired => "expired",
             Self::MaxLength => "the queue is full",
+            Self::DeliveryLimit => "came back too often",
         })
     }
 }

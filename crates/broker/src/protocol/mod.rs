@@ -30,5 +30,5 @@ pub use properties::{PERSISTENT, Properties};
 pub use record::Record;
 pub use time::{Instant, Now};
 pub use topology::{Binding, DestinationType, ExchangeKind};
-pub(crate) use version::Differences;
 pub use version::RabbitMqVersion;
+pub(crate) use version::{Differences, QuorumPriorities};

@@ -42,6 +42,42 @@ pub(crate) struct Differences {
     pub(crate) first_queue_version: bool,
     /// How a type of exchange that is not known is refused (R11, S150).
     pub(crate) unknown_exchange_type: ReplyCode,
+    /// Whether classic queues may say where their leader is to be.
+    pub(crate) classic_leader_locator: bool,
+    /// What quorum queues do.
+    pub(crate) quorum: QuorumDifferences,
+}
+
+/// What a version's quorum queues do where versions differ.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct QuorumDifferences {
+    /// How many returns a message survives where no number is given (R2).
+    pub(crate) delivery_limit: Option<u64>,
+    /// Whether a negative limit is none; otherwise it is none that any message keeps (R2, S141).
+    pub(crate) negative_limit_is_none: bool,
+    /// Whether what `basic.nack` and `basic.recover` bring back counts (R2).
+    pub(crate) counts_nacks: bool,
+    /// Whether how often it was handed out stands in a header of its own, `x-acquired-count` (R3).
+    pub(crate) acquired_count: bool,
+    /// Whether `basic.get` says so of a first delivery too (S143, R3).
+    pub(crate) counts_first_get: bool,
+    /// Which messages go first (R4).
+    pub(crate) priorities: QuorumPriorities,
+    /// Whether a consumer of a higher priority displaces the single active one (R6).
+    pub(crate) higher_priority_displaces: bool,
+    /// Whether what was got and is held counts as a consumer (S145, R13).
+    pub(crate) gets_are_consumers: bool,
+}
+
+/// How quorum queues order messages by their priorities (R4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum QuorumPriorities {
+    /// Not at all (S145).
+    Ignored,
+    /// Above 4 they are high: two of these go before one of the others.
+    TwoLevels,
+    /// The higher goes first, of 32; without one it is 4.
+    Strict,
 }
 
 const V3_10: Differences = Differences {
@@ -52,6 +88,17 @@ const V3_10: Differences = Differences {
     global_qos: true,
     first_queue_version: true,
     unknown_exchange_type: ReplyCode::CommandInvalid,
+    classic_leader_locator: false,
+    quorum: QuorumDifferences {
+        delivery_limit: None,
+        negative_limit_is_none: false,
+        counts_nacks: true,
+        acquired_count: false,
+        counts_first_get: true,
+        priorities: QuorumPriorities::Ignored,
+        higher_priority_displaces: false,
+        gets_are_consumers: true,
+    },
 };
 
 const V4_0: Differences = Differences {
@@ -59,6 +106,15 @@ const V4_0: Differences = Differences {
     max_size: "max size",
     counts_on_sent_deaths: false,
     unknown_exchange_type: ReplyCode::PreconditionFailed,
+    classic_leader_locator: true,
+    quorum: QuorumDifferences {
+        delivery_limit: Some(20),
+        negative_limit_is_none: true,
+        counts_first_get: false,
+        priorities: QuorumPriorities::TwoLevels,
+        higher_priority_displaces: true,
+        ..V3_10.quorum
+    },
     ..V3_10
 };
 
@@ -66,6 +122,13 @@ const V4_3: Differences = Differences {
     transient_shared_queues: false,
     global_qos: false,
     first_queue_version: false,
+    quorum: QuorumDifferences {
+        counts_nacks: false,
+        acquired_count: true,
+        priorities: QuorumPriorities::Strict,
+        gets_are_consumers: false,
+        ..V4_0.quorum
+    },
     ..V4_0
 };
 

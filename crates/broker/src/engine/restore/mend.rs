@@ -8,8 +8,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Contradiction, MESSAGE_ID_MAX, Restore, check_message};
-use crate::engine::arguments::check_queue_arguments;
+use super::{Contradiction, MESSAGE_ID_MAX, Restore, check_number};
+use crate::engine::arguments::{check_queue_arguments, quorum_arguments};
 use crate::engine::{Engine, EngineOptions};
 use crate::protocol::types::FieldTable;
 use crate::protocol::{Message, MessageId, Name, Record};
@@ -62,7 +62,7 @@ enum Head {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mended {
     /// Queues that nothing is known of but their messages. They were declared again, durable and without
-    /// arguments.
+    /// arguments; as quorum queues if they had kept transient messages.
     pub redeclared: Vec<Name>,
     /// Queues that had been deleted, by what a later part of the log says, while the record of that is lost.
     /// They were kept, with what is known of their messages.
@@ -174,6 +174,20 @@ impl Mend {
         self.restore.declared(queue, false, FieldTable::default())
     }
 
+    /// A transient message was recorded for these queues: those of which nothing else is known must be quorum
+    /// queues (S146).
+    fn are_quorum(&mut self, queues: &[Name]) -> Result<(), Contradiction> {
+        for queue in queues {
+            if self.restore.queue_index.get(queue).is_none() {
+                self.declare_again(queue.clone())?;
+            }
+            if self.redeclared.contains(queue) {
+                self.restore.queue(queue)?.arguments = quorum_arguments();
+            }
+        }
+        Ok(())
+    }
+
     /// A message is in these queues. `anew`: and was in none before.
     fn message(
         &mut self,
@@ -181,7 +195,11 @@ impl Mend {
         queues: Vec<Name>,
         anew: bool,
     ) -> Result<(), Contradiction> {
-        check_message(&message, &queues)?;
+        if !message.persistent() {
+            check_number(message.id)?;
+            self.are_quorum(&queues)?;
+        }
+        self.restore.check_message(&message, &queues)?;
         let id = message.id;
         let mut contradiction = Ok(());
         let mut new = Vec::new();
