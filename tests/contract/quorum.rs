@@ -71,8 +71,8 @@ fn nack(harness: &mut Harness, channel: ChannelId, delivery_tag: u64) -> Step {
 
 #[test]
 fn r2_s142_the_limit_is_20_from_4_0_unless_it_is_switched_off_and_nacks_count_before_4_3() {
-    let three = ("x-delivery-limit", number(3));
-    let off = ("x-delivery-limit", number(-1));
+    let three = [("x-delivery-limit", number(3))];
+    let off = [("x-delivery-limit", number(-1))];
     for (version, default, switched_off) in
         [(V3_10, None, Some(1)), (V4_0, Some(21), None), (V4_3, Some(21), None)]
     {
@@ -81,12 +81,12 @@ fn r2_s142_the_limit_is_20_from_4_0_unless_it_is_switched_off_and_nacks_count_be
             returns_until_dropped(&mut harness, channel, Harness::requeue)
         };
         assert_eq!(rejected(&[]), default, "{version:?}");
-        assert_eq!(rejected(&[off.clone()]), switched_off);
-        assert_eq!(rejected(&[three.clone()]), Some(4));
-        let (mut harness, channel) = with_queue(version, &[three.clone()]);
+        assert_eq!(rejected(&off), switched_off);
+        assert_eq!(rejected(&three), Some(4));
+        let (mut harness, channel) = with_queue(version, &three);
         let nacked = returns_until_dropped(&mut harness, channel, nack);
         assert_eq!(nacked, (version != V4_3).then_some(4));
-        let (mut harness, channel) = with_queue(version, &[three.clone()]);
+        let (mut harness, channel) = with_queue(version, &three);
         harness.publish(channel, "q", "m");
         let closed = (1..=50).find(|_| {
             let other = client(&mut harness);

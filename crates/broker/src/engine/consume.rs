@@ -1,5 +1,7 @@
 //! Consumers and `basic.get`, and the prefetch windows they are given.
 
+use std::sync::Arc;
+
 use super::arguments::consumer_priority;
 use super::declare::refuse_deprecated;
 use super::dispatch::record_removal;
@@ -206,7 +208,7 @@ impl Engine {
         } else {
             queue.unacked += 1;
             queue.got += 1;
-            let message = message.clone();
+            let message = Arc::clone(&message);
             let (consumer, in_channel_window) = (None, false);
             let held = Held { message, queue: queue_id, consumer, in_channel_window };
             channel.unacked.insert(delivery_tag, held);
@@ -215,7 +217,7 @@ impl Engine {
             self.expire_heads(queue_id, effects);
         }
         let message_count = self.queues[queue_id].message_count();
-        let delivery = Delivery { delivery_tag, redelivered, message: counted };
+        let delivery = Delivery { delivery_tag, redelivered, message: counted.unwrap_or(message) };
         self.reply(caller, Gate::AtOnce, Reply::Got { delivery, message_count }, effects);
         Ok(())
     }

@@ -143,7 +143,7 @@ impl Engine {
             let held = Held { message, queue: queue_id, consumer, in_channel_window };
             channel.unacked.insert(delivery_tag, held);
         }
-        let delivery = Delivery { delivery_tag, redelivered, message: counted };
+        let delivery = Delivery { delivery_tag, redelivered, message: counted.unwrap_or(message) };
         effects.outputs.push(Output {
             connection: channel.connection,
             channel: Some(consumer.channel),

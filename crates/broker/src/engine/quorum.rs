@@ -195,16 +195,19 @@ impl Engine {
         }
     }
 
-    /// A message as a client gets it: with the number of its returns, if it is a quorum queue's and there were
-    /// any (S143).
-    pub(super) fn counted(&self, queue: &Queue, message: &Arc<Message>, got: bool) -> Arc<Message> {
-        let Some(returns) = queue.ready.returns() else { return Arc::clone(message) };
+    /// A message as a client gets it, with the number of its returns, if it is a quorum queue's and there were
+    /// any (S143); `None` if that is the message as it is.
+    pub(super) fn counted(
+        &self,
+        queue: &Queue,
+        message: &Arc<Message>,
+        got: bool,
+    ) -> Option<Arc<Message>> {
+        let returns = queue.ready.returns()?;
         let version = &self.version().quorum;
         let count = returns.counts.get(&message.id).copied();
         let first = got && version.counts_first_get;
-        let Some(count) = count.or_else(|| first.then(Count::default)) else {
-            return Arc::clone(message);
-        };
+        let count = count.or_else(|| first.then(Count::default))?;
         let mut headers = message.properties.headers().clone().unwrap_or_default();
         let mut insert = |name: &str, count: u64| {
             let count = AMQPValue::LongLongInt(count.try_into().unwrap_or(i64::MAX));
@@ -217,7 +220,7 @@ impl Engine {
             insert("x-delivery-count", count.failures);
         }
         let properties = message.properties.clone().with_headers(headers);
-        Arc::new(Message { properties, ..Message::clone(message) })
+        Some(Arc::new(Message { properties, ..Message::clone(message) }))
     }
 }
 
