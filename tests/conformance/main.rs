@@ -30,6 +30,7 @@ mod probes;
 mod publish;
 mod quorum;
 mod quorum_messages;
+mod replies;
 mod requeue;
 mod stage;
 mod subject;

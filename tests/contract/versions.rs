@@ -120,6 +120,29 @@ fn r5_s129_a_death_that_a_client_has_sent_is_counted_on_before_4_0_alone() {
 }
 
 #[test]
+fn r7_s167_a_mandatory_answer_that_arrives_is_returned_before_4_0_alone() {
+    for version in [V3_10, V4_0, V4_3] {
+        let (mut harness, channel) = harness(version);
+        harness.consume_with(channel, "amq.rabbitmq.reply-to", "c", |it| it.no_ack = true);
+        harness.declare_with(channel, "q", |declare| declare.durable = true);
+        harness.publish_with(channel, "q", "m", |publish| {
+            let reply_to = "amq.rabbitmq.reply-to".into();
+            publish.properties = Properties::default().with_reply_to(reply_to);
+        });
+        let request = reject_head(&mut harness, "q");
+        let name = request.properties.reply_to().clone().unwrap();
+        let step = harness.publish_with(channel, name.as_str(), "answer", |it| it.mandatory = true);
+        let is_return = |notice: &Notice| matches!(notice, Notice::Return { .. });
+        let returned = step.outputs.iter().any(|output| is_return(&output.notice));
+        assert_eq!((step.deliveries(), returned), (vec!["c answer".into()], version == V3_10));
+        // Where nobody waits any more it is returned in each.
+        harness.cancel(channel, "c");
+        let step = harness.publish_with(channel, name.as_str(), "answer", |it| it.mandatory = true);
+        assert!(is_return(&step.outputs[0].notice), "{:?}", step.said);
+    }
+}
+
+#[test]
 fn r8_queues_for_all_that_do_not_last_and_windows_of_channels_are_refused_from_4_3() {
     let refusal = |feature: &str, method: &str| {
         let whole = format!(

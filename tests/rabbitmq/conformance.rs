@@ -45,6 +45,8 @@ mod publish;
 mod quorum;
 #[path = "../conformance/quorum_messages.rs"]
 mod quorum_messages;
+#[path = "../conformance/replies.rs"]
+mod replies;
 #[path = "../conformance/requeue.rs"]
 mod requeue;
 #[path = "../conformance/stage.rs"]

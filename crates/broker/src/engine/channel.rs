@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::reply_to::ReplyConsumer;
 use super::route::Route;
 use super::transaction::Transaction;
 use super::unacked::Unacked;
@@ -42,6 +43,8 @@ pub(super) struct Channel {
     pub(super) last_tag: u64,
     /// The number of the last publish, in confirm mode (S105).
     pub(super) last_publish: Option<u64>,
+    /// Its consumer of answers, if it has one (S166).
+    pub(super) reply_consumer: Option<ReplyConsumer>,
     /// What waits for a commit, if it is a transactional channel (S169).
     pub(super) transaction: Option<Transaction>,
     /// The queue declared last, which an empty queue name means (S84).
@@ -63,6 +66,7 @@ impl Channel {
             unacked: Unacked::default(),
             last_tag: 0,
             last_publish: None,
+            reply_consumer: None,
             transaction: None,
             last_queue: None,
             last_route: None,

@@ -7,6 +7,7 @@ use super::declare::refuse_deprecated;
 use super::dispatch::record_removal;
 use super::party::Ticket;
 use super::quorum::PREFETCH_MAX;
+use super::reply_to::REPLY_TO;
 use super::single_active::SingleActive;
 use super::unacked::Held;
 use super::window::Window;
@@ -50,6 +51,9 @@ impl Engine {
         if channel.consumers.contains_key(consumer_tag.as_str()) {
             let text = format!("attempt to reuse consumer tag '{consumer_tag}'");
             return Err(Refusal::new(ReplyCode::NotAllowed, text));
+        }
+        if queue.as_str() == REPLY_TO {
+            return self.consume_replies(caller, consume, effects);
         }
         let prefetch_count = channel.consumer_prefetch;
         let queue_id = self.resolve_queue(caller, queue.as_str())?;
@@ -150,13 +154,17 @@ impl Engine {
         if let Some(channel) = self.channels.get_mut(consumer.channel) {
             channel.consumers.remove(&consumer.tag);
             effects.record_event(Some(channel.connection_number), Some(channel.number), || {
+                let queue = self.queues.get(consumer.queue);
                 EventKind::ConsumerRemoved {
-                    queue: self.queues[consumer.queue].name.clone(),
+                    queue: queue.map_or_else(|| REPLY_TO.into(), |queue| queue.name.clone()),
                     consumer_tag: consumer.tag.clone(),
                 }
             });
         }
-        let queue = &mut self.queues[consumer.queue];
+        let Some(queue) = self.queues.get_mut(consumer.queue) else {
+            self.forget_reply_consumer(consumer_id, &consumer);
+            return;
+        };
         queue.consumers.remove(&consumer.number);
         let consumers = &self.consumers;
         let single_active = queue.single_active.as_mut();

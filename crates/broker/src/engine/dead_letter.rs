@@ -110,6 +110,7 @@ impl Engine {
             queues: names,
         });
         self.refuse_message(&refused, &message, effects);
+        self.deliver_replies(&route.replies, &message, effects);
         self.enqueue(&queues, message, effects);
         true
     }

@@ -7,6 +7,7 @@ use super::arguments::{
 use super::backlog::Backlog;
 use super::queue::Queue;
 use super::ready::Ready;
+use super::reply_to::is_reply_name;
 use super::rules::Rules;
 use super::single_active::SingleActive;
 use super::{Caller, Engine, is_recorded};
@@ -30,6 +31,9 @@ impl Engine {
         declare: &QueueDeclare,
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
+        if is_reply_name(declare.queue.as_str()) {
+            return self.declare_reply_queue(caller, declare, effects);
+        }
         let queue_id = if declare.passive {
             let name = without_line_breaks(declare.queue.as_str());
             let queue_id = self.queue_index.get(&name).ok_or_else(|| self.no_queue(&name))?;
@@ -49,6 +53,22 @@ impl Engine {
                 consumer_count: queue.consumer_count(self.version()),
             };
             self.reply(caller, gate, reply, effects);
+        }
+        Ok(())
+    }
+
+    fn declare_reply_queue(
+        &mut self,
+        caller: Caller,
+        declare: &QueueDeclare,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        let queue = declare.queue.clone();
+        let (message_count, consumer_count) = self.declare_reply_name(queue.as_str())?;
+        self.channels[caller.channel].last_queue = Some(queue.as_str().into());
+        if !declare.nowait {
+            let reply = Reply::Declared { queue, message_count, consumer_count };
+            self.reply(caller, Gate::AtOnce, reply, effects);
         }
         Ok(())
     }

@@ -61,6 +61,8 @@ fn nothing_is_pending(engine: &Engine) -> Result<(), String> {
     ];
     ensure(pending == [0; 4], || format!("touched, roomy, confirms, letters: {pending:?}"))?;
     ensure(engine.queue_index.len() == engine.queues.len(), || "queue index".into())?;
+    let waiting = engine.channels.values().filter(|channel| channel.reply_consumer.is_some());
+    ensure(engine.reply_index.len() == waiting.count(), || "reply index".into())?;
     let exchanges = engine.exchanges.len();
     ensure(engine.exchange_index.len() == exchanges, || "exchange index".into())
 }

@@ -29,6 +29,7 @@
 //! | `settle`, `transaction` | ack, nack, reject, recover; what waits for a commit |
 //! | `deadlines` | what happens when time passes: messages and queues that expire |
 //! | `rules`, `dead_letter` | what a queue's arguments make of it; what becomes of dead letters |
+//! | `reply_to` | answers that go to a channel without a queue |
 //! | `quorum` | what sets quorum queues apart |
 //! | `dispatch` | who gets the next message |
 //! | `single_active` | whose messages they are where only one consumer may have them |
@@ -64,6 +65,7 @@ mod publish;
 mod queue;
 mod quorum;
 mod ready;
+mod reply_to;
 mod restore;
 mod restore_topology;
 mod ring;
@@ -156,6 +158,8 @@ pub struct Engine {
     consumers: SlotMap<ConsumerId, Consumer>,
     queue_index: Index<QueueId>,
     exchange_index: Index<ExchangeId>,
+    /// The consumers of answers, by the names that these are sent to.
+    reply_index: Index<ConsumerId>,
     names: NameGenerator,
     connections_opened: u64,
     queues_declared: u64,
@@ -210,6 +214,7 @@ impl Engine {
             consumers: SlotMap::with_key(),
             queue_index: Index::default(),
             exchange_index: Index::default(),
+            reply_index: Index::default(),
             connections_opened: 0,
             queues_declared: 0,
             exchanges_declared: 0,

@@ -80,7 +80,10 @@ impl Engine {
             queues: queues.iter().map(|queue| self.queues[*queue].name.clone()).collect(),
         });
         let mut gate = Gate::AtOnce;
-        if unroutable && publish.mandatory {
+        self.deliver_replies(&route.replies, &message, effects);
+        // That an answer comes back which arrived is a defect of old (S167, R7).
+        let arrived = !route.replies.is_empty() && !self.version().returns_replies;
+        if unroutable && publish.mandatory && !arrived {
             return_message(caller, publish_seq, message, effects);
         } else {
             self.refuse_message(&refused, &message, effects);
@@ -103,6 +106,7 @@ impl Engine {
         if !is_known {
             self.check_exchange(exchange)?;
         }
+        self.name_reply_to(caller, &mut publish.properties)?;
         self.check_properties(caller, &publish.properties)?;
         let more_keys = match publish.properties.headers() {
             Some(headers) => more_keys(headers)?,

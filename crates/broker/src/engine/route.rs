@@ -7,7 +7,8 @@ use smallvec::SmallVec;
 
 use super::Engine;
 use super::exchange::{Published, Target};
-use crate::protocol::{Address, ExchangeId, QueueId, Refusal, ReplyCode};
+use super::reply_to::is_reply_name;
+use crate::protocol::{Address, ConsumerId, ExchangeId, QueueId, Refusal, ReplyCode};
 
 /// The queues that take a message, in the order of declaring, each once; none if it is unroutable.
 pub(super) type Queues = SmallVec<[QueueId; 2]>;
@@ -17,6 +18,8 @@ pub(super) type Queues = SmallVec<[QueueId; 2]>;
 pub(super) struct Route {
     pub(super) address: Arc<Address>,
     pub(super) queues: Queues,
+    /// The consumers of answers that it is for.
+    pub(super) replies: Vec<ConsumerId>,
     /// The state of the topology that it follows from; does not matter for the default exchange.
     topology: u64,
     /// Whether the next message with the same address goes the same way, as long as that state lasts.
@@ -66,12 +69,13 @@ impl Engine {
         found.queues.sort_unstable();
         found.queues.dedup();
         let queues: Queues = found.queues.into_iter().map(|(_, queue)| queue).collect();
+        let replies = if exchange.is_none() { self.replies_to(published) } else { Vec::new() };
         let routing_key = published.routing_key.into();
         let exchange = exchange.map_or_else(|| "".into(), |id| self.exchanges[id].name.clone());
         // A queue that is declared later gets what the default exchange could not route.
         let lasts = found.by_key_alone && !(exchange.is_empty() && queues.is_empty());
         let address = Arc::new(Address { exchange, routing_key });
-        Route { address, queues, topology: self.topology, lasts }
+        Route { address, queues, replies, topology: self.topology, lasts }
     }
 
     /// The default exchange has every queue under its own name (S153).
@@ -79,6 +83,14 @@ impl Engine {
         let queues = published.keys().filter_map(|key| self.queue_index.get(key));
         let queues = queues.map(|queue| (self.queues[queue].number, queue)).collect();
         Found { queues, by_key_alone: published.more_keys.is_empty() }
+    }
+
+    /// Those whose names are among the keys, each once.
+    fn replies_to(&self, published: Published<'_>) -> Vec<ConsumerId> {
+        let names = published.keys().filter(|key| is_reply_name(key));
+        let replies = names.filter_map(|name| self.reply_index.get(name));
+        let replies: BTreeSet<_> = replies.collect();
+        replies.into_iter().collect()
     }
 
     /// Goes from exchange to exchange, to each once (S157). One where nothing matches hands over to its

@@ -42,6 +42,8 @@ pub(crate) struct Differences {
     pub(crate) first_queue_version: bool,
     /// How a type of exchange that is not known is refused (R11, S150).
     pub(crate) unknown_exchange_type: ReplyCode,
+    /// Whether a mandatory answer is returned although it arrives (S167, R7).
+    pub(crate) returns_replies: bool,
     /// Whether classic queues may say where their leader is to be.
     pub(crate) classic_leader_locator: bool,
     /// What quorum queues do.
@@ -88,6 +90,7 @@ const V3_10: Differences = Differences {
     global_qos: true,
     first_queue_version: true,
     unknown_exchange_type: ReplyCode::CommandInvalid,
+    returns_replies: true,
     classic_leader_locator: false,
     quorum: QuorumDifferences {
         delivery_limit: None,
@@ -106,6 +109,7 @@ const V4_0: Differences = Differences {
     max_size: "max size",
     counts_on_sent_deaths: false,
     unknown_exchange_type: ReplyCode::PreconditionFailed,
+    returns_replies: false,
     classic_leader_locator: true,
     quorum: QuorumDifferences {
         delivery_limit: Some(20),
