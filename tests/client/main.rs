@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may fail by panicking")]
 
 mod cancellation;
+mod held_too_long;
 mod hostile;
 mod reentrancy;
 mod runtimes;

@@ -2,6 +2,7 @@
 //! that they check.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test crate")]
 
+mod ack_timeouts;
 mod dead_letters;
 mod determinism;
 mod dispatch;

@@ -164,6 +164,9 @@ pub(super) fn check_type_of_arguments(
 ) -> Result<(), Refusal> {
     let known = known_to(arguments);
     for name in arguments.inner().keys().map(ShortString::as_str) {
+        if name == rules::CONSUMER_TIMEOUT && version.only_quorum_queues_time_out {
+            check_consumer_timeout(queue, vhost, is_quorum(arguments), arguments)?;
+        }
         let is_argument = QUEUE_ARGUMENTS.iter().any(|argument| argument.name == name);
         if !is_argument || known.contains(&name) {
             continue;
@@ -174,6 +177,38 @@ pub(super) fn check_type_of_arguments(
         }
     }
     Ok(())
+}
+
+/// Refuses a timeout that is none, or of another type of queue (R10).
+fn check_consumer_timeout(
+    queue: &str,
+    vhost: &str,
+    quorum: bool,
+    arguments: &FieldTable,
+) -> Result<(), Refusal> {
+    const NAME: &str = rules::CONSUMER_TIMEOUT;
+    match arguments.inner().get(NAME) {
+        None => Ok(()),
+        Some(_) if !quorum => Err(of_other_type(NAME, queue, vhost, type_of(quorum))),
+        Some(value) => check_length(value).map_err(|why| why.refusal(NAME, queue, vhost)),
+    }
+}
+
+/// How long a consumer may hold a delivery, in milliseconds, if its arguments say so, as they may from 4.3
+/// (R10).
+pub(super) fn consumer_timeout_ms(
+    queue: &str,
+    vhost: &str,
+    quorum: bool,
+    arguments: &FieldTable,
+    version: &Differences,
+) -> Result<Option<u64>, Refusal> {
+    if !version.only_quorum_queues_time_out {
+        return Ok(None);
+    }
+    check_consumer_timeout(queue, vhost, quorum, arguments)?;
+    let timeout = arguments.inner().get(rules::CONSUMER_TIMEOUT).and_then(integer);
+    Ok(timeout.and_then(|timeout| u64::try_from(timeout).ok()))
 }
 
 /// What RabbitMQ's texts call a type of queue.

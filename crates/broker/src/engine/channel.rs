@@ -39,6 +39,8 @@ pub(super) struct Channel {
     pub(super) waiting: VecDeque<QueueId>,
     /// What it holds.
     pub(super) unacked: Unacked,
+    /// Tags of deliveries that were held too long and taken back (R10).
+    pub(super) taken_back: BTreeSet<u64>,
     /// The last delivery tag given.
     pub(super) last_tag: u64,
     /// The number of the last publish, in confirm mode (S105).
@@ -64,6 +66,7 @@ impl Channel {
             window: Window::default(),
             waiting: VecDeque::new(),
             unacked: Unacked::default(),
+            taken_back: BTreeSet::new(),
             last_tag: 0,
             last_publish: None,
             reply_consumer: None,

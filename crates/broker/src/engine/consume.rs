@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::arguments::consumer_priority;
+use super::arguments::{consumer_priority, consumer_timeout_ms};
 use super::declare::refuse_deprecated;
 use super::dispatch::record_removal;
 use super::party::Ticket;
@@ -32,6 +32,8 @@ pub(super) struct Consumer {
     pub(super) priority: i64,
     /// Whether what it holds takes room in its channel's window too.
     pub(super) in_channel_window: bool,
+    /// How long it may hold a delivery, in milliseconds, if it says so itself (R10).
+    pub(super) timeout_ms: Option<u64>,
     /// Its own prefetch window.
     pub(super) window: Window,
     /// When it was set aside because that window was full, until it has room again.
@@ -60,17 +62,15 @@ impl Engine {
         let queue = &self.queues[queue_id];
         let quorum = queue.rules.quorum.is_some();
         let priority = consumer_priority(&queue.name, &self.options.vhost, quorum, arguments)?;
+        let (vhost, version) = (&self.options.vhost, self.version());
+        let timeout_ms = consumer_timeout_ms(&queue.name, vhost, quorum, arguments, version)?;
         self.check_exclusive_use(queue_id, exclusive)?;
         self.check_no_global_qos(caller, queue)?;
         // Without a limit there is one all the same (R14).
         let capped = quorum && prefetch_count == 0 && !no_ack;
         let prefetch_count = if capped { PREFETCH_MAX } else { prefetch_count };
 
-        let tag: Name = if consumer_tag.as_str().is_empty() {
-            self.names.make("amq.ctag").into()
-        } else {
-            consumer_tag.as_str().into()
-        };
+        let tag = self.consumer_tag(consumer_tag.as_str());
         self.consumers_added += 1;
         let number = self.consumers_added;
         let consumer_id = self.consumers.insert(Consumer {
@@ -82,9 +82,11 @@ impl Engine {
             exclusive,
             priority,
             in_channel_window: !quorum,
+            timeout_ms,
             window: Window::new(prefetch_count),
             set_aside: None,
         });
+        self.acking_consumers += usize::from(!no_ack);
         self.channels[caller.channel].consumers.insert(tag.clone(), consumer_id);
         let queue = &mut self.queues[queue_id];
         queue.consumers.insert(number, consumer_id);
@@ -107,6 +109,14 @@ impl Engine {
             self.reply(caller, Gate::AtOnce, reply, effects);
         }
         Ok(())
+    }
+
+    /// The tag that was asked for, or one that is made (S27).
+    pub(super) fn consumer_tag(&mut self, asked_for: &str) -> Name {
+        match asked_for {
+            "" => self.names.make("amq.ctag").into(),
+            tag => tag.into(),
+        }
     }
 
     /// An exclusive consumer is alone (S25), and no consumer of a queue with a single active one (S24).
@@ -151,6 +161,7 @@ impl Engine {
         let Some(consumer) = self.consumers.remove(consumer_id) else {
             return;
         };
+        self.acking_consumers -= usize::from(!consumer.no_ack);
         if let Some(channel) = self.channels.get_mut(consumer.channel) {
             channel.consumers.remove(&consumer.tag);
             effects.record_event(Some(channel.connection_number), Some(channel.number), || {
@@ -197,6 +208,7 @@ impl Engine {
             self.reply(caller, Gate::AtOnce, Reply::GetEmpty, effects);
             return Ok(());
         };
+        let from_ms = if no_ack { 0 } else { self.held_from_ms(queue_id, None) };
         let counted = self.counted(&self.queues[queue_id], &message, true);
         let queue = &mut self.queues[queue_id];
         queue.note_fullness();
@@ -218,7 +230,7 @@ impl Engine {
             queue.got += 1;
             let message = Arc::clone(&message);
             let (consumer, in_channel_window) = (None, false);
-            let held = Held { message, queue: queue_id, consumer, in_channel_window };
+            let held = Held { message, queue: queue_id, consumer, in_channel_window, from_ms };
             channel.unacked.insert(delivery_tag, held);
         }
         if queue.times.may_expire {

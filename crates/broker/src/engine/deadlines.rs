@@ -30,14 +30,18 @@ impl Engine {
     /// When time alone will next change something; `None` if it never will, as things are.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        let (wall_ms, ..) = self.deadlines.first()?;
-        Some(self.now.at_wall_ms(*wall_ms).instant)
+        let first_ms = self.deadlines.first().map(|(wall_ms, ..)| *wall_ms);
+        let next_ms = first_ms.into_iter().chain(self.look_ms).min()?;
+        Some(self.now.at_wall_ms(next_ms).instant)
     }
 
     /// Whether what `command` does depends on the time.
     #[must_use]
     pub fn needs_time(&self, command: &Command) -> bool {
         if self.timed_queues > 0 || !self.deadlines.is_empty() || !self.recovered.is_empty() {
+            return true;
+        }
+        if self.may_plan_look(command) {
             return true;
         }
         match command {
@@ -66,22 +70,29 @@ impl Engine {
             effects.now = now;
             self.finish(effects);
         }
-        while let Some((wall_ms, _, due, queue_id)) = self.deadlines.first().copied() {
-            if wall_ms > now.wall_ms {
-                break;
-            }
+        while let Some((wall_ms, due)) = self.next_due().filter(|(at_ms, _)| *at_ms <= now.wall_ms)
+        {
             if wall_ms > self.now.wall_ms {
                 self.now = now.at_wall_ms(wall_ms);
             }
             effects.now = self.now;
             self.begin_step();
             match due {
-                Due::Head => self.expire_heads(queue_id, effects),
-                Due::Queue => self.delete_queue(queue_id, effects),
+                Some((Due::Head, queue_id)) => self.expire_heads(queue_id, effects),
+                Some((Due::Queue, queue_id)) => self.delete_queue(queue_id, effects),
+                None => self.look_at_channels(effects),
             }
             self.finish(effects);
         }
         self.now = now;
+    }
+
+    /// What is due next, and when: of queues, or else a look at the channels.
+    fn next_due(&self) -> Option<(u64, Option<(Due, QueueId)>)> {
+        let first = self.deadlines.first();
+        let first = first.map(|(wall_ms, _, due, queue_id)| (*wall_ms, Some((*due, *queue_id))));
+        let look = self.look_ms.map(|wall_ms| (wall_ms, None));
+        first.into_iter().chain(look).min_by_key(|(wall_ms, _)| *wall_ms)
     }
 
     /// Takes expired messages from the head of a queue (S117). What was published in this very step is left

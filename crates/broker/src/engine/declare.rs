@@ -281,6 +281,7 @@ impl Engine {
             let Some(consumer) = self.consumers.remove(consumer_id) else {
                 continue;
             };
+            self.acking_consumers -= usize::from(!consumer.no_ack);
             let Some(channel) = self.channels.get_mut(consumer.channel) else {
                 continue;
             };

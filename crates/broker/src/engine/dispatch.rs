@@ -112,6 +112,11 @@ impl Engine {
         redelivered: bool,
         effects: &mut Effects,
     ) {
+        let from_ms = if self.consumers[consumer_id].no_ack {
+            0
+        } else {
+            self.held_from_ms(queue_id, Some(consumer_id))
+        };
         let counted = self.counted(&self.queues[queue_id], &message, false);
         let queue = &mut self.queues[queue_id];
         let consumer = &mut self.consumers[consumer_id];
@@ -140,7 +145,7 @@ impl Engine {
             }
             let message = Arc::clone(&message);
             let consumer = Some(consumer_id);
-            let held = Held { message, queue: queue_id, consumer, in_channel_window };
+            let held = Held { message, queue: queue_id, consumer, in_channel_window, from_ms };
             channel.unacked.insert(delivery_tag, held);
         }
         let delivery = Delivery { delivery_tag, redelivered, message: counted.unwrap_or(message) };

@@ -13,7 +13,7 @@ use crate::protocol::{ConsumerId, QueueId};
 
 type Check = fn(&Engine) -> Result<(), String>;
 
-const CHECKS: [(&str, Check); 13] = [
+const CHECKS: [(&str, Check); 14] = [
     ("a step leaves nothing half done", nothing_is_pending),
     (
         "ready messages are counted, and stand by their priorities in the order of publishing",
@@ -35,6 +35,7 @@ const CHECKS: [(&str, Check); 13] = [
     ("a binding has both its ends, and its exchange matches by it", bindings_have_ends),
     ("no message waits while a consumer that it is for has room", work_is_conserved),
     ("what time will do stands in the table, and nothing is overdue", deadlines_are_kept),
+    ("as long as something is held that may be late, a look at it is planned", looks_are_planned),
     ("a queue that drops from its head is not over its limits", limits_are_kept),
 ];
 
@@ -264,6 +265,16 @@ fn deadlines_are_kept(engine: &Engine) -> Result<(), String> {
     ensure(expected == engine.deadlines, || format!("{:?}, not {expected:?}", engine.deadlines))?;
     let timed = engine.queues.values().filter(|queue| queue.rules.need_time()).count();
     ensure(timed == engine.timed_queues, || format!("{timed} queues need the time"))
+}
+
+fn looks_are_planned(engine: &Engine) -> Result<(), String> {
+    let acking = engine.consumers.values().filter(|consumer| !consumer.no_ack).count();
+    ensure(acking == engine.acking_consumers, || format!("{acking} consumers acknowledge"))?;
+    let held = engine.channels.values().flat_map(|channel| channel.unacked.iter());
+    let watched = held.filter(|(_, held)| engine.timeout_of_held(held).is_some()).count();
+    ensure(watched == 0 || engine.look_ms.is_some(), || format!("{watched} are held"))?;
+    let overdue = engine.look_ms.is_some_and(|look_ms| look_ms <= engine.now.wall_ms);
+    ensure(!overdue, || format!("{:?} at {:?}", engine.look_ms, engine.now))
 }
 
 fn limits_are_kept(engine: &Engine) -> Result<(), String> {

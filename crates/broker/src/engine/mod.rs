@@ -27,6 +27,7 @@
 //! | `frames` | what is too large or too deep to be looked at |
 //! | `consume` | consumers, `basic.get`, prefetch settings |
 //! | `settle`, `transaction` | ack, nack, reject, recover; what waits for a commit |
+//! | `ack_timeout` | what was held too long |
 //! | `deadlines` | what happens when time passes: messages and queues that expire |
 //! | `rules`, `dead_letter` | what a queue's arguments make of it; what becomes of dead letters |
 //! | `reply_to` | answers that go to a channel without a queue |
@@ -37,6 +38,7 @@
 //! | `durable`, `restore`, `restore/mend`, `gathered`, `ending` | what survives an end, and the engine that is made of it, or of its ruins |
 //! | `view`, `invariants` | reading it |
 
+mod ack_timeout;
 mod arguments;
 mod backlog;
 mod bind;
@@ -116,6 +118,8 @@ pub struct EngineOptions {
     pub version: RabbitMqVersion,
     /// How many channels a connection may have open.
     pub channel_max: u16,
+    /// How long a delivery may be held, in milliseconds; `None` for ever (S55).
+    pub consumer_timeout_ms: Option<u64>,
     /// The largest message body, in bytes; `None` for the version's default (R1).
     pub message_size_max: Option<u64>,
     /// What the names that the broker makes follow from.
@@ -131,6 +135,7 @@ impl Default for EngineOptions {
             vhost: "/".into(),
             version: RabbitMqVersion::default(),
             channel_max: limits::CHANNEL_MAX,
+            consumer_timeout_ms: Some(limits::CONSUMER_TIMEOUT_MS),
             message_size_max: None,
             name_seed: 0,
             life: 0,
@@ -174,6 +179,10 @@ pub struct Engine {
     deadlines: Deadlines,
     /// How many queues there are whose rules depend on the time.
     timed_queues: usize,
+    /// When channels are looked at for what they have held too long, in milliseconds of wall time.
+    look_ms: Option<u64>,
+    /// How many consumers there are that acknowledge.
+    acking_consumers: usize,
     /// The time of the last step that depended on it.
     now: Now,
     /// Queues that were recovered, until the first step tells the time.
@@ -224,6 +233,8 @@ impl Engine {
             known_messages: 0,
             deadlines: Deadlines::default(),
             timed_queues: 0,
+            look_ms: None,
+            acking_consumers: 0,
             now: Now::default(),
             recovered: Vec::new(),
             consumers_asked: 0,

@@ -51,10 +51,7 @@ impl Engine {
         consume: &BasicConsume,
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
-        let tag: Name = match consume.consumer_tag.as_str() {
-            "" => self.names.make("amq.ctag").into(),
-            tag => tag.into(),
-        };
+        let tag = self.consumer_tag(consume.consumer_tag.as_str());
         // What follows the dot is nobody's business.
         let name: Name =
             self.names.make(&format!("{REPLY_TO}.c{}", caller.connection_number)).into();
@@ -69,6 +66,7 @@ impl Engine {
             exclusive: false,
             priority: 0,
             in_channel_window: false,
+            timeout_ms: None,
             window: Window::default(),
             set_aside: None,
         });

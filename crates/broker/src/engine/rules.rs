@@ -11,6 +11,7 @@ pub(super) const DEAD_LETTER_ROUTING_KEY: &str = "x-dead-letter-routing-key";
 pub(super) const MAX_LENGTH: &str = "x-max-length";
 pub(super) const MAX_LENGTH_BYTES: &str = "x-max-length-bytes";
 pub(super) const OVERFLOW: &str = "x-overflow";
+pub(super) const CONSUMER_TIMEOUT: &str = "x-consumer-timeout";
 pub(super) const DELIVERY_LIMIT: &str = "x-delivery-limit";
 
 /// What a queue does by itself.
@@ -29,6 +30,8 @@ pub(super) struct Rules {
     pub(super) dead_letter_exchange: Option<Name>,
     /// The routing key of dead letters; without it they keep theirs.
     pub(super) dead_letter_routing_key: Option<Name>,
+    /// How long what is delivered from it may be held, in milliseconds, if it says so itself (R10).
+    pub(super) consumer_timeout_ms: Option<u64>,
     /// What sets it apart if it is a quorum queue.
     pub(super) quorum: Option<Quorum>,
 }
@@ -83,6 +86,8 @@ impl Rules {
             overflow,
             dead_letter_exchange: value(DEAD_LETTER_EXCHANGE).and_then(text).map(Name::from),
             dead_letter_routing_key: value(DEAD_LETTER_ROUTING_KEY).and_then(text).map(Name::from),
+            consumer_timeout_ms: unsigned(CONSUMER_TIMEOUT)
+                .filter(|_| version.queues_have_consumer_timeouts),
             quorum,
         }
     }

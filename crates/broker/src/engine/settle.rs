@@ -1,5 +1,6 @@
 //! Settling what a channel holds: ack, nack, reject, recover, and the channel's end.
 
+use super::channel::Channel;
 use super::dead_letter::DeadLetter;
 use super::dispatch::record_removal;
 use super::queue::Queue;
@@ -24,8 +25,11 @@ impl Engine {
             return self.hold_settlement(caller, delivery_tag, multiple, how);
         }
         if !multiple {
-            let held = channel.unacked.remove(delivery_tag);
-            let held = held.ok_or_else(|| unknown_tag(delivery_tag))?;
+            let Some(held) = channel.unacked.remove(delivery_tag) else {
+                // What was taken back is settled in vain.
+                let taken_back = channel.taken_back.remove(&delivery_tag);
+                return if taken_back { Ok(()) } else { Err(unknown_tag(delivery_tag)) };
+            };
             self.settle(caller, delivery_tag, held, how, effects);
             return Ok(());
         }
@@ -97,11 +101,11 @@ impl Engine {
         caller: Caller,
         delivery_tag: u64,
     ) -> Result<Vec<(u64, Held)>, Refusal> {
-        let unacked = &mut self.channels[caller.channel].unacked;
+        let Channel { unacked, taken_back, .. } = &mut self.channels[caller.channel];
         if delivery_tag == 0 {
             return Ok(unacked.remove_all());
         }
-        if !unacked.contains(delivery_tag) {
+        if !unacked.contains(delivery_tag) && !taken_back.contains(&delivery_tag) {
             return Err(unknown_tag(delivery_tag));
         }
         Ok(unacked.remove_up_to(delivery_tag))
@@ -124,7 +128,7 @@ impl Engine {
     }
 
     /// Puts a message back, and says why, and whether that counts as a failed delivery.
-    fn put_back(
+    pub(super) fn put_back(
         &mut self,
         caller: Caller,
         held: Held,

@@ -226,6 +226,8 @@ pub enum Cause {
     Expired,
     /// Its queue is as full as it may be.
     MaxLength,
+    /// It was held longer than the acknowledgement timeout (R10).
+    TimedOut,
     /// It came back more often than its quorum queue allows (S142).
     DeliveryLimit,
 }
@@ -238,6 +240,7 @@ impl fmt::Display for Cause {
             Self::ChannelClosed => "its channel ended",
             Self::Expired => "expired",
             Self::MaxLength => "the queue is full",
+            Self::TimedOut => "held too long",
             Self::DeliveryLimit => "came back too often",
         })
     }

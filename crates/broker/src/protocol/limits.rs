@@ -17,6 +17,9 @@ pub const TABLE_DEPTH_MAX: usize = 64;
 /// How many channels a connection may have open, as RabbitMQ's `channel_max` (S176).
 pub const CHANNEL_MAX: u16 = 2047;
 
+/// How long a delivery may be held, as RabbitMQ's `consumer_timeout`: 30 minutes (S55).
+pub const CONSUMER_TIMEOUT_MS: u64 = 1_800_000;
+
 /// The largest message body in bytes, as RabbitMQ's `max_message_size` since 4.0 (R1).
 pub const MESSAGE_SIZE_MAX: u64 = 16 * 1024 * 1024;
 

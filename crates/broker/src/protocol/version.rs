@@ -42,6 +42,12 @@ pub(crate) struct Differences {
     pub(crate) first_queue_version: bool,
     /// How a type of exchange that is not known is refused (R11, S150).
     pub(crate) unknown_exchange_type: ReplyCode,
+    /// Whether a queue may say how long its deliveries may be held (R10).
+    pub(crate) queues_have_consumer_timeouts: bool,
+    /// Whether deliveries of classic queues may be held for ever (R10).
+    pub(crate) only_quorum_queues_time_out: bool,
+    /// Whether what is held too long ends its consumer, rather than its channel (R10).
+    pub(crate) timeouts_cancel_consumers: bool,
     /// Whether a mandatory answer is returned although it arrives (S167, R7).
     pub(crate) returns_replies: bool,
     /// Whether classic queues may say where their leader is to be.
@@ -90,6 +96,9 @@ const V3_10: Differences = Differences {
     global_qos: true,
     first_queue_version: true,
     unknown_exchange_type: ReplyCode::CommandInvalid,
+    queues_have_consumer_timeouts: false,
+    only_quorum_queues_time_out: false,
+    timeouts_cancel_consumers: false,
     returns_replies: true,
     classic_leader_locator: false,
     quorum: QuorumDifferences {
@@ -109,6 +118,7 @@ const V4_0: Differences = Differences {
     max_size: "max size",
     counts_on_sent_deaths: false,
     unknown_exchange_type: ReplyCode::PreconditionFailed,
+    queues_have_consumer_timeouts: true,
     returns_replies: false,
     classic_leader_locator: true,
     quorum: QuorumDifferences {
@@ -123,6 +133,8 @@ const V4_0: Differences = Differences {
 };
 
 const V4_3: Differences = Differences {
+    only_quorum_queues_time_out: true,
+    timeouts_cancel_consumers: true,
     transient_shared_queues: false,
     global_qos: false,
     first_queue_version: false,

@@ -51,7 +51,7 @@ impl Core {
     ///
     /// Time does not go back: an earlier `now` is taken for the latest one seen.
     pub fn step(&mut self, now: Now, command: Command) -> impl Iterator<Item = Output> + '_ {
-        if now.instant > self.now.instant {
+        if now.instant >= self.now.instant {
             self.now = now;
         }
         // One step may hand out a whole backlog; the room for that is not kept for ever.

@@ -1,5 +1,7 @@
 //! What a broker is made with.
 
+use std::time::Duration;
+
 use super::clock::Clock;
 use super::handle::Broker;
 use super::level::Level;
@@ -87,6 +89,27 @@ impl BrokerOptions {
     #[must_use]
     pub fn with_channel_max(mut self, channels: u16) -> Self {
         self.engine.channel_max = channels;
+        self
+    }
+
+    /// How long a consumer may hold a delivery before its channel is closed (S55); from 4.3, of quorum queues
+    /// alone, before the consumer is cancelled (R10). `None` for ever. Default: 30 minutes, as on a server.
+    ///
+    /// It is looked at once a minute, or twenty times in the course of a shorter timeout, so a channel may live
+    /// two such times longer. A queue's argument `x-consumer-timeout` comes before it (from 4.0).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use leveret_broker::{Broker, BrokerOptions};
+    ///
+    /// let options = BrokerOptions::default().with_consumer_timeout(Duration::from_secs(5));
+    /// let broker = Broker::new(options);
+    /// # drop(broker);
+    /// ```
+    #[must_use]
+    pub fn with_consumer_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        let ms = |timeout: Duration| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        self.engine.consumer_timeout_ms = timeout.into().map(ms);
         self
     }
 

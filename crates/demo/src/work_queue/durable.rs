@@ -63,7 +63,8 @@ impl DurableRun {
     ///
     /// Another process has the directory, it cannot be used, or the tasks are too long together.
     pub fn open(directory: &Path, plan: Plan) -> Result<Self> {
-        let options = BrokerOptions::default();
+        // A worker may have hours of tasks in hand, for which a server would close its channel.
+        let options = BrokerOptions::default().with_consumer_timeout(None);
         let options = if plan.history { options.with_history() } else { options };
         Self::on(directory::open(directory, options)?, plan)
     }

@@ -57,7 +57,8 @@ pub fn run(plan: &Plan, watch: &mut Watch<'_>) -> Result<Report> {
         .build()
         .context("no runtime")?;
     runtime.block_on(async {
-        let options = BrokerOptions::default();
+        // A worker may have hours of tasks in hand, for which a server would close its channel.
+        let options = BrokerOptions::default().with_consumer_timeout(None);
         let broker = Broker::new(if plan.history { options.with_history() } else { options });
         let board = Board::new(plan, &broker, Register::numbered(plan.tasks.len()), watch);
         if plan.backlog {
