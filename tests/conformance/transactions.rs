@@ -224,3 +224,21 @@ async fn send(channel: &Channel, queue: &ShortString) {
     let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
     channel.basic_publish("".into(), queue.clone(), options, b"m", properties).await.unwrap();
 }
+
+#[tokio::test]
+async fn s170_what_a_consumer_takes_at_once_makes_room_for_the_next_publish_of_the_commit() {
+    let s = Stage::new().await;
+    let q = s.subject.name("limited");
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-max-length".into(), AMQPValue::LongInt(1));
+    arguments.insert("x-overflow".into(), AMQPValue::LongString("reject-publish".into()));
+    let options = QueueDeclareOptions::default();
+    s.channel.queue_declare(q.clone(), options, arguments).await.unwrap();
+    let worker = s.open().await;
+    let mut a = consume(&worker, &q, "a").await;
+    let tx = transactional(&s).await;
+    publish(&tx, &q, "m1 m2 m3").await;
+    tx.tx_commit().await.unwrap();
+    settle(&tx).await;
+    assert_eq!(heard(&mut a).await, "m1 m2 m3");
+}

@@ -287,13 +287,17 @@ impl Engine {
     /// The second half of a step: everything that was touched is dispatched, and each dead letter is
     /// published and dispatched in turn.
     fn finish(&mut self, effects: &mut Effects) {
+        self.serve(effects);
+        self.say_confirms(effects);
+    }
+
+    fn serve(&mut self, effects: &mut Effects) {
         self.pump(effects);
         while !self.dead_letters.is_empty() {
             self.begin_step();
             self.publish_dead_letter(effects);
             self.pump(effects);
         }
-        self.say_confirms(effects);
     }
 
     fn channel_method(

@@ -138,6 +138,8 @@ impl Engine {
             route.queues = numbered.into_values().collect();
             let taken = self.send(caller, &route, &mut publish, None, effects);
             refused |= !taken.by_all;
+            // What is taken at once makes room for the next in a queue with a limit.
+            self.serve(effects);
         }
         for Settlement { tags, how } in settlements {
             for tag in tags {
