@@ -9,6 +9,7 @@ mod hostile;
 mod reentrancy;
 mod runtimes;
 mod threads;
+mod vhosts;
 
 use leveret_client::options::{
     BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, QueueDeclareOptions,

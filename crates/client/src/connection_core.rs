@@ -35,7 +35,7 @@ impl ConnectionCore {
         let Uri { username, password, host, vhost } = uri;
         let port = translate::find_broker(&host).ok_or_else(|| nobody_listens(&host))?;
         let core = Arc::new(Self {
-            port,
+            port: port.to_vhost(&vhost),
             username,
             vhost,
             id: OnceLock::new(),

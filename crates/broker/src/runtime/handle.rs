@@ -13,6 +13,7 @@ use super::core::Core;
 use super::driver::{self, Batch};
 use super::error::BrokerError;
 use super::history::History;
+use super::host::{Host, Listener};
 use super::level::Level;
 use super::mailbox::{Deferred, Mailbox};
 use super::options::BrokerOptions;
@@ -45,12 +46,14 @@ use crate::protocol::{
 /// ```
 #[derive(Clone)]
 pub struct Broker {
+    /// The virtual host that it shows.
     pub(super) shared: Arc<Shared>,
+    pub(super) host: Arc<Host>,
     /// What the broker listens by: gone with the last handle, while connections may live on.
-    listener: Arc<Listener>,
+    pub(super) listener: Arc<Listener>,
 }
 
-/// What keeps a broker going: dropped when nobody uses it any more.
+/// What keeps a virtual host going: dropped when nobody uses its broker any more.
 pub(super) struct Shared {
     pub(super) inner: Arc<Inner>,
     /// The journal's thread, if there is a journal.
@@ -61,7 +64,7 @@ pub(super) struct Shared {
     pub(super) version: RabbitMqVersion,
 }
 
-/// What a broker is; the journal's thread shares it.
+/// What a virtual host is; the journal's thread shares it.
 pub(super) struct Inner {
     /// Itself, for who waits for its deadlines.
     weak: Weak<Self>,
@@ -72,7 +75,6 @@ pub(super) struct Inner {
     standstill: Arc<Standstill>,
     pub(super) vhost: Name,
     pub(super) channel_max: u16,
-    pub(super) users: Vec<(Name, String)>,
 }
 
 struct State {
@@ -93,10 +95,6 @@ enum Health {
     JournalFailed,
 }
 
-struct Listener {
-    authority: String,
-}
-
 impl Broker {
     /// A broker whose queues live as long as it does, with the default options.
     #[must_use]
@@ -106,60 +104,20 @@ impl Broker {
 
     /// A broker whose queues live as long as it does.
     #[must_use]
-    pub fn new(options: BrokerOptions) -> Self {
-        let core = Core::new(options.engine.clone(), options.record_history);
-        let version = options.engine.version;
-        let inner = Inner::new(options, core);
-        let (journal_thread, recovery, level) = (Mutex::new(None), None, Level::Memory);
-        Self::listen(Shared { inner, journal_thread, recovery, level, version })
-    }
-
-    /// A broker around `core`, whose records `journal` keeps.
-    pub(super) fn journalled(
-        options: BrokerOptions,
-        core: Core,
-        journal: Journal,
-        recovery: RecoveryReport,
-    ) -> std::io::Result<Self> {
-        let (level, version) = (options.level, options.engine.version);
-        let inner = Inner::new(options, core);
-        let (batches, thread) = driver::start(journal, Arc::clone(&inner))?;
-        inner.state.lock().journal = Some(batches);
-        // What expired while no broker ran (S123).
-        inner.time_passed();
-        let (journal_thread, recovery) = (Mutex::new(Some(thread)), Some(recovery));
-        Ok(Self::listen(Shared { inner, journal_thread, recovery, level, version }))
-    }
-
-    fn listen(shared: Shared) -> Self {
-        let shared = Arc::new(shared);
-        let listener = Arc::new(Listener { authority: registry::unused_authority() });
-        registry::listen(&listener.authority, Arc::downgrade(&shared));
-        Self { shared, listener }
-    }
-
-    /// The URI that a client connects to, with the default user: `amqp://guest:guest@leveret-1/%2f`.
-    #[must_use]
-    pub fn uri(&self) -> String {
-        format!("amqp://guest:guest@{}/%2f", self.listener.authority)
+    pub fn new(mut options: BrokerOptions) -> Self {
+        // All virtual hosts go by one clock.
+        options.clock = Some(options.clock.take().unwrap_or_default());
+        let vhosts = options.vhosts.iter().map(|vhost| Shared::new(options.of_vhost(vhost)));
+        let vhosts = vhosts.chain([Shared::new(options.clone())]).collect();
+        Self::listen(&options, vhosts)
     }
 
     /// Stops the broker as an operator does: every connection is closed with
     /// `320 CONNECTION_FORCED` (S178), and no new one is accepted. What it held in memory is gone; what
     /// is durable is on disk when this returns, and the directory can be opened anew.
     pub fn shutdown(&self) {
-        self.shared.inner.timer.end();
-        registry::stop_listening(&self.listener.authority);
-        let text = "broker forced connection closure with reason 'shutdown'";
-        let refusal = Refusal::new(ReplyCode::ConnectionForced, text);
-        let _ = self.shared.inner.step(Command::Shutdown { refusal }, None);
-        {
-            let mut state = self.shared.inner.state.lock();
-            if state.health == Health::Running {
-                state.health = Health::Stopped;
-            }
-        }
-        self.shared.stop_journal();
+        registry::stop_listening(self.listener.authority());
+        self.host.vhosts().for_each(|vhost| vhost.shut_down());
     }
 
     /// What the directory held when this broker was opened, and what was cut off; `None` for a broker in
@@ -238,17 +196,57 @@ impl Broker {
     /// A port to the broker that listens on `authority`, if one does.
     #[must_use]
     pub fn find(authority: &str) -> Option<Port> {
-        registry::find(authority).map(Port::to)
+        registry::find(authority).map(|host| Port::to(&host))
     }
 
     /// A port to this broker.
     #[must_use]
     pub fn port(&self) -> Port {
-        Port::to(Arc::clone(&self.shared))
+        Port::to(&self.host)
     }
 }
 
 impl Shared {
+    /// A virtual host whose queues live as long as it does.
+    fn new(options: BrokerOptions) -> Arc<Self> {
+        let core = Core::new(options.engine.clone(), options.record_history);
+        let version = options.engine.version;
+        let inner = Inner::new(options, core);
+        let (journal_thread, recovery, level) = (Mutex::new(None), None, Level::Memory);
+        Arc::new(Self { inner, journal_thread, recovery, level, version })
+    }
+
+    /// A virtual host around `core`, whose records `journal` keeps.
+    pub(super) fn journalled(
+        options: BrokerOptions,
+        core: Core,
+        journal: Journal,
+        recovery: RecoveryReport,
+    ) -> std::io::Result<Arc<Self>> {
+        let (level, version) = (options.level, options.engine.version);
+        let inner = Inner::new(options, core);
+        let (batches, thread) = driver::start(journal, Arc::clone(&inner))?;
+        inner.state.lock().journal = Some(batches);
+        // What expired while no broker ran (S123).
+        inner.time_passed();
+        let (journal_thread, recovery) = (Mutex::new(Some(thread)), Some(recovery));
+        Ok(Arc::new(Self { inner, journal_thread, recovery, level, version }))
+    }
+
+    fn shut_down(&self) {
+        self.inner.timer.end();
+        let text = "broker forced connection closure with reason 'shutdown'";
+        let refusal = Refusal::new(ReplyCode::ConnectionForced, text);
+        let _ = self.inner.step(Command::Shutdown { refusal }, None);
+        {
+            let mut state = self.inner.state.lock();
+            if state.health == Health::Running {
+                state.health = Health::Stopped;
+            }
+        }
+        self.stop_journal();
+    }
+
     /// Gives the journal the records of a graceful stop, and waits until it has written them.
     fn stop_journal(&self) {
         {
@@ -284,8 +282,7 @@ impl Drop for Shared {
 
 impl Inner {
     fn new(options: BrokerOptions, core: Core) -> Arc<Self> {
-        let BrokerOptions { engine, clock, mut users, .. } = options;
-        users.push(("guest".into(), "guest".to_owned()));
+        let BrokerOptions { engine, clock, .. } = options;
         let inner = Arc::new_cyclic(|weak: &Weak<Self>| Self {
             weak: weak.clone(),
             clock: clock.unwrap_or_default(),
@@ -294,7 +291,6 @@ impl Inner {
             standstill: Arc::default(),
             vhost: engine.vhost.clone(),
             channel_max: engine.channel_max,
-            users,
             state: Mutex::new(State {
                 core,
                 journal: None,
@@ -477,12 +473,6 @@ fn is_last(notice: &Notice) -> bool {
             | Notice::ConnectionClosed(_)
             | Notice::ConnectionEnded
     )
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        registry::stop_listening(&self.authority);
-    }
 }
 
 impl fmt::Debug for Broker {

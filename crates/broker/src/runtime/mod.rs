@@ -8,6 +8,7 @@ mod examine;
 mod gate;
 mod handle;
 mod history;
+mod host;
 mod level;
 mod mailbox;
 mod open;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::clock::Clock;
 use super::core::Core;
-use super::handle::Broker;
+use super::handle::{Broker, Shared};
+use super::host;
 use super::options::BrokerOptions;
 use super::recovery::RecoveryReport;
 use crate::disk::{Disk, FsDisk};
@@ -79,29 +80,60 @@ impl Broker {
     ) -> Result<Self, OpenError> {
         // Before a directory is made.
         options.level.of_journal().ok_or(OpenError::KeepsNothing)?;
-        Self::open_on(Arc::new(FsDisk::at(directory)?), options)
+        let directory = directory.as_ref();
+        let disk = FsDisk::at(directory)?;
+        let mut options = options;
+        for vhost in host::kept_in(directory)? {
+            options = options.with_vhost(&vhost);
+        }
+        let folder = |vhost: &str| {
+            let disk = FsDisk::at(host::folder_of(directory, vhost))?;
+            Ok(Arc::new(disk) as Arc<dyn Disk>)
+        };
+        Self::open_all(Arc::new(disk), options, folder)
     }
 
     /// [`open_with`](Self::open_with) on any disk.
     ///
     /// # Errors
     ///
-    /// As [`open_with`](Self::open_with).
-    pub fn open_on(disk: Arc<dyn Disk>, mut options: BrokerOptions) -> Result<Self, OpenError> {
+    /// As [`open_with`](Self::open_with), and more than one virtual host is asked for, which takes a directory.
+    pub fn open_on(disk: Arc<dyn Disk>, options: BrokerOptions) -> Result<Self, OpenError> {
+        Self::open_all(disk, options, |vhost| {
+            let text = format!("the virtual host '{vhost}' takes a directory, to have a folder in");
+            Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, text))
+        })
+    }
+
+    /// Opens the default virtual host on `disk` and the others where `folder` says.
+    fn open_all(
+        disk: Arc<dyn Disk>,
+        mut options: BrokerOptions,
+        folder: impl Fn(&str) -> std::io::Result<Arc<dyn Disk>>,
+    ) -> Result<Self, OpenError> {
         if options.engine.message_size_max.is_some_and(|max| max > limits::MESSAGE_SIZE_LIMIT) {
             let max = limits::MESSAGE_SIZE_LIMIT;
             let text =
                 format!("a journal keeps messages of at most {max} bytes; configure no more");
             return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, text).into());
         }
-        let level = options.level.of_journal().ok_or(OpenError::KeepsNothing)?;
-        let clock = options.clock.take().unwrap_or_default();
-        let journal = journal_options(&options, level, &clock);
-        options.clock = Some(clock);
-        let (core, journal, recovery) =
-            recover(disk, options.engine.clone(), journal, options.record_history)?;
-        Ok(Self::journalled(options, core, journal, recovery)?)
+        // All virtual hosts go by one clock.
+        options.clock = Some(options.clock.take().unwrap_or_default());
+        let mut vhosts = vec![open_vhost(disk, options.clone())?];
+        for vhost in &options.vhosts {
+            vhosts.push(open_vhost(folder(vhost)?, options.of_vhost(vhost))?);
+        }
+        Ok(Self::listen(&options, vhosts))
     }
+}
+
+fn open_vhost(disk: Arc<dyn Disk>, options: BrokerOptions) -> Result<Arc<Shared>, OpenError> {
+    let level = options.level.of_journal().ok_or(OpenError::KeepsNothing)?;
+    let clock = options.clock.clone().unwrap_or_default();
+    let journal = journal_options(&options, level, &clock);
+    let (core, journal, recovery) =
+        recover(disk, options.engine.clone(), journal, options.record_history)?;
+    Ok(Shared::journalled(options, core, journal, recovery)?)
 }
 
 /// How the journal of a broker with these options is kept; one that is new gets a mark from the time.

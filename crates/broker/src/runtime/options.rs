@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::clock::Clock;
 use super::handle::Broker;
+use super::host::User;
 use super::level::Level;
 use crate::engine::EngineOptions;
 use crate::protocol::{Name, RabbitMqVersion};
@@ -21,7 +22,8 @@ pub struct BrokerOptions {
     pub(super) engine: EngineOptions,
     pub(super) clock: Option<Clock>,
     pub(super) record_history: bool,
-    pub(super) users: Vec<(Name, String)>,
+    pub(super) users: Vec<User>,
+    pub(super) vhosts: Vec<Name>,
     pub(super) level: Level,
     pub(super) segment_bytes: Option<u64>,
 }
@@ -116,7 +118,32 @@ impl BrokerOptions {
     /// Adds a user. Default: `guest` with the password `guest`, and no others; adding one keeps that.
     #[must_use]
     pub fn with_user(mut self, user: &str, password: &str) -> Self {
-        self.users.push((user.into(), password.to_owned()));
+        let (name, password) = (user.into(), password.to_owned());
+        self.users.push(User { name, password, vhosts: None });
+        self
+    }
+
+    /// Adds a user who may use these virtual hosts and no others: elsewhere it is refused with
+    /// `530 NOT_ALLOWED`.
+    #[must_use]
+    pub fn with_user_of(mut self, user: &str, password: &str, vhosts: &[&str]) -> Self {
+        let (name, password) = (user.into(), password.to_owned());
+        let vhosts = Some(vhosts.iter().map(|vhost| Name::from(*vhost)).collect());
+        self.users.push(User { name, password, vhosts });
+        self
+    }
+
+    /// Adds a virtual host: a world of its own, with exchanges and queues that no other knows. Default: `/`
+    /// alone, which is there in any case. [`Broker::vhost`](super::Broker::vhost) shows it.
+    ///
+    /// A broker on a directory keeps it in a folder of that directory, and has it again when the directory is
+    /// opened, whether or not it is asked for then.
+    #[must_use]
+    pub fn with_vhost(mut self, vhost: &str) -> Self {
+        let vhost = Name::from(vhost);
+        if vhost != self.engine.vhost && !self.vhosts.contains(&vhost) {
+            self.vhosts.push(vhost);
+        }
         self
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::error::BrokerError;
 use super::handle::Shared;
+use super::host::Host;
 use super::mailbox::Mailbox;
 use crate::protocol::{CallId, ChannelId, Command, ConnectionId, Method, Refusal, ReplyCode};
 
@@ -24,20 +25,32 @@ pub struct Login<'a> {
 /// It keeps the broker alive, but not reachable for others.
 #[derive(Clone)]
 pub struct Port {
+    host: Arc<Host>,
+    /// The virtual host that it leads to.
     shared: Arc<Shared>,
 }
 
 impl Port {
-    pub(super) fn to(shared: Arc<Shared>) -> Self {
-        Self { shared }
+    pub(super) fn to(host: &Arc<Host>) -> Self {
+        Self { host: Arc::clone(host), shared: Arc::clone(host.default_vhost()) }
     }
 
-    /// Connects. `mailbox` hears what the broker says to the connection as a whole.
+    /// The same to another virtual host; if there is none of that name it leads where it did, and connecting is
+    /// refused.
+    #[must_use]
+    pub fn to_vhost(mut self, vhost: &str) -> Self {
+        if let Some(shared) = self.host.vhost(vhost) {
+            self.shared = Arc::clone(shared);
+        }
+        self
+    }
+
+    /// Connects, to the virtual host that the port leads to. `mailbox` hears what the broker says to the connection as a whole.
     ///
     /// # Errors
     ///
     /// RabbitMQ's refusals: `403 ACCESS_REFUSED` for a wrong user or password, `530 NOT_ALLOWED` for
-    /// an unknown virtual host (S176). A broker that was shut down or is broken refuses with
+    /// a virtual host that is unknown (S176) or closed to the user. A broker that was shut down or is broken refuses with
     /// `541 INTERNAL_ERROR` and says so.
     pub fn connect(
         &self,
@@ -45,15 +58,10 @@ impl Port {
         mailbox: Arc<dyn Mailbox>,
     ) -> Result<ConnectionId, Refusal> {
         let Login { user, password, vhost } = login;
-        let mut known = self.shared.inner.users.iter();
-        if !known.any(|(name, secret)| &**name == user && secret == password) {
-            let text = "Login was refused using authentication mechanism PLAIN. For details see \
-                        the broker logfile.";
-            return Err(Refusal::new(ReplyCode::AccessRefused, text));
-        }
-        if vhost != &*self.shared.inner.vhost {
-            let refusal = Refusal::new(ReplyCode::NotAllowed, format!("vhost {vhost} not found"));
-            return Err(refusal.of_method((10, 40)));
+        let found = self.host.log_in(user, password, vhost)?;
+        if !Arc::ptr_eq(found, &self.shared) {
+            let text = format!("the port leads to another virtual host than '{vhost}'");
+            return Err(Refusal::new(ReplyCode::InternalError, text));
         }
         let command = Command::OpenConnection { user: user.into() };
         match self.shared.inner.step(command, Some(mailbox)) {

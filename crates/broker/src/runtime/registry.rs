@@ -5,13 +5,13 @@ use std::sync::Weak;
 
 use parking_lot::Mutex;
 
-use super::handle::Shared;
+use super::host::Host;
 
 static LISTENING: Mutex<Table> = Mutex::new(Table { next: 1, brokers: BTreeMap::new() });
 
 struct Table {
     next: u64,
-    brokers: BTreeMap<String, Weak<Shared>>,
+    brokers: BTreeMap<String, Weak<Host>>,
 }
 
 /// An authority that no other broker of this process has, or had.
@@ -23,7 +23,7 @@ pub(super) fn unused_authority() -> String {
 }
 
 /// Makes a broker reachable at `authority`.
-pub(super) fn listen(authority: &str, broker: Weak<Shared>) {
+pub(super) fn listen(authority: &str, broker: Weak<Host>) {
     LISTENING.lock().brokers.insert(authority.to_owned(), broker);
 }
 
@@ -33,7 +33,7 @@ pub(super) fn stop_listening(authority: &str) {
 }
 
 /// The broker that listens on `authority`.
-pub(super) fn find(authority: &str) -> Option<std::sync::Arc<Shared>> {
+pub(super) fn find(authority: &str) -> Option<std::sync::Arc<Host>> {
     // The table's lock is released before the broker can be dropped, which takes it again.
     let broker = LISTENING.lock().brokers.get(authority).cloned();
     broker?.upgrade()

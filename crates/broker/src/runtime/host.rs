@@ -1,0 +1,204 @@
+//! A broker's virtual hosts: worlds of their own behind one address and one set of users.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::handle::{Broker, Shared};
+use super::options::BrokerOptions;
+use super::registry;
+use crate::protocol::{Name, Refusal, ReplyCode};
+
+/// Who may connect.
+#[derive(Clone, Debug)]
+pub(super) struct User {
+    pub(super) name: Name,
+    pub(super) password: String,
+    /// The virtual hosts that it may use; `None` for all.
+    pub(super) vhosts: Option<Vec<Name>>,
+}
+
+/// All virtual hosts of a broker. Connections keep it, so that a broker lives as a whole.
+pub(super) struct Host {
+    vhosts: BTreeMap<Name, Arc<Shared>>,
+    default: Name,
+    users: Vec<User>,
+}
+
+impl Host {
+    /// The virtual host that a broker's own handle is of.
+    pub(super) fn default_vhost(&self) -> &Arc<Shared> {
+        &self.vhosts[&self.default]
+    }
+
+    pub(super) fn vhost(&self, name: &str) -> Option<&Arc<Shared>> {
+        self.vhosts.get(name)
+    }
+
+    /// Checks who connects, and whereto (S176).
+    pub(super) fn log_in(
+        &self,
+        user: &str,
+        password: &str,
+        vhost: &str,
+    ) -> Result<&Arc<Shared>, Refusal> {
+        let known = |known: &&User| &*known.name == user && known.password == password;
+        let Some(known) = self.users.iter().find(known) else {
+            let text = "Login was refused using authentication mechanism PLAIN. For details see \
+                        the broker logfile.";
+            return Err(Refusal::new(ReplyCode::AccessRefused, text));
+        };
+        let refusal = |text: String| Refusal::new(ReplyCode::NotAllowed, text).of_method((10, 40));
+        let found = self.vhosts.get(vhost);
+        let found = found.ok_or_else(|| refusal(format!("vhost {vhost} not found")))?;
+        if known.vhosts.as_ref().is_some_and(|its| !its.iter().any(|its| &**its == vhost)) {
+            return Err(refusal(format!("access to vhost '{vhost}' refused for user '{user}'")));
+        }
+        Ok(found)
+    }
+
+    pub(super) fn vhosts(&self) -> impl Iterator<Item = &Arc<Shared>> {
+        self.vhosts.values()
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host").field("vhosts", &self.vhosts.keys()).finish_non_exhaustive()
+    }
+}
+
+/// An address, which nobody reaches any more when this is dropped.
+pub(super) struct Listener {
+    authority: String,
+}
+
+impl Listener {
+    pub(super) fn new(authority: String) -> Self {
+        Self { authority }
+    }
+
+    pub(super) fn authority(&self) -> &str {
+        &self.authority
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        registry::stop_listening(&self.authority);
+    }
+}
+
+impl Broker {
+    /// The URI that a client connects to, with the default user: `amqp://guest:guest@leveret-1/%2f`.
+    #[must_use]
+    pub fn uri(&self) -> String {
+        let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        let vhost = self.shared.inner.vhost.bytes().map(|byte| match byte {
+            byte if unreserved(byte) => char::from(byte).to_string(),
+            byte => format!("%{byte:02x}"),
+        });
+        format!("amqp://guest:guest@{}/{}", self.listener.authority(), vhost.collect::<String>())
+    }
+
+    /// The virtual hosts, by name.
+    #[must_use]
+    pub fn vhosts(&self) -> Vec<Name> {
+        self.host.vhosts.keys().cloned().collect()
+    }
+
+    /// A handle to this broker that shows another of its [virtual hosts](BrokerOptions::with_vhost): its
+    /// [`uri`](Self::uri) leads there, and its queues, exchanges, connections and history are those of that one.
+    /// `None` if there is none of that name.
+    ///
+    /// ```
+    /// use leveret_broker::{Broker, BrokerOptions};
+    ///
+    /// let broker = Broker::new(BrokerOptions::default().with_vhost("team"));
+    /// let team = broker.vhost("team").expect("it was asked for");
+    /// assert!(team.uri().ends_with("/team"));
+    /// assert!(broker.vhost("nobody's").is_none());
+    /// ```
+    #[must_use]
+    pub fn vhost(&self, name: &str) -> Option<Self> {
+        let shared = Arc::clone(self.host.vhosts.get(name)?);
+        let (host, listener) = (Arc::clone(&self.host), Arc::clone(&self.listener));
+        Some(Self { shared, host, listener })
+    }
+
+    /// A broker of these virtual hosts, the first of which is the default one, that can be connected to.
+    pub(super) fn listen(options: &BrokerOptions, vhosts: Vec<Arc<Shared>>) -> Self {
+        let default = options.engine.vhost.clone();
+        let mut users = options.users.clone();
+        users.push(User { name: "guest".into(), password: "guest".to_owned(), vhosts: None });
+        let named = vhosts.into_iter().map(|shared| (shared.inner.vhost.clone(), shared));
+        let host = Arc::new(Host { vhosts: named.collect(), default, users });
+        let listener = Arc::new(Listener::new(registry::unused_authority()));
+        registry::listen(listener.authority(), Arc::downgrade(&host));
+        Self { shared: Arc::clone(host.default_vhost()), host, listener }
+    }
+}
+
+impl BrokerOptions {
+    /// The same for another virtual host.
+    pub(super) fn of_vhost(&self, vhost: &Name) -> Self {
+        let mut options = self.clone();
+        options.engine.vhost = vhost.clone();
+        options
+    }
+}
+
+/// The folder of a directory that has the other virtual hosts, each in one of its own.
+const VHOSTS: &str = "vhosts";
+
+/// Where a virtual host other than the default one is kept. Any name makes a name of a folder: it is written as the
+/// hexadecimal numbers of its bytes.
+pub(super) fn folder_of(directory: &Path, vhost: &str) -> std::path::PathBuf {
+    let name: String = vhost.bytes().map(|byte| format!("{byte:02x}")).collect();
+    // The empty name is one too.
+    directory.join(VHOSTS).join(format!("v{name}"))
+}
+
+/// The names of the virtual hosts that a directory keeps beside the default one.
+pub(super) fn kept_in(directory: &Path) -> std::io::Result<Vec<Name>> {
+    let entries = match std::fs::read_dir(directory.join(VHOSTS)) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.extend(entry?.file_name().to_str().and_then(name_of));
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+fn name_of(folder: &str) -> Option<Name> {
+    let digits = folder.strip_prefix('v')?.as_bytes();
+    let bytes = digits.chunks(2).map(|pair| {
+        let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?;
+        u8::from_str_radix(pair, 16).ok()
+    });
+    let bytes: Vec<u8> = bytes.collect::<Option<_>>()?;
+    String::from_utf8(bytes).ok().map(Name::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_has_a_folder_of_its_own_that_tells_it() {
+        for name in ["", "/", "team", "..", "a/b\\c", "ü", "\0"] {
+            let folder = folder_of(Path::new("d"), name);
+            let last = folder.file_name().and_then(|last| last.to_str()).unwrap();
+            assert_eq!(name_of(last).as_deref(), Some(name));
+            assert!(last.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{last}");
+        }
+        for other in ["", "team", "v1", "vzz", "vff"] {
+            assert_eq!(name_of(other), None, "{other}");
+        }
+    }
+}
