@@ -13,6 +13,7 @@ mod going;
 mod leaks;
 mod limits;
 mod mending;
+mod policies;
 mod publishing;
 mod quorum;
 mod records;

@@ -227,6 +227,14 @@ fn legal(mut ops: Vec<Op>) -> Vec<Op> {
             }
         }
     }
+    let dies = |op: &Op| matches!(op, Op::DeclareQueue { kind, .. } if kind.dead_letters.is_some());
+    if ops.iter().any(dies) {
+        for op in &mut ops {
+            if let Op::Publish { times, .. } = op {
+                *times = 1;
+            }
+        }
+    }
     let mut consumes = [false; CHANNELS];
     let mut transactional = false;
     ops.retain(|op| match op {

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What no program does, and why: the outcome is not fixed on a RabbitMQ server, or it is decided against.
-pub(crate) const FREEDOMS: [(&str, &str); 12] = [
+pub(crate) const FREEDOMS: [(&str, &str); 13] = [
     ("the consumers of a channel are all of one queue", "S107: queues race, so tags would differ"),
     ("every consumer has a window", "S10: how unlimited ones share a backlog is not fixed"),
     (
@@ -26,6 +26,10 @@ pub(crate) const FREEDOMS: [(&str, &str); 12] = [
     (
         "a publish that fails is seen by its channel's end alone",
         "how soon the client hears of it is open",
+    ),
+    (
+        "where queues have dead letters messages come one by one",
+        "S132: letters race with what follows",
     ),
     ("nobody declares without a name, or names what was declared last", "the tester declares too"),
 ];

@@ -75,11 +75,11 @@ pub use exchange::ExchangeKind;
 pub use queue::Queue;
 pub use status::{ChannelState, ChannelStatus, ConnectionState, ConnectionStatus};
 pub use translate::{
-    ActivityStatus, Binding, Broker, BrokerOptions, Cause, ChannelView, Clock, ConnectionView,
-    ConsumerView, DestinationType, EngineView, EventKind, Examined, ExchangeView, History,
-    HistoryEvent, JournalCase, JournalVerdict, Level, ManualClock, MessageId, MessageView,
-    OpenError, Properties as BasicProperties, QueueView, RabbitMqVersion, RecoveryReport,
-    SalvageError, SalvageReport, Stop, types,
+    ActivityStatus, ApplyTo, Binding, Broker, BrokerOptions, Cause, ChannelView, Clock,
+    ConnectionView, ConsumerView, DestinationType, EngineView, EventKind, Examined, ExchangeView,
+    History, HistoryEvent, JournalCase, JournalVerdict, Level, ManualClock, MessageId, MessageView,
+    OpenError, Policy, PolicyError, Properties as BasicProperties, QueueView, RabbitMqVersion,
+    RecoveryReport, SalvageError, SalvageReport, Stop, types,
 };
 
 /// The README's code runs as a test.

@@ -30,7 +30,8 @@ pub use leveret_broker::runtime::{
 #[cfg(feature = "testing")]
 pub use leveret_broker::testing::disk;
 pub use leveret_broker::{
-    Broker, BrokerOptions, Clock, History, Level, ManualClock, RabbitMqVersion,
+    ApplyTo, Broker, BrokerOptions, Clock, History, Level, ManualClock, Policy, PolicyError,
+    RabbitMqVersion,
 };
 
 use crate::channel_core::ChannelCore;

@@ -45,7 +45,7 @@ impl Engine {
             return true;
         }
         match command {
-            Command::TimePassed => true,
+            Command::TimePassed | Command::SetPolicy { .. } | Command::ClearPolicy { .. } => true,
             Command::Channel { method: Method::BasicPublish(publish), .. } => {
                 publish.properties.expiration().is_some()
             }

@@ -8,7 +8,6 @@ use super::backlog::Backlog;
 use super::queue::Queue;
 use super::ready::Ready;
 use super::reply_to::is_reply_name;
-use super::rules::Rules;
 use super::single_active::SingleActive;
 use super::{Caller, Engine, is_recorded};
 use crate::protocol::types::ShortString;
@@ -131,7 +130,7 @@ impl Engine {
             got: 0,
             consumers: Default::default(),
             ring: Default::default(),
-            rules: Rules::of(&declare.arguments, self.version()),
+            rules: self.rules_of(&name, &declare.arguments),
             times: Default::default(),
             single_active: SingleActive::of(&declare.arguments),
             touched: false,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::headers::HeaderMatch;
 use super::index::Index;
 use super::pattern::Patterns;
-use crate::protocol::types::{AMQPValue, FieldTable};
+use crate::protocol::types::FieldTable;
 use crate::protocol::{Binding, ExchangeId, ExchangeKind, Name, QueueId};
 
 /// The exchanges that are there from the start, beside the default one (S147): name, kind, and whether
@@ -35,6 +35,8 @@ pub(super) struct Exchange {
     pub(super) auto_delete: bool,
     pub(super) internal: bool,
     pub(super) arguments: FieldTable,
+    /// The alternate exchange that a policy gives it, if its arguments give it none.
+    pub(super) alternate_by_policy: Option<Name>,
     pub(super) matcher: Matcher,
 }
 
@@ -51,10 +53,9 @@ impl Exchange {
 
     /// The exchange that gets what matches nothing here (S158).
     pub(super) fn alternate(&self) -> Option<&str> {
-        match self.arguments.inner().get(ALTERNATE_EXCHANGE)? {
-            AMQPValue::LongString(name) => std::str::from_utf8(name.as_bytes()).ok(),
-            AMQPValue::ShortString(name) => Some(name.as_str()),
-            _ => None,
+        match self.arguments.inner().get(ALTERNATE_EXCHANGE) {
+            Some(argument) => super::rules::text(argument),
+            None => self.alternate_by_policy.as_deref(),
         }
     }
 }

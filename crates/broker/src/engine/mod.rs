@@ -31,6 +31,7 @@
 //! | `deadlines` | what happens when time passes: messages and queues that expire |
 //! | `rules`, `dead_letter` | what a queue's arguments make of it; what becomes of dead letters |
 //! | `reply_to` | answers that go to a channel without a queue |
+//! | `policies` | what the operator says of queues and exchanges |
 //! | `quorum` | what sets quorum queues apart |
 //! | `dispatch` | who gets the next message |
 //! | `single_active` | whose messages they are where only one consumer may have them |
@@ -63,6 +64,7 @@ mod levels;
 mod names;
 mod party;
 mod pattern;
+mod policies;
 mod publish;
 mod queue;
 mod quorum;
@@ -82,13 +84,14 @@ mod unacked;
 mod view;
 mod window;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use slotmap::SlotMap;
 
 use crate::protocol::{
     CallId, ChannelId, Command, ConnectionId, ConsumerId, Differences, Effects, ExchangeId, Gate,
-    Message, Method, Name, Notice, Now, Output, QueueId, RabbitMqVersion, Refusal, Reply, limits,
+    Message, Method, Name, Notice, Now, Output, Policy, QueueId, RabbitMqVersion, Refusal, Reply,
+    limits,
 };
 use bindings::Bindings;
 use channel::{Channel, Connection};
@@ -166,6 +169,8 @@ pub struct Engine {
     /// The consumers of answers, by the names that these are sent to.
     reply_index: Index<ConsumerId>,
     names: NameGenerator,
+    /// By name.
+    policies: BTreeMap<Name, Policy>,
     connections_opened: u64,
     queues_declared: u64,
     exchanges_declared: u64,
@@ -224,6 +229,7 @@ impl Engine {
             queue_index: Index::default(),
             exchange_index: Index::default(),
             reply_index: Index::default(),
+            policies: BTreeMap::new(),
             connections_opened: 0,
             queues_declared: 0,
             exchanges_declared: 0,
@@ -262,6 +268,8 @@ impl Engine {
                 self.end_connection(*connection, None, effects);
             }
             Command::TimePassed => {}
+            Command::SetPolicy { policy } => self.set_policy(policy, effects),
+            Command::ClearPolicy { policy } => self.clear_policy(policy, effects),
             Command::Shutdown { refusal } => self.shutdown(refusal, effects),
             Command::OpenChannel { connection, number, call } => {
                 if let Err(refusal) = self.open_channel(*connection, *number, *call, effects) {

@@ -46,6 +46,7 @@ impl FoldedTopology {
             auto_delete,
             internal,
             arguments,
+            alternate_by_policy: None,
             matcher: Matcher::new(kind),
         };
         self.exchanges.insert(self.declared, exchange);

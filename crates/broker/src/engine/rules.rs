@@ -2,7 +2,7 @@
 
 use super::quorum::Quorum;
 use crate::protocol::types::{AMQPValue, FieldTable};
-use crate::protocol::{Differences, Message, Name};
+use crate::protocol::{Differences, Message, MessageId, Name};
 
 pub(super) const EXPIRES: &str = "x-expires";
 pub(super) const MESSAGE_TTL: &str = "x-message-ttl";
@@ -19,6 +19,8 @@ pub(super) const DELIVERY_LIMIT: &str = "x-delivery-limit";
 pub(super) struct Rules {
     /// How long messages may wait, in milliseconds.
     pub(super) ttl_ms: Option<u64>,
+    /// The same as it was before a policy changed it, for messages with numbers up to these.
+    pub(super) earlier_ttls_ms: Vec<(MessageId, Option<u64>)>,
     /// How long the queue may go unused, in milliseconds.
     pub(super) expires_ms: Option<u64>,
     /// How many messages may be ready.
@@ -80,6 +82,7 @@ impl Rules {
         };
         Self {
             ttl_ms: unsigned(MESSAGE_TTL),
+            earlier_ttls_ms: Vec::new(),
             expires_ms: unsigned(EXPIRES),
             max_length: size(MAX_LENGTH),
             max_length_bytes: size(MAX_LENGTH_BYTES),
@@ -121,7 +124,9 @@ impl Rules {
     /// When a message expires here, in milliseconds of wall time: the shorter time to live counts (S116).
     pub(super) fn deadline_ms(&self, message: &Message) -> Option<u64> {
         let own = message.ttl_ms();
-        let ttl = own.into_iter().chain(self.ttl_ms).min()?;
+        let earlier = self.earlier_ttls_ms.iter().find(|(last, _)| message.id <= *last);
+        let ttl_ms = earlier.map_or(self.ttl_ms, |(_, ttl_ms)| *ttl_ms);
+        let ttl = own.into_iter().chain(ttl_ms).min()?;
         Some(message.entered_ms.saturating_add(ttl))
     }
 }

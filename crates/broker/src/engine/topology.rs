@@ -66,6 +66,7 @@ impl Engine {
             auto_delete,
             internal,
             arguments: arguments.clone(),
+            alternate_by_policy: None,
             matcher: Matcher::new(kind),
         });
         let exchange = name.clone();
@@ -88,7 +89,9 @@ impl Engine {
         self.exchanges_declared += 1;
         self.topology += 1;
         let name = exchange.name.clone();
-        let exchange = Exchange { number: self.exchanges_declared, ..exchange };
+        let alternate_by_policy = self.alternate_by_policy(&exchange.name);
+        let number = self.exchanges_declared;
+        let exchange = Exchange { number, alternate_by_policy, ..exchange };
         let exchange_id = self.exchanges.insert(exchange);
         self.exchange_index.insert(name, exchange_id);
         exchange_id
@@ -105,6 +108,7 @@ impl Engine {
                 auto_delete: false,
                 internal,
                 arguments: FieldTable::default(),
+                alternate_by_policy: None,
                 matcher: Matcher::new(kind),
             });
         }

@@ -43,6 +43,8 @@ pub struct QueueView {
     pub auto_delete: bool,
     /// The highest priority that it tells apart, as `x-max-priority` says; `None` if nothing does.
     pub max_priority: Option<u8>,
+    /// The policy that counts for it, if one does.
+    pub policy: Option<Name>,
     /// Whether only one of its consumers gets messages, as `x-single-active-consumer` says.
     pub single_active_consumer: bool,
     /// The tag of that consumer, if there is one.
@@ -189,12 +191,14 @@ impl Engine {
             let single_active = queue.single_active.as_ref();
             let active = single_active.and_then(SingleActive::active);
             let active = active.and_then(|id| self.consumers.get(id));
+            let policy = self.policy_of_queue(&queue.name, &queue.arguments);
             QueueView {
                 name: queue.name.clone(),
                 durable: queue.durable,
                 exclusive: queue.owner.is_some(),
                 auto_delete: queue.auto_delete,
                 max_priority: declared_max_priority(&queue.arguments),
+                policy: policy.map(|policy| policy.name().into()),
                 single_active_consumer: single_active.is_some(),
                 single_active_consumer_tag: active.map(|consumer| consumer.tag.clone()),
                 messages_ready: queue.ready.len(),

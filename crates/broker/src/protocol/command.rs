@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::types::{FieldTable, ShortString};
-use super::{CallId, ChannelId, ConnectionId, Name, Properties, Refusal};
+use super::{CallId, ChannelId, ConnectionId, Name, Policy, Properties, Refusal};
 
 /// One step's input.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +22,16 @@ pub enum Command {
     Shutdown {
         /// What each of them is told.
         refusal: Refusal,
+    },
+    /// The operator sets a policy, in the place of the one of that name if there is one.
+    SetPolicy {
+        /// The policy.
+        policy: Box<Policy>,
+    },
+    /// The operator clears a policy; nothing happens if there is none of that name.
+    ClearPolicy {
+        /// Its name.
+        policy: Name,
     },
     /// Time has passed: everything that was due happens, each at its own time. Every other command does the
     /// same before it does what it says.

@@ -78,6 +78,16 @@ pub enum EventKind {
         /// Whether it is the channel's.
         global: bool,
     },
+    /// A policy was set.
+    PolicySet {
+        /// Its name.
+        policy: Name,
+    },
+    /// A policy was cleared.
+    PolicyCleared {
+        /// Its name.
+        policy: Name,
+    },
     /// A channel became transactional.
     TxSelected,
     /// A transaction was committed; what it did comes before this.
@@ -272,14 +282,13 @@ impl fmt::Display for EventKind {
             Self::ChannelOpened => ("channel open", String::new()),
             Self::ChannelClosed(why) => ("channel closed", by_the_broker(why.as_deref())),
             Self::ExchangeDeclared { exchange, kind, durable } => {
-                let durable = if *durable { " (durable)" } else { "" };
-                ("exchange declared", format!("{exchange}, {kind}{durable}"))
+                ("exchange declared", format!("{exchange}, {kind}{}", lasting(*durable)))
             }
             Self::ExchangeDeleted { exchange } => ("exchange deleted", exchange.to_string()),
             Self::Bound(binding) => ("bound", binding.to_string()),
             Self::Unbound(binding) => ("unbound", binding.to_string()),
             Self::QueueDeclared { queue, durable } => {
-                ("queue declared", format!("{queue}{}", if *durable { " (durable)" } else { "" }))
+                ("queue declared", format!("{queue}{}", lasting(*durable)))
             }
             Self::QueueDeleted { queue, messages, unacknowledged } => (
                 "queue deleted",
@@ -292,6 +301,8 @@ impl fmt::Display for EventKind {
                 let whose = if *global { "the channel" } else { "each later consumer" };
                 ("prefetch set", format!("{prefetch_count} for {whose}"))
             }
+            Self::PolicySet { policy } => ("policy set", policy.to_string()),
+            Self::PolicyCleared { policy } => ("policy cleared", policy.to_string()),
             Self::TxSelected => ("tx selected", String::new()),
             Self::TxCommitted { publishes, settlements } => {
                 ("tx committed", transaction_counts(*publishes, *settlements))
@@ -390,6 +401,10 @@ impl EventKind {
             _ => "",
         }
     }
+}
+
+fn lasting(durable: bool) -> &'static str {
+    if durable { " (durable)" } else { "" }
 }
 
 fn by_the_broker(why: Option<&str>) -> String {

@@ -28,7 +28,7 @@ use crate::engine::{
 };
 use crate::journal::Journal;
 use crate::protocol::{
-    Binding, ChannelId, Command, ConnectionId, Gate, Instant, Name, Notice, Output,
+    Binding, ChannelId, Command, ConnectionId, Gate, Instant, Name, Notice, Output, Policy,
     RabbitMqVersion, Refusal, Reply, ReplyCode,
 };
 
@@ -208,27 +208,31 @@ impl Broker {
 
 impl Shared {
     /// A virtual host whose queues live as long as it does.
-    fn new(options: BrokerOptions) -> Arc<Self> {
+    fn new(mut options: BrokerOptions) -> Arc<Self> {
+        let policies = std::mem::take(&mut options.policies);
         let core = Core::new(options.engine.clone(), options.record_history);
         let version = options.engine.version;
         let inner = Inner::new(options, core);
+        inner.set_policies(policies);
         let (journal_thread, recovery, level) = (Mutex::new(None), None, Level::Memory);
         Arc::new(Self { inner, journal_thread, recovery, level, version })
     }
 
     /// A virtual host around `core`, whose records `journal` keeps.
     pub(super) fn journalled(
-        options: BrokerOptions,
+        mut options: BrokerOptions,
         core: Core,
         journal: Journal,
         recovery: RecoveryReport,
     ) -> std::io::Result<Arc<Self>> {
+        let policies = std::mem::take(&mut options.policies);
         let (level, version) = (options.level, options.engine.version);
         let inner = Inner::new(options, core);
         let (batches, thread) = driver::start(journal, Arc::clone(&inner))?;
         inner.state.lock().journal = Some(batches);
         // What expired while no broker ran (S123).
         inner.time_passed();
+        inner.set_policies(policies);
         let (journal_thread, recovery) = (Mutex::new(Some(thread)), Some(recovery));
         Ok(Arc::new(Self { inner, journal_thread, recovery, level, version }))
     }
@@ -310,6 +314,10 @@ impl Inner {
             self.time_passed();
         }
         self.state.lock()
+    }
+
+    pub(super) fn policies(&self) -> Vec<Policy> {
+        self.look().core.engine().policies().cloned().collect()
     }
 
     /// Has somebody wait for the next deadline, if there is one.

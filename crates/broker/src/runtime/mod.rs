@@ -13,6 +13,7 @@ mod level;
 mod mailbox;
 mod open;
 mod options;
+mod policies;
 mod port;
 mod recovery;
 mod registry;

@@ -7,7 +7,7 @@ use super::handle::Broker;
 use super::host::User;
 use super::level::Level;
 use crate::engine::EngineOptions;
-use crate::protocol::{Name, RabbitMqVersion};
+use crate::protocol::{Name, Policy, RabbitMqVersion};
 
 /// The options of a [`Broker`](super::Broker), each with a default that suits a test.
 ///
@@ -24,6 +24,7 @@ pub struct BrokerOptions {
     pub(super) record_history: bool,
     pub(super) users: Vec<User>,
     pub(super) vhosts: Vec<Name>,
+    pub(super) policies: Vec<Policy>,
     pub(super) level: Level,
     pub(super) segment_bytes: Option<u64>,
 }
@@ -130,6 +131,16 @@ impl BrokerOptions {
         let (name, password) = (user.into(), password.to_owned());
         let vhosts = Some(vhosts.iter().map(|vhost| Name::from(*vhost)).collect());
         self.users.push(User { name, password, vhosts });
+        self
+    }
+
+    /// Sets a policy in every virtual host, before anything is done there; as
+    /// [`Broker::set_policy`](super::Broker::set_policy) later.
+    ///
+    /// Policies are not kept in a directory: they are to be set each time that it is opened.
+    #[must_use]
+    pub fn with_policy(mut self, policy: Policy) -> Self {
+        self.policies.push(policy);
         self
     }
 

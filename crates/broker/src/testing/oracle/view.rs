@@ -82,6 +82,7 @@ impl Oracle {
             exclusive: queue.owner.is_some(),
             auto_delete: queue.auto_delete,
             max_priority: queue.max_priority,
+            policy: None,
             single_active_consumer: queue.is_single(),
             single_active_consumer_tag: holder.map(|holder| holder.tag.as_str().into()),
             messages_ready: queue.ready.len(),
