@@ -157,7 +157,9 @@ fn an_exchange_gets_an_alternate_one_and_a_quorum_queue_its_limit() {
     harness.publish_to(channel, "x", "nobody's", "m3");
     assert_eq!(harness.ready("lost"), ["m2"]);
 
-    declare(&mut harness, channel, "q", &[("x-queue-type", text("quorum"))]);
+    // A limit that is none leaves the other.
+    let own = [("x-queue-type", text("quorum")), ("x-delivery-limit", number(-1))];
+    declare(&mut harness, channel, "q", &own);
     set(&mut harness, policy("p", "^q$", &[("delivery-limit", Setting::from(1))]));
     harness.publish(channel, "q", "m");
     for tag in 1..=2 {

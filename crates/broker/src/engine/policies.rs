@@ -104,11 +104,13 @@ fn merged(arguments: &FieldTable, policy: &FieldTable) -> FieldTable {
     let mut merged = arguments.clone();
     for (name, value) in policy.inner() {
         let argument = arguments.inner().get(name);
-        let lower = match (argument.and_then(integer), integer(value)) {
+        let counts = match (argument.and_then(integer), integer(value)) {
+            // A negative delivery limit is none, and the other one counts (R2).
+            (Some(argument), Some(value)) if argument < 0 || value < 0 => value > argument,
             (Some(argument), Some(value)) => value < argument,
             _ => false,
         };
-        if argument.is_none() || lower {
+        if argument.is_none() || counts {
             merged.insert(name.clone(), value.clone());
         }
     }

@@ -130,7 +130,8 @@ const SETTINGS: [(&str, &str, Allowed); 10] = [
 
 impl Policy {
     /// A policy for all queues and exchanges with names in which `pattern`, a regular expression, matches anywhere. It
-    /// says nothing yet.
+    /// says nothing yet. Patterns have what the crate `regex-lite` has; what only RabbitMQ's own has (looking around,
+    /// references back) is refused.
     ///
     /// # Errors
     ///

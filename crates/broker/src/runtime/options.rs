@@ -148,7 +148,8 @@ impl BrokerOptions {
     /// alone, which is there in any case. [`Broker::vhost`](super::Broker::vhost) shows it.
     ///
     /// A broker on a directory keeps it in a folder of that directory, and has it again when the directory is
-    /// opened, whether or not it is asked for then.
+    /// opened, whether or not it is asked for then. What examines or salvages a directory does so with one virtual
+    /// host: the default one, or for the folder of another (`vhosts/v…` in it) that one.
     #[must_use]
     pub fn with_vhost(mut self, vhost: &str) -> Self {
         let vhost = Name::from(vhost);
