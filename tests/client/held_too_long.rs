@@ -71,3 +71,26 @@ async fn without_a_timeout_a_paused_clock_has_nothing_to_come_to() {
     let days = Duration::from_secs(7 * 24 * 3600);
     assert!(tokio::time::timeout(days, slow.next()).await.is_err());
 }
+
+#[test]
+fn a_runtime_without_timers_needs_none_for_what_is_held() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    static PANICS: AtomicUsize = AtomicUsize::new(0);
+    let here = std::thread::current().id();
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if std::thread::current().id() == here {
+            PANICS.fetch_add(1, Ordering::Relaxed);
+        }
+        before(info);
+    }));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let options = BrokerOptions::default().with_consumer_timeout(Duration::from_millis(40));
+    let error = runtime.block_on(async {
+        let broker = Broker::new(options);
+        let (_connection, mut slow) = holding(&broker).await;
+        slow.next().await.unwrap().unwrap_err()
+    });
+    assert!(error.to_string().contains("Timeout value used: 40 ms"), "{error}");
+    assert_eq!(PANICS.load(Ordering::Relaxed), 0);
+}

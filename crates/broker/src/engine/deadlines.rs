@@ -35,6 +35,12 @@ impl Engine {
         Some(self.now.at_wall_ms(next_ms).instant)
     }
 
+    /// Whether that change is no more than a look at what has been held too long, which may be late.
+    #[must_use]
+    pub fn next_is_a_look(&self) -> bool {
+        self.next_due().is_some_and(|(_, due)| due.is_none())
+    }
+
     /// Whether what `command` does depends on the time.
     #[must_use]
     pub fn needs_time(&self, command: &Command) -> bool {

@@ -84,6 +84,12 @@ impl Clock {
         Some((self.runtime()?, *began + at.elapsed()))
     }
 
+    /// Whether it is that of a runtime which has paused it.
+    #[cfg(feature = "tokio")]
+    pub(super) fn is_paused(&self) -> bool {
+        matches!(self.0, Source::Tokio { .. }) && self.runtime().is_some_and(|it| is_paused(&it))
+    }
+
     /// The runtime that a caller's tasks are of: the one that it is in, otherwise the clock's own.
     #[cfg(feature = "tokio")]
     pub(super) fn runtime(&self) -> Option<tokio::runtime::Handle> {

@@ -323,7 +323,7 @@ impl Inner {
     /// Has somebody wait for the next deadline, if there is one.
     #[cfg(feature = "tokio")]
     pub(super) fn arm(&self) {
-        self.timer.arm(self.next_deadline(), &self.clock, &self.weak);
+        self.timer.arm(self.next_deadline(), false, &self.clock, &self.weak);
     }
 
     /// The journal's thread says what is durable.
@@ -387,7 +387,7 @@ impl Inner {
     ) -> Result<Option<ConnectionId>, BrokerError> {
         let mut deferred = Deferred::default();
         let mut opened = None;
-        let (awaited, deadline);
+        let (awaited, deadline, may_be_late);
         {
             let mut state = self.state.lock();
             let State { core, journal, connections, channels, health } = &mut *state;
@@ -422,8 +422,9 @@ impl Inner {
             }
             *health = Health::Running;
             deadline = core.engine().next_deadline();
+            may_be_late = core.engine().next_is_a_look();
         }
-        self.timer.arm(deadline, &self.clock, &self.weak);
+        self.timer.arm(deadline, may_be_late, &self.clock, &self.weak);
         if let Some(step) = awaited {
             self.begin_standstill(step);
         }

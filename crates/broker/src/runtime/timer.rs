@@ -40,7 +40,16 @@ struct State {
 impl Timer {
     /// Sees to it that time passes for the broker at `next`. Who waits for something earlier looks again
     /// then.
-    pub(super) fn arm(self: &Arc<Self>, next: Option<Instant>, clock: &Clock, inner: &Weak<Inner>) {
+    ///
+    /// What may be late is left to the thread unless the clock is paused: most brokers have such deadlines, and
+    /// not every runtime has timers, which it only tells by a panic.
+    pub(super) fn arm(
+        self: &Arc<Self>,
+        next: Option<Instant>,
+        may_be_late: bool,
+        clock: &Clock,
+        inner: &Weak<Inner>,
+    ) {
         let Some(next) = next.filter(|_| !clock.is_manual()) else { return };
         let mut state = self.state.lock();
         if state.ended || state.target.is_some_and(|target| target <= next) {
@@ -50,6 +59,7 @@ impl Timer {
         state.waits += 1;
         #[cfg(feature = "tokio")]
         if !state.no_timers
+            && (!may_be_late || clock.is_paused())
             && let Some((runtime, until)) = clock.timer(next)
         {
             let wait = Wait { timer: Arc::clone(self), inner: inner.clone(), number: state.waits };
