@@ -101,6 +101,9 @@ impl BrokerOptions {
     /// It is looked at once a minute, or twenty times in the course of a shorter timeout, so a channel may live
     /// two such times longer. A queue's argument `x-consumer-timeout` comes before it (from 4.0).
     ///
+    /// A paused clock of tokio comes to it as to any other timer, if it was paused before the first delivery;
+    /// one that is paused later does not, and what is late is found with the next call.
+    ///
     /// ```
     /// use std::time::Duration;
     /// use leveret_broker::{Broker, BrokerOptions};

@@ -50,6 +50,8 @@ impl Timer {
         clock: &Clock,
         inner: &Weak<Inner>,
     ) {
+        #[cfg(not(feature = "tokio"))]
+        let _ = may_be_late;
         let Some(next) = next.filter(|_| !clock.is_manual()) else { return };
         let mut state = self.state.lock();
         if state.ended || state.target.is_some_and(|target| target <= next) {
