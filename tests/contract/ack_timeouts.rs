@@ -3,7 +3,7 @@
 use leveret_broker::RabbitMqVersion;
 use leveret_broker::engine::EngineOptions;
 use leveret_broker::protocol::types::{AMQPValue, FieldTable};
-use leveret_broker::protocol::{ChannelId, Notice};
+use leveret_broker::protocol::{ChannelId, Method, Notice};
 use leveret_broker::testing::{Harness, Step};
 
 use crate::expiry::{declare, number, text};
@@ -168,6 +168,29 @@ fn r10_from_4_3_quorum_queues_take_messages_back_and_cancel_who_had_them() {
     // The channel goes on; the late ack is in vain, once.
     assert!(harness.ack(slow, 1).refusal().is_none());
     assert!(harness.ack(slow, 1).refusal().unwrap().contains("unknown delivery tag 1"));
+}
+
+#[test]
+fn r10_what_was_taken_back_is_settled_in_vain_with_others_and_in_transactions_too() {
+    let take_back = |transactional: bool| {
+        let (mut harness, publisher) = with_timeout(V4_3, Some(1000), &quorum(&[]));
+        let slow = client(&mut harness);
+        if transactional {
+            harness.method(slow, Method::TxSelect);
+        }
+        harness.consume(slow, "q", "slow");
+        harness.publish(publisher, "q", "m1");
+        harness.publish(publisher, "q", "m2");
+        assert!(is_cancelled(&wait(&mut harness, 2000).unwrap().1));
+        (harness, slow)
+    };
+    let (mut harness, slow) = take_back(false);
+    assert!(harness.ack_multiple(slow, 2).refusal().is_none());
+    assert!(harness.ack(slow, 1).refusal().is_some(), "that was settled with 2");
+    let (mut harness, slow) = take_back(true);
+    assert!(harness.ack(slow, 1).refusal().is_none());
+    harness.method(slow, Method::TxCommit);
+    assert_eq!(harness.ready("q"), ["m1*", "m2*"]);
 }
 
 #[test]

@@ -41,8 +41,7 @@ impl Engine {
     }
 
     /// Where the time begins that a message of this queue may be held, if it is handed out now to this
-    /// consumer. Plans a look
-    /// if none is planned.
+    /// consumer. Plans a look if none is planned.
     pub(super) fn held_from_ms(
         &mut self,
         queue_id: QueueId,

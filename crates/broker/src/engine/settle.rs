@@ -103,11 +103,13 @@ impl Engine {
     ) -> Result<Vec<(u64, Held)>, Refusal> {
         let Channel { unacked, taken_back, .. } = &mut self.channels[caller.channel];
         if delivery_tag == 0 {
+            taken_back.clear();
             return Ok(unacked.remove_all());
         }
         if !unacked.contains(delivery_tag) && !taken_back.contains(&delivery_tag) {
             return Err(unknown_tag(delivery_tag));
         }
+        taken_back.retain(|tag| *tag > delivery_tag);
         Ok(unacked.remove_up_to(delivery_tag))
     }
 

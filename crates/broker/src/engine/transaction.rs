@@ -110,7 +110,8 @@ impl Engine {
         let unsettled = |tag: &u64| !transaction.settled.contains(tag);
         let known = channel.unacked.contains(delivery_tag) && unsettled(&delivery_tag);
         let all = multiple && delivery_tag == 0;
-        if !known && !all {
+        let taken_back = channel.taken_back.contains(&delivery_tag);
+        if !known && !all && !taken_back {
             return Err(unknown_tag(delivery_tag));
         }
         let tags: Vec<u64> = if multiple {
@@ -118,7 +119,7 @@ impl Engine {
             let held = channel.unacked.iter().map(|(tag, _)| tag);
             held.take_while(|tag| *tag <= last).filter(unsettled).collect()
         } else {
-            vec![delivery_tag]
+            known.then_some(delivery_tag).into_iter().collect()
         };
         transaction.settled.extend(&tags);
         transaction.settlements.push(Settlement { tags, how });
