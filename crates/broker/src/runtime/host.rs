@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::handle::{Broker, Shared};
@@ -29,6 +29,7 @@ pub(super) struct Host {
 impl Host {
     /// The virtual host that a broker's own handle is of.
     pub(super) fn default_vhost(&self) -> &Arc<Shared> {
+        // Whoever makes a host has made the default one first.
         &self.vhosts[&self.default]
     }
 
@@ -127,7 +128,7 @@ impl Broker {
         Some(Self { shared, host, listener })
     }
 
-    /// A broker of these virtual hosts, the first of which is the default one, that can be connected to.
+    /// A broker of these virtual hosts, among them the default one, that can be connected to.
     pub(super) fn listen(options: &BrokerOptions, vhosts: Vec<Arc<Shared>>) -> Self {
         let default = options.engine.vhost.clone();
         let mut users = options.users.clone();
@@ -152,17 +153,32 @@ impl BrokerOptions {
 /// The folder of a directory that has the other virtual hosts, each in one of its own.
 const VHOSTS: &str = "vhosts";
 
+/// How long the name of a folder may be everywhere, in bytes.
+const FOLDER_NAME_MAX: usize = 255;
+
+/// The folder around those of the virtual hosts.
+pub(super) fn folder_around(directory: &Path) -> PathBuf {
+    directory.join(VHOSTS)
+}
+
 /// Where a virtual host other than the default one is kept. Any name makes a name of a folder: it is written as the
 /// hexadecimal numbers of its bytes.
-pub(super) fn folder_of(directory: &Path, vhost: &str) -> std::path::PathBuf {
+pub(super) fn folder_of(directory: &Path, vhost: &str) -> std::io::Result<PathBuf> {
+    if vhost.len() > FOLDER_NAME_MAX / 2 {
+        let (length, max) = (vhost.len(), FOLDER_NAME_MAX / 2);
+        let text = format!(
+            "a directory keeps virtual hosts with names of at most {max} bytes; this one has {length}: {vhost}"
+        );
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, text));
+    }
     let name: String = vhost.bytes().map(|byte| format!("{byte:02x}")).collect();
     // The empty name is one too.
-    directory.join(VHOSTS).join(format!("v{name}"))
+    Ok(folder_around(directory).join(format!("v{name}")))
 }
 
 /// The names of the virtual hosts that a directory keeps beside the default one.
 pub(super) fn kept_in(directory: &Path) -> std::io::Result<Vec<Name>> {
-    let entries = match std::fs::read_dir(directory.join(VHOSTS)) {
+    let entries = match std::fs::read_dir(folder_around(directory)) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
@@ -192,11 +208,14 @@ mod tests {
     #[test]
     fn every_name_has_a_folder_of_its_own_that_tells_it() {
         for name in ["", "/", "team", "..", "a/b\\c", "ü", "\0"] {
-            let folder = folder_of(Path::new("d"), name);
+            let folder = folder_of(Path::new("d"), name).unwrap();
             let last = folder.file_name().and_then(|last| last.to_str()).unwrap();
             assert_eq!(name_of(last).as_deref(), Some(name));
             assert!(last.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{last}");
         }
+        assert!(folder_of(Path::new("d"), &"n".repeat(127)).is_ok());
+        let error = folder_of(Path::new("d"), &"n".repeat(128)).unwrap_err();
+        assert!(error.to_string().contains("at most 127 bytes; this one has 128"), "{error}");
         for other in ["", "team", "v1", "vzz", "vff"] {
             assert_eq!(name_of(other), None, "{other}");
         }

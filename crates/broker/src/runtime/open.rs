@@ -86,8 +86,16 @@ impl Broker {
         for vhost in host::kept_in(directory)? {
             options = options.with_vhost(&vhost);
         }
+        for vhost in &options.vhosts {
+            // Before anything is opened.
+            host::folder_of(directory, vhost)?;
+        }
+        if !options.vhosts.is_empty() {
+            // The names of the folders are durable only if that of the folder around them is.
+            FsDisk::at(host::folder_around(directory))?;
+        }
         let folder = |vhost: &str| {
-            let disk = FsDisk::at(host::folder_of(directory, vhost))?;
+            let disk = FsDisk::at(host::folder_of(directory, vhost)?)?;
             Ok(Arc::new(disk) as Arc<dyn Disk>)
         };
         Self::open_all(Arc::new(disk), options, folder)
