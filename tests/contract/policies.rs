@@ -1,8 +1,8 @@
 //! Policies: what the operator says of queues and exchanges.
 
-use leveret_broker::protocol::{Command, EventKind, Setting};
+use leveret_broker::protocol::{Command, EventKind};
 use leveret_broker::testing::{Harness, Step};
-use leveret_broker::{ApplyTo, Policy, PolicyError};
+use leveret_broker::{ApplyTo, Policy, PolicyError, Setting};
 
 use crate::expiry::{declare, expiring, number, text};
 use crate::support::client;

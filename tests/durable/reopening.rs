@@ -11,7 +11,9 @@ use leveret_client::options::{
     BasicAckOptions, BasicPublishOptions, QueueDeclareOptions, QueuePurgeOptions,
 };
 use leveret_client::types::FieldTable;
-use leveret_client::{BasicProperties, Broker, BrokerOptions, Confirmation, Level, OpenError};
+use leveret_client::{
+    BasicProperties, Broker, BrokerOptions, Confirmation, Level, OpenError, Policy,
+};
 
 use super::{PERSISTENT, channel, declare, hold, open, publish, ready};
 
@@ -228,4 +230,29 @@ async fn s27_s83_names_of_one_opening_never_come_again_in_another() {
     let options = BrokerOptions::default().with_name_seed(1);
     let other = Broker::open_on(Arc::new(disk.kill_image()), options).unwrap();
     assert!(made_names(&other).await.iter().all(|name| !seen.contains(name)));
+}
+
+#[tokio::test]
+async fn policies_are_set_each_time_and_count_for_what_is_there() {
+    let disk = MemoryDisk::default();
+    let limited = || Policy::new("limit", "^q$").unwrap().with("max-length", 2).unwrap();
+    let broker = open(&disk);
+    let channel = channel(&broker).await;
+    declare(&channel, "q", true).await.unwrap();
+    for body in ["m1", "m2", "m3"] {
+        publish(&channel, "q", body, PERSISTENT).await.unwrap();
+    }
+    drop((channel, broker));
+    let options = BrokerOptions::default().with_policy(limited());
+    let broker = Broker::open_on(Arc::new(disk.clone()), options).unwrap();
+    assert_eq!(ready(&broker, "q"), ["m2", "m3"]);
+    assert_eq!(broker.policies(), [limited()]);
+    assert_eq!(broker.queue("q").unwrap().policy.as_deref(), Some("limit"));
+    broker.clear_policy("limit");
+    assert!(broker.policies().is_empty());
+    drop(broker);
+    // What it dropped is gone; it itself is not kept.
+    let broker = open(&disk);
+    assert_eq!(ready(&broker, "q"), ["m2", "m3"]);
+    assert!(broker.policies().is_empty());
 }

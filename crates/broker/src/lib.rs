@@ -34,5 +34,5 @@ pub mod runtime;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use protocol::{ApplyTo, Policy, PolicyError, RabbitMqVersion};
+pub use protocol::{ApplyTo, Policy, PolicyError, RabbitMqVersion, Setting};
 pub use runtime::{Broker, BrokerOptions, Clock, History, Level, ManualClock};

@@ -79,7 +79,7 @@ pub use translate::{
     ConnectionView, ConsumerView, DestinationType, EngineView, EventKind, Examined, ExchangeView,
     History, HistoryEvent, JournalCase, JournalVerdict, Level, ManualClock, MessageId, MessageView,
     OpenError, Policy, PolicyError, Properties as BasicProperties, QueueView, RabbitMqVersion,
-    RecoveryReport, SalvageError, SalvageReport, Stop, types,
+    RecoveryReport, SalvageError, SalvageReport, Setting, Stop, types,
 };
 
 /// The README's code runs as a test.

@@ -31,7 +31,7 @@ pub use leveret_broker::runtime::{
 pub use leveret_broker::testing::disk;
 pub use leveret_broker::{
     ApplyTo, Broker, BrokerOptions, Clock, History, Level, ManualClock, Policy, PolicyError,
-    RabbitMqVersion,
+    RabbitMqVersion, Setting,
 };
 
 use crate::channel_core::ChannelCore;
