@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use leveret_broker::journal::frame::{FRAME_HEAD, write_frame};
 use leveret_broker::journal::repair::{Case, Verdict, decide};
 use leveret_broker::journal::scan::scan;
-use leveret_broker::journal::segment::{FORMAT_VERSION, segment_name};
+use leveret_broker::journal::segment::{FORMAT_VERSION, Header, segment_name};
 use leveret_broker::journal::{JournalError, JournalOptions, Level};
 use leveret_broker::protocol::Record;
 
-use crate::support::{Files, Shelf, small_batches, without_heads, write};
+use crate::support::{Files, MARK, Shelf, small_batches, without_heads, write};
 
 fn log(level: Level, segment_bytes: u64) -> Files {
     write(&small_batches(), level, segment_bytes).files()
@@ -91,6 +91,14 @@ fn with_a_strangers_segment(files: &Files) -> Files {
     changed(files, 3, |file| file.clone_from(&stranger.files()[&segment_name(3)]))
 }
 
+/// The header of a second segment that was to go on behind the first batch, but was given up for lack of room, so
+/// that three more batches went into the first. It comes back in the place of one that was begun later.
+fn given_up() -> Vec<u8> {
+    let (first_frame, first_batch, mark, vhost) = (3, 2, MARK, "/".into());
+    let (synced_before, segment, oldest) = (true, 2, 1);
+    Header { synced_before, segment, first_frame, first_batch, oldest, mark, vhost }.bytes()
+}
+
 type Row = Vec<(Files, Option<usize>)>;
 
 /// Logs with damage that was durable once, and with damage that never was.
@@ -132,11 +140,14 @@ fn rows() -> BTreeMap<Case, Row> {
     begun.insert(segment_name(5), vec![b'L'; 40]);
     let mut stale = many.clone();
     stale.insert(segment_name(5), many[&segment_name(2)][..65].to_vec());
+    let mut stale_of_its_own = one.clone();
+    stale_of_its_own.insert(segment_name(2), given_up());
     let (durable, never_synced) = damaged();
     let begun = vec![
         (empty_last, Some(4)),
         (begun, Some(4)),
         (stale, Some(4)),
+        (stale_of_its_own, Some(4)),
         (changed(&many, 4, |file| file.truncate(65)), Some(3)),
         (changed(&one, 1, |file| file.truncate(20)), Some(0)),
     ];

@@ -232,11 +232,21 @@ impl<'a> Walk<'a> {
             damage("the file has the name of another segment", false, proof)
         } else if !begins && Some(header.mark) != end.mark {
             damage("the segment belongs to another log", false, proof)
+        } else if !goes_on && self.is_given_up(header) {
+            damage("the segment was begun before the end of the one before it", false, None)
         } else if !goes_on {
             damage("what came before this segment is missing", true, None)
         } else {
             None
         }
+    }
+
+    /// Whether a header says that its segment begins before what has been read. The log did not go on there: the
+    /// segment was given up, and its header may come back in the place of one that was being written. All that it
+    /// says was durable has been read, so it proves nothing about what has not.
+    fn is_given_up(&self, header: &Header) -> bool {
+        let end = &self.scan.end;
+        header.first_frame < end.next_frame || header.first_batch < end.next_batch
     }
 
     /// Walks the batches from the log's end, and moves the end behind each that is whole.
@@ -319,7 +329,8 @@ impl<'a> Walk<'a> {
         let mark = self.scan.end.mark;
         if let Some(header) = header.filter(|header| header.segment == segment) {
             self.scan.oldest = self.scan.oldest.max(header.oldest);
-            if header.synced_before && mark.is_none_or(|mark| mark == header.mark) {
+            let same_log = mark.is_none_or(|mark| mark == header.mark);
+            if header.synced_before && same_log && !self.is_given_up(header) {
                 self.prove(segment, 0);
             }
         }
