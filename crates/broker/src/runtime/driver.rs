@@ -67,7 +67,59 @@ fn write(
             Some(next) => batch = next,
             None => break,
         }
+        if batch.is_a_stop() {
+            // Behind a stop no room is given back.
+            journal.flush()?;
+        }
     }
     journal.flush()?;
     Ok(batch.step)
+}
+
+impl Batch {
+    fn is_a_stop(&self) -> bool {
+        matches!(self.records.last(), Some(Record::Stopped))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::MemoryDisk;
+    use crate::journal::JournalOptions;
+    use crate::protocol::{Address, Message, MessageId};
+
+    #[test]
+    fn what_was_removed_right_before_a_stop_takes_no_room() -> Result<(), JournalError> {
+        let options = JournalOptions { segment_bytes: 1024, ..JournalOptions::default() };
+        let (mut journal, _) = Journal::open(Arc::new(MemoryDisk::default()), options)?;
+        let (sender, batches) = unbounded();
+        let messages: Vec<_> = (1..=50).map(MessageId).collect();
+        let enqueued = messages.iter().map(|id| {
+            let address = Address { exchange: "".into(), routing_key: "q".into() };
+            let message = Arc::new(Message {
+                id: *id,
+                address: Arc::new(address),
+                properties: Default::default(),
+                body: vec![7; 300].into(),
+                entered_ms: 0,
+            });
+            Record::Enqueued { message, queues: vec!["q".into()] }
+        });
+        let declared = Record::QueueDeclared {
+            queue: "q".into(),
+            auto_delete: false,
+            arguments: Default::default(),
+        };
+        let records = [declared].into_iter().chain(enqueued).collect();
+        write(&mut journal, Batch { step: 1, records }, &batches)?;
+        let purged = vec![Record::Purged { queue: "q".into(), messages }];
+        let stop = Batch { step: 3, records: vec![Record::Stopped] };
+        // The other end is at hand.
+        let _sent = sender.send(stop);
+        assert_eq!(write(&mut journal, Batch { step: 2, records: purged }, &batches)?, 3);
+        let (used, live) = (journal.disk_bytes(), journal.live_bytes());
+        assert!(used <= 3 * live + 2 * 4096, "{used} bytes are in use for {live}");
+        Ok(())
+    }
 }
