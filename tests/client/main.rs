@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may fail by panicking")]
 
+mod blocked;
 mod cancellation;
 mod held_too_long;
 mod hostile;

@@ -5,13 +5,24 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
 use leveret_client::options::BasicAckOptions;
-use leveret_client::{Broker, BrokerOptions};
+use leveret_client::{Broker, BrokerOptions, Connection, ConnectionProperties};
 use tokio::runtime::{Builder, Runtime};
 
 use super::{channel, consume, publish};
 
 fn current_thread() -> Runtime {
     Builder::new_current_thread().enable_time().build().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn s177_a_silent_client_is_not_cut_off_because_no_wire_is_there_to_be_watched() {
+    let broker = Broker::in_memory();
+    let uri = format!("{}?heartbeat=1", broker.uri());
+    let connection = Connection::connect(&uri, ConnectionProperties::default()).await.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(24 * 3600)).await;
+    assert!(connection.status().connected() && channel.status().connected());
+    channel.queue_declare("q".into(), Default::default(), Default::default()).await.unwrap();
 }
 
 #[test]

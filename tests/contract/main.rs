@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test crate")]
 
 mod ack_timeouts;
+mod alarms;
 mod dead_letters;
 mod determinism;
 mod dispatch;

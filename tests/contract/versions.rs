@@ -5,7 +5,7 @@ use std::sync::Arc;
 use leveret_broker::disk::MemoryDisk;
 use leveret_broker::engine::EngineOptions;
 use leveret_broker::protocol::types::{AMQPValue, FieldArray, FieldTable};
-use leveret_broker::protocol::{ChannelId, Message, Notice, Properties, Reply};
+use leveret_broker::protocol::{ChannelId, Message, Notice, Properties, QueueDeclare, Reply};
 use leveret_broker::testing::Harness;
 use leveret_broker::{Broker, BrokerOptions, RabbitMqVersion};
 
@@ -208,5 +208,22 @@ fn r11_s150_an_unknown_type_of_exchange_ends_the_connection_before_4_0_and_then_
         let step = harness.declare_exchange(channel, "x", "bogus");
         assert_eq!(step.refusal().unwrap(), refusal);
         assert_eq!(harness.view().connections.len(), connections);
+    }
+}
+
+#[test]
+fn r12_what_mirrored_queues_were_declared_with_means_nothing() {
+    for version in [V3_10, V4_0, V4_3] {
+        let (mut harness, channel) = harness(version);
+        let arguments = table("x-ha-policy", AMQPValue::LongString("all".into()));
+        let mirrored = |declare: &mut QueueDeclare| {
+            declare.durable = true;
+            declare.arguments = arguments.clone();
+        };
+        let step = harness.declare_with(channel, "mirrored", mirrored);
+        assert_eq!(step.refusal(), None, "{version:?}");
+        // Nobody compares it either (S80).
+        let step = harness.declare_with(channel, "mirrored", |declare| declare.durable = true);
+        assert_eq!(step.refusal(), None, "{version:?}");
     }
 }

@@ -25,7 +25,8 @@
 //! ```
 //!
 //! Each call is the async one of the same name, run to its end on this thread; its errors are the
-//! same. Calls never block for long, but for [`Channel::wait`], which blocks until a message arrives.
+//! same. Calls never block for long, but for [`Channel::wait`], which blocks until a message arrives, and while the
+//! broker blocks the connection.
 
 use std::fmt;
 use std::future::{Future, poll_fn};

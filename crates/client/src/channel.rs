@@ -33,6 +33,11 @@ use crate::{BasicProperties, Error};
 /// and RabbitMQ's text if the broker refuses, which closes the channel or, for hard errors, the
 /// connection. What a method says of errors comes on top of that.
 ///
+/// # Blocked connections
+///
+/// While the broker [blocks](crate::ConnectionStatus::blocked) the connection, every method but [`close`](Self::close)
+/// waits, acknowledgements too, as on a RabbitMQ server.
+///
 /// # Cancel safety
 ///
 /// Every method is done at the poll that completes it: dropped before that, it has not happened. The
@@ -351,7 +356,7 @@ impl Channel {
     /// the text are for a broker's log, which there is none of here.
     pub async fn close(&self, reply_code: ReplyCode, reply_text: ShortString) -> Result<()> {
         let _ = (reply_code, reply_text);
-        self.core.call("channel.close", Method::ChannelClose).await.map(drop)
+        self.core.call_at_once("channel.close", Method::ChannelClose).await.map(drop)
     }
 
     /// Its number on the connection.

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
@@ -23,6 +23,7 @@ use crate::translate::{
     self, CallId, ChannelId, ConsumerId, Deferred, Mailbox, Method, Notice, Parcel, Reply,
     Returned, Verdict,
 };
+use crate::turns::Turns;
 
 /// What the handles of one channel share. It keeps the broker alive, but not the channel open.
 pub(crate) struct ChannelCore {
@@ -33,7 +34,7 @@ pub(crate) struct ChannelCore {
     state: ChannelStateCell,
     confirms: AtomicBool,
     calls: AtomicU64,
-    turns: AtomicU32,
+    turns: Turns,
     inbox: Mutex<Inbox>,
 }
 
@@ -70,9 +71,6 @@ struct ConsumerInbox {
     keeps_open: Option<Arc<ChannelCloser>>,
 }
 
-/// After this many calls in a row a call lets other tasks run, as a socket would have.
-const CALLS_PER_TURN: u32 = 64;
-
 impl ChannelCore {
     pub(crate) fn new(connection: Arc<ConnectionCore>, number: u16) -> Self {
         Self {
@@ -82,7 +80,7 @@ impl ChannelCore {
             state: ChannelStateCell::default(),
             confirms: AtomicBool::new(false),
             calls: AtomicU64::new(0),
-            turns: AtomicU32::new(0),
+            turns: Turns::default(),
             inbox: Mutex::default(),
         }
     }
@@ -100,20 +98,10 @@ impl ChannelCore {
         CallId(self.calls.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Lets other tasks of the executor run once in a while.
+    /// Lets other tasks run once in a while, and waits while the connection is blocked.
     pub(crate) async fn take_turn(&self) {
-        if self.turns.fetch_add(1, Ordering::Relaxed) % CALLS_PER_TURN != CALLS_PER_TURN - 1 {
-            return;
-        }
-        let mut yielded = false;
-        poll_fn(|cx| {
-            if std::mem::replace(&mut yielded, true) {
-                return Poll::Ready(());
-            }
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
+        self.turns.take().await;
+        self.connection.blockade.pass(|| self.state() != ChannelState::Connected).await;
     }
 
     /// Sends a method whose answer, if any, is `call`'s.
@@ -128,6 +116,15 @@ impl ChannelCore {
     /// Sends a method and waits for its answer.
     pub(crate) async fn call(&self, context: &'static str, method: Method) -> Result<Reply> {
         self.take_turn().await;
+        self.call_at_once(context, method).await
+    }
+
+    /// The same, whether or not the connection is blocked.
+    pub(crate) async fn call_at_once(
+        &self,
+        context: &'static str,
+        method: Method,
+    ) -> Result<Reply> {
         let call = self.next_call();
         self.send(context, call, method)?;
         let awaited = AwaitedReply { core: self, call };
@@ -358,6 +355,7 @@ impl ChannelCore {
     ) {
         self.state.set(state);
         self.connection.channel_ended(self.number);
+        self.connection.blockade.wake_all(deferred);
         for consumer in inbox.consumers.values_mut() {
             consumer.end(error.clone(), deferred);
             if let Some(closer) = consumer.keeps_open.take() {
@@ -411,7 +409,8 @@ impl Mailbox for ChannelCore {
                 self.end(&mut inbox, ChannelState::Error, Some(error), deferred);
             }
             Notice::ConnectionEnded => self.end(&mut inbox, ChannelState::Closed, None, deferred),
-            Notice::Connected => {}
+            // These are said to the connection.
+            Notice::Connected | Notice::ConnectionBlocked { .. } | Notice::ConnectionUnblocked => {}
         }
     }
 }

@@ -77,9 +77,12 @@ impl Connection {
     ///
     /// # Cancel safety
     ///
-    /// It is done at the first poll: dropped before, nothing happened.
+    /// It is done at the poll that completes it, the first unless the connection is
+    /// [blocked](ConnectionStatus::blocked): dropped before, nothing happened.
     pub async fn create_channel(&self) -> Result<Channel> {
-        let connection = self.core.open_id()?;
+        let core = &self.core;
+        core.blockade.pass(|| core.open_id().is_err()).await;
+        let connection = core.open_id()?;
         let number = self.core.take_channel_number()?;
         let core = Arc::new(ChannelCore::new(Arc::clone(&self.core), number));
         let mailbox: Arc<dyn Mailbox> = Arc::clone(&core) as _;

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use crate::error::{Error, ErrorKind, Result};
 use crate::status::{ConnectionState, ConnectionStateCell};
 use crate::translate::{self, ConnectionId, Deferred, Login, Mailbox, Notice, Port};
+use crate::turns::Blockade;
 use crate::uri::Uri;
 
 /// What a connection's handle and its channels share. It keeps the broker alive, but not the
@@ -19,6 +20,7 @@ pub(crate) struct ConnectionCore {
     /// Known from the moment the connection is open.
     id: OnceLock<ConnectionId>,
     state: ConnectionStateCell,
+    pub(crate) blockade: Blockade,
     numbers: Mutex<ChannelNumbers>,
 }
 
@@ -40,6 +42,7 @@ impl ConnectionCore {
             vhost,
             id: OnceLock::new(),
             state: ConnectionStateCell::default(),
+            blockade: Blockade::default(),
             numbers: Mutex::default(),
         });
         core.state.set(ConnectionState::Connecting);
@@ -95,11 +98,19 @@ impl ConnectionCore {
 }
 
 impl Mailbox for ConnectionCore {
-    fn put(&self, notice: Notice, _deferred: &mut Deferred) {
+    fn put(&self, notice: Notice, deferred: &mut Deferred) {
         match notice {
             Notice::Connected => self.state.set(ConnectionState::Connected),
-            Notice::ConnectionClosed(_) => self.state.set(ConnectionState::Error),
-            Notice::ConnectionEnded => self.state.set(ConnectionState::Closed),
+            Notice::ConnectionBlocked { .. } => self.blockade.raise(),
+            Notice::ConnectionUnblocked => self.blockade.lift(deferred),
+            Notice::ConnectionClosed(_) => {
+                self.state.set(ConnectionState::Error);
+                self.blockade.lift(deferred);
+            }
+            Notice::ConnectionEnded => {
+                self.state.set(ConnectionState::Closed);
+                self.blockade.lift(deferred);
+            }
             _ => {}
         }
     }

@@ -63,6 +63,7 @@ mod status;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod translate;
+mod turns;
 mod uri;
 
 pub use acker::Acker;

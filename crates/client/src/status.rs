@@ -129,10 +129,12 @@ impl ConnectionStatus {
         self.core.username.clone()
     }
 
-    /// Whether the broker blocks its publishers: an in-process broker does not.
+    /// Whether the broker blocks it, because it has published while there was too much
+    /// ([`BrokerOptions::with_memory_limit`](crate::BrokerOptions::with_memory_limit)). Its calls wait then; closing
+    /// it or a channel of it does not.
     #[must_use]
     pub fn blocked(&self) -> bool {
-        false
+        self.core.blockade.is_up()
     }
 
     /// Whether it is open.

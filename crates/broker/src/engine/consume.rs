@@ -224,6 +224,7 @@ impl Engine {
             no_ack,
         });
         if no_ack {
+            self.alarm.leave(&message);
             record_removal(queue, &message, effects);
         } else {
             queue.unacked += 1;

@@ -193,6 +193,7 @@ impl Engine {
         let queue = &mut self.queues[queue_id];
         let count = queue.message_count();
         let purged = queue.ready.take_all();
+        purged.iter().for_each(|(message, _)| self.alarm.leave(message));
         let recorded = purged.iter().filter(|(message, _)| is_recorded(queue, message));
         let mut messages: Vec<_> = recorded.map(|(message, _)| message.id).collect();
         // By priority they stand in another order than that of publishing.
@@ -261,6 +262,7 @@ impl Engine {
         };
         self.queue_index.remove(&queue.name);
         self.forget_deadlines(queue_id, &queue);
+        queue.ready.iter().for_each(|(message, _)| self.alarm.leave(message));
         self.timed_queues -= usize::from(queue.rules.need_time());
         let owner = queue.owner.and_then(|owner| self.connections.get_mut(owner));
         if let Some(owner) = owner {

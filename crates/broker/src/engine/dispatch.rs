@@ -135,6 +135,7 @@ impl Engine {
             }
         });
         if no_ack {
+            self.alarm.leave(&message);
             record_removal(queue, &message, effects);
         } else {
             queue.unacked += 1;

@@ -13,7 +13,7 @@ use crate::protocol::{ConsumerId, QueueId};
 
 type Check = fn(&Engine) -> Result<(), String>;
 
-const CHECKS: [(&str, Check); 14] = [
+const CHECKS: [(&str, Check); 15] = [
     ("a step leaves nothing half done", nothing_is_pending),
     (
         "ready messages are counted, and stand by their priorities in the order of publishing",
@@ -37,6 +37,7 @@ const CHECKS: [(&str, Check); 14] = [
     ("what time will do stands in the table, and nothing is overdue", deadlines_are_kept),
     ("as long as something is held that may be late, a look at it is planned", looks_are_planned),
     ("a queue that drops from its head is not over its limits", limits_are_kept),
+    ("what is kept is counted, and nobody is blocked while there is room", kept_is_counted),
 ];
 
 impl Engine {
@@ -287,6 +288,15 @@ fn limits_are_kept(engine: &Engine) -> Result<(), String> {
         ensure(!over || engine.recovered.contains(&id), || format!("queue {}", queue.name))?;
     }
     Ok(())
+}
+
+fn kept_is_counted(engine: &Engine) -> Result<(), String> {
+    let (counted, kept) = (engine.alarm.kept(), engine.count_kept());
+    ensure(counted == kept, || format!("{counted:?} of {kept:?}"))?;
+    let blocked: Vec<_> = engine.alarm.blocked().collect();
+    ensure(blocked.is_empty() || engine.is_over_limits(), || format!("{blocked:?}"))?;
+    let gone = blocked.iter().find(|connection| !engine.connections.contains_key(**connection));
+    ensure(gone.is_none(), || format!("{gone:?} is gone"))
 }
 
 fn ensure(holds: bool, place: impl FnOnce() -> String) -> Result<(), String> {

@@ -33,6 +33,7 @@
 //! | `reply_to` | answers that go to a channel without a queue |
 //! | `policies` | what the operator says of queues and exchanges |
 //! | `quorum` | what sets quorum queues apart |
+//! | `alarm` | who is blocked while there is too much |
 //! | `dispatch` | who gets the next message |
 //! | `single_active` | whose messages they are where only one consumer may have them |
 //! | `queue`, `channel`, `backlog`, `ready`, `ring`, `levels`, `party`, `window`, `unacked` | the parts of the state |
@@ -40,6 +41,7 @@
 //! | `view`, `invariants` | reading it |
 
 mod ack_timeout;
+mod alarm;
 mod arguments;
 mod backlog;
 mod bind;
@@ -93,6 +95,7 @@ use crate::protocol::{
     Message, Method, Name, Notice, Now, Output, Policy, QueueId, RabbitMqVersion, Refusal, Reply,
     limits,
 };
+use alarm::Alarm;
 use bindings::Bindings;
 use channel::{Channel, Connection};
 use consume::Consumer;
@@ -125,6 +128,10 @@ pub struct EngineOptions {
     pub consumer_timeout_ms: Option<u64>,
     /// The largest message body, in bytes; `None` for the version's default (R1).
     pub message_size_max: Option<u64>,
+    /// How many messages there may be before publishers are blocked; `None` for any number.
+    pub message_limit: Option<u64>,
+    /// How many bytes the bodies of all messages may have before publishers are blocked; `None` for any number.
+    pub memory_limit: Option<u64>,
     /// What the names that the broker makes follow from.
     pub name_seed: u64,
     /// Tells this broker from those before it on the same directory, so that they make other names of
@@ -140,6 +147,8 @@ impl Default for EngineOptions {
             channel_max: limits::CHANNEL_MAX,
             consumer_timeout_ms: Some(limits::CONSUMER_TIMEOUT_MS),
             message_size_max: None,
+            message_limit: None,
+            memory_limit: None,
             name_seed: 0,
             life: 0,
         }
@@ -186,6 +195,7 @@ pub struct Engine {
     timed_queues: usize,
     /// When channels are looked at for what they have held too long, in milliseconds of wall time.
     look_ms: Option<u64>,
+    alarm: Alarm,
     /// How many consumers there are that acknowledge.
     acking_consumers: usize,
     /// The time of the last step that depended on it.
@@ -240,6 +250,7 @@ impl Engine {
             deadlines: Deadlines::default(),
             timed_queues: 0,
             look_ms: None,
+            alarm: Alarm::default(),
             acking_consumers: 0,
             now: Now::default(),
             recovered: Vec::new(),
@@ -260,6 +271,7 @@ impl Engine {
         self.pass_time(now, effects);
         effects.now = now;
         self.begin_step();
+        let publisher = self.publisher(&command);
         // A command is large and every message is one: what it brings is taken where it is needed,
         // rather than moved from function to function.
         match &mut command {
@@ -281,6 +293,7 @@ impl Engine {
             }
         }
         self.finish(effects);
+        self.mind_limits(publisher, effects);
     }
 
     /// What its version answers where versions differ.

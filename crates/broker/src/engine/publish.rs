@@ -162,6 +162,7 @@ impl Engine {
             effects.records.push(Record::Enqueued { message, queues: recorded });
         }
         for queue_id in queues {
+            self.alarm.enter(&message);
             self.queues[*queue_id].ready.push(Arc::clone(&message));
             self.touch(*queue_id);
         }
@@ -184,6 +185,7 @@ impl Engine {
             let queues = vec![queue.name.clone()];
             effects.records.push(Record::Enqueued { message: Arc::clone(&message), queues });
         }
+        self.alarm.enter(&message);
         queue.ready.push(message);
         self.touch(queue_id);
         gate

@@ -218,6 +218,7 @@ impl Restore {
             engine.recovered.push(queue_id);
         }
         self.topology.finish(&mut engine);
+        engine.recount_kept();
         engine
     }
 

@@ -122,6 +122,7 @@ impl Engine {
         let Some(connection) = self.connections.remove(connection_id) else {
             return;
         };
+        self.alarm.forget(connection_number);
         for queue in connection.exclusive_queues.into_values() {
             self.delete_queue(queue, effects);
         }

@@ -120,6 +120,7 @@ impl Engine {
         held: Held,
         effects: &mut Effects,
     ) {
+        self.alarm.leave(&held.message);
         let Some(queue) = self.release(caller.channel, &held) else { return };
         record_removal(queue, &held.message, effects);
         caller.record(effects, || EventKind::Acked {
@@ -137,7 +138,10 @@ impl Engine {
         (cause, failed): (Cause, bool),
         effects: &mut Effects,
     ) {
-        let Some(queue) = self.release(caller.channel, &held) else { return };
+        let Some(queue) = self.release(caller.channel, &held) else {
+            self.alarm.leave(&held.message);
+            return;
+        };
         caller.record(effects, || EventKind::Requeued {
             message: held.message.id,
             queue: queue.name.clone(),
@@ -155,6 +159,7 @@ impl Engine {
     }
 
     fn drop_rejected(&mut self, caller: Caller, held: Held, effects: &mut Effects) {
+        self.alarm.leave(&held.message);
         let Some(queue) = self.release(caller.channel, &held) else { return };
         record_removal(queue, &held.message, effects);
         if queue.rules.dead_letter_exchange.is_some() {

@@ -135,6 +135,8 @@ pub struct ConnectionView {
     pub user: Name,
     /// How many channels it has.
     pub channels: usize,
+    /// Whether it may not publish for now, because there is too much.
+    pub blocked: bool,
 }
 
 /// One channel.
@@ -284,6 +286,7 @@ impl Engine {
             number: connection.number,
             user: connection.user.clone(),
             channels: connection.channels.len(),
+            blocked: self.alarm.blocks(connection.number),
         };
         let mut views: Vec<_> = self.connections.values().map(view).collect();
         views.sort_by_key(|connection| connection.number);

@@ -114,6 +114,13 @@ pub enum Notice {
     ChannelClosed(Refusal),
     /// `connection.close` from the broker; said to each channel and to the connection.
     ConnectionClosed(Refusal),
+    /// `connection.blocked`: there is too much, and what the client sends is to wait (S190).
+    ConnectionBlocked {
+        /// Why.
+        reason: &'static str,
+    },
+    /// `connection.unblocked`: there is room again.
+    ConnectionUnblocked,
     /// The client itself closed the connection; said to each of its channels and to the connection,
     /// the last they hear.
     ConnectionEnded,

@@ -26,6 +26,10 @@ pub enum EventKind {
     ConnectionOpened,
     /// A connection ended; with the broker's reason if it was the broker that ended it.
     ConnectionClosed(Option<String>),
+    /// A connection has published while there was too much, and may not for now; with the reason.
+    ConnectionBlocked(String),
+    /// It may publish again.
+    ConnectionUnblocked,
     /// A channel was opened.
     ChannelOpened,
     /// A channel ended; with the broker's reason if it was the broker that ended it.
@@ -279,6 +283,8 @@ impl fmt::Display for EventKind {
         let (what, detail) = match self {
             Self::ConnectionOpened => ("connection open", String::new()),
             Self::ConnectionClosed(why) => ("connection closed", by_the_broker(why.as_deref())),
+            Self::ConnectionBlocked(why) => ("connection blocked", why.clone()),
+            Self::ConnectionUnblocked => ("connection unblocked", String::new()),
             Self::ChannelOpened => ("channel open", String::new()),
             Self::ChannelClosed(why) => ("channel closed", by_the_broker(why.as_deref())),
             Self::ExchangeDeclared { exchange, kind, durable } => {
@@ -325,14 +331,8 @@ impl fmt::Display for EventKind {
             Self::Confirmed { publish_seq } => ("confirmed", format!("publish {publish_seq}")),
             Self::Refused { publish_seq } => ("refused", format!("publish {publish_seq}")),
             Self::DeadLettered { .. } => ("dead-lettered", self.dead_letter()),
-            Self::Delivered { message, body, queue, consumer_tag, delivery_tag, .. } => {
-                let (what, whom) = match consumer_tag {
-                    Some(tag) => ("delivered", format!(" to {tag}")),
-                    None => ("got", String::new()),
-                };
-                let notes = self.delivery_notes();
-                (what, format!("{message} {body:?} from {queue}{whom}, tag {delivery_tag}{notes}"))
-            }
+            Self::Delivered { consumer_tag: None, .. } => ("got", self.delivery_detail()),
+            Self::Delivered { .. } => ("delivered", self.delivery_detail()),
             Self::Acked { message, queue, delivery_tag } => {
                 ("acked", format!("{message} of {queue}, tag {delivery_tag}"))
             }
@@ -347,11 +347,11 @@ impl fmt::Display for EventKind {
     }
 }
 
-/// How a consumer takes messages.
 fn transaction_counts(publishes: usize, settlements: usize) -> String {
     format!("{publishes} published, {settlements} settled")
 }
 
+/// How a consumer takes messages.
 fn consumer_notes(no_ack: bool, prefetch_count: u16, priority: i64) -> String {
     let limit = match (no_ack, prefetch_count) {
         (true, _) => "automatic ack".to_owned(),
@@ -388,6 +388,16 @@ impl EventKind {
         let place = if queues.is_empty() { "nowhere".to_owned() } else { queues.join(", ") };
         let address = format!("{exchange:?} key {routing_key:?}, into {place}");
         format!("{message} of {queue}: {cause}; {letter} to {address}")
+    }
+
+    /// What was delivered, and to whom.
+    fn delivery_detail(&self) -> String {
+        let Self::Delivered { message, body, queue, consumer_tag, delivery_tag, .. } = self else {
+            return String::new();
+        };
+        let whom = consumer_tag.as_ref().map(|tag| format!(" to {tag}")).unwrap_or_default();
+        let notes = self.delivery_notes();
+        format!("{message} {body:?} from {queue}{whom}, tag {delivery_tag}{notes}")
     }
 
     /// What is special about a delivery, as the end of its line.

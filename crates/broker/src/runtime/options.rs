@@ -88,6 +88,35 @@ impl BrokerOptions {
         self
     }
 
+    /// How many messages there may be in a virtual host, ready or unacknowledged, each once for every queue that it
+    /// entered. Default: any number.
+    ///
+    /// While there are more, a connection that publishes is blocked, as by a RabbitMQ server that is low on memory
+    /// (S190; see [alarms](https://www.rabbitmq.com/docs/alarms)): the publish is taken, and then everything that the
+    /// program does with that connection waits until there is room, but for closing it or a channel of it.
+    /// Connections that do not publish go on, so consumers belong on another connection than publishers.
+    ///
+    /// ```
+    /// use leveret_broker::{Broker, BrokerOptions};
+    ///
+    /// let broker = Broker::new(BrokerOptions::default().with_message_limit(1_000));
+    /// assert!(broker.connections().iter().all(|connection| !connection.blocked));
+    /// ```
+    #[must_use]
+    pub fn with_message_limit(mut self, messages: u64) -> Self {
+        self.engine.message_limit = Some(messages);
+        self
+    }
+
+    /// How many bytes the bodies of all messages in a virtual host may have, ready or unacknowledged, each once for
+    /// every queue that it entered. Default: any number. Publishers are blocked while there are more, as by
+    /// [`with_message_limit`](Self::with_message_limit).
+    #[must_use]
+    pub fn with_memory_limit(mut self, bytes: u64) -> Self {
+        self.engine.memory_limit = Some(bytes);
+        self
+    }
+
     /// How many channels a connection may have open (S173). Default: 2047.
     #[must_use]
     pub fn with_channel_max(mut self, channels: u16) -> Self {

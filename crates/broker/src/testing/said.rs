@@ -107,6 +107,10 @@ pub enum What {
     ChannelClose(Closing),
     /// `connection.close` from the broker.
     ConnectionClose(Closing),
+    /// `connection.blocked`.
+    ConnectionBlocked(String),
+    /// `connection.unblocked`.
+    ConnectionUnblocked,
     /// The client's own end of the connection.
     ConnectionEnded,
 }
@@ -169,6 +173,8 @@ impl fmt::Display for What {
             Self::ConnectionClose((code, text, (class, method))) => {
                 write!(f, "connection.close {code} {text} ({class},{method})")
             }
+            Self::ConnectionBlocked(why) => write!(f, "connection.blocked {why}"),
+            Self::ConnectionUnblocked => f.write_str("connection.unblocked"),
             Self::ConnectionEnded => f.write_str("connection ended"),
         }
     }

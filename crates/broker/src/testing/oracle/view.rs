@@ -21,6 +21,8 @@ impl Oracle {
                 number,
                 user: connection.user.as_str().into(),
                 channels: self.channels.iter().filter(its).count(),
+                // It knows no limits.
+                blocked: false,
             }
         };
         let mut channels: Vec<_> = self.channels.iter().map(|c| self.channel_view(c)).collect();
