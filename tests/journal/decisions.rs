@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use leveret_broker::journal::frame::{FRAME_HEAD, write_frame};
+use leveret_broker::journal::frame::{
+    COMMIT_FRAME, Commit, FRAME_HEAD, batch_checksum, write_frame,
+};
 use leveret_broker::journal::repair::{Case, Verdict, decide};
 use leveret_broker::journal::scan::scan;
 use leveret_broker::journal::segment::{FORMAT_VERSION, Header, segment_name};
@@ -36,45 +38,63 @@ fn with_version(bytes: &mut [u8], version: u32) {
     bytes[len - 4..len].copy_from_slice(&sum.to_le_bytes());
 }
 
-/// A log whose last batch is whole and holds a record of a kind that is not known.
-fn with_unknown_record() -> Files {
-    use leveret_broker::journal::frame::{COMMIT_FRAME, Commit, batch_checksum};
-    changed(&log(Level::Synced, u64::MAX), 1, |bytes| {
-        let commit = Commit::find(&bytes[bytes.len() - COMMIT_FRAME..]).unwrap();
+/// A log in one segment, with one more batch of one record at its end.
+fn with_another_batch(
+    files: &Files,
+    segment: u64,
+    record: &[u8],
+    change: impl FnOnce(&mut Commit),
+) -> Files {
+    changed(files, segment, |bytes| {
+        let last = Commit::find(&bytes[bytes.len() - COMMIT_FRAME..]).unwrap();
         let next =
-            u64::from_le_bytes(bytes[commit.offset as usize + 8..][..8].try_into().unwrap()) + 1;
+            u64::from_le_bytes(bytes[last.offset as usize + 8..][..8].try_into().unwrap()) + 1;
         let begin = bytes.len() as u64;
         let payload = |out: &mut Vec<u8>| -> Result<(), ()> {
-            out.extend([1, 1, 99]);
+            out.extend(record);
             Ok(())
         };
         let sum = write_frame(bytes, next, payload).unwrap().unwrap();
         let offset = bytes.len() as u64;
-        let (batch, checksum) = (commit.batch + 1, batch_checksum(0, sum));
-        let commit = Commit { offset, begin, batch, checksum, ..commit };
-        let payload = |out: &mut Vec<u8>| -> Result<(), ()> {
-            commit.write(out);
-            Ok(())
-        };
-        write_frame(bytes, next + 1, payload).unwrap();
+        let (batch, checksum) = (last.batch + 1, batch_checksum(0, sum));
+        let mut commit = Commit { offset, begin, batch, checksum, ..last };
+        change(&mut commit);
+        write_commit(bytes, next + 1, &commit);
     })
 }
 
-/// A log that says it begins with its fourth segment, the older ones still there.
-fn left_behind() -> Files {
-    use leveret_broker::journal::frame::{COMMIT_FRAME, Commit};
+fn write_commit(bytes: &mut Vec<u8>, number: u64, commit: &Commit) {
+    let payload = |out: &mut Vec<u8>| -> Result<(), ()> {
+        commit.write(out);
+        Ok(())
+    };
+    write_frame(bytes, number, payload).unwrap();
+}
+
+/// A log whose last batch is whole and holds a record of a kind that is not known.
+fn with_unknown_record() -> Files {
+    with_another_batch(&log(Level::Synced, u64::MAX), 1, &[1, 1, 99], |_| {})
+}
+
+/// A log of segments of a batch each, the last of which says with which the log begins, the older ones still there.
+fn left_behind(oldest: u64) -> Files {
     changed(&log(Level::Synced, 1), 4, |bytes| {
         let at = bytes.len() - COMMIT_FRAME;
-        let commit = Commit { oldest: 4, ..Commit::find(&bytes[at..]).unwrap() };
+        let commit = Commit { oldest, ..Commit::find(&bytes[at..]).unwrap() };
         let number = u64::from_le_bytes(bytes[at + 8..at + 16].try_into().unwrap());
         bytes.truncate(at);
-        let payload = |out: &mut Vec<u8>| -> Result<(), ()> {
-            commit.write(out);
-            Ok(())
-        };
-        write_frame(bytes, number, payload).unwrap();
+        write_commit(bytes, number, &commit);
         assert_eq!(bytes.len(), at + COMMIT_FRAME + FRAME_HEAD - 16);
     })
+}
+
+/// A log that begins with its third segment, though of the older ones the first has come back, and the end of a
+/// write that was torn says that it is to begin with the fourth.
+fn left_behind_before_a_torn_end() -> Files {
+    let files = without(&left_behind(3), 2);
+    let began = files[&segment_name(4)].len();
+    let files = with_another_batch(&files, 4, &[1, 1, 9], |commit| commit.oldest = 4);
+    changed(&files, 4, |bytes| bytes[began + FRAME_HEAD] ^= 8)
 }
 
 /// A log with a segment of another log in the place of its third.
@@ -155,6 +175,7 @@ fn rows() -> BTreeMap<Case, Row> {
         (changed(&one, 1, |file| file.truncate(file.len() - 1)), Some(3)),
         (changed(&one, 1, |file| file.extend([0; 900])), Some(4)),
         (changed(&many, 4, |file| file.truncate(80)), Some(3)),
+        (left_behind_before_a_torn_end(), None),
     ];
     let newer = changed(&one, 1, |file| with_version(file, FORMAT_VERSION + 1));
     let other = JournalOptions { vhost: "other".into(), ..JournalOptions::default() };
@@ -170,7 +191,7 @@ fn rows() -> BTreeMap<Case, Row> {
         (Case::NeverSynced, never_synced),
         (Case::Damaged, durable),
         (Case::Missing, vec![(without(&many, 1), None), (without(&many, 3), None)]),
-        (Case::LeftBehind, vec![(left_behind(), None)]),
+        (Case::LeftBehind, vec![(left_behind(4), None)]),
         (Case::Newer, vec![(newer, None)]),
         (Case::OtherVhost, vec![(other_vhost.files(), None)]),
         (Case::Unreadable, vec![(with_unknown_record(), None)]),
@@ -208,7 +229,7 @@ fn every_row_of_the_decision_table() {
 
 #[test]
 fn what_is_left_behind_goes_and_is_not_read() {
-    let shelf = Shelf::with(&left_behind());
+    let shelf = Shelf::with(&left_behind(4));
     let (_, recovered) = shelf.open().unwrap();
     assert_eq!(recovered.report.cases, [Case::LeftBehind, Case::Whole]);
     let found = crate::support::records(&recovered);
@@ -216,8 +237,15 @@ fn what_is_left_behind_goes_and_is_not_read() {
     assert_eq!(without_heads(found), small_batches()[3]);
     assert_eq!(shelf.files().into_keys().collect::<Vec<_>>(), [segment_name(4)]);
 
+    let shelf = Shelf::with(&left_behind_before_a_torn_end());
+    let (_, recovered) = shelf.open().unwrap();
+    assert_eq!(recovered.report.cases, [Case::TornTail, Case::LeftBehind, Case::Whole]);
+    let found = without_heads(crate::support::records(&recovered));
+    assert_eq!(found, small_batches()[2..].concat());
+    assert_eq!(shelf.files().into_keys().collect::<Vec<_>>(), [3, 4].map(segment_name));
+
     // Damage in what no longer counts does not matter, and the oldest itself must be there.
-    let damaged = changed(&left_behind(), 2, |file| file[70] ^= 1);
+    let damaged = changed(&left_behind(4), 2, |file| file[70] ^= 1);
     let shelf = Shelf::with(&damaged);
     assert_eq!(without_heads(shelf.records().unwrap()), small_batches()[3]);
 }

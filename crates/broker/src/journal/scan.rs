@@ -119,13 +119,19 @@ pub(super) fn read(
     let names = disk.list().map_err(JournalError::io("listing", "the directory"))?;
     let segments: Vec<u64> = names.iter().filter_map(|name| segment_of(name)).collect();
     let mut from = segments.first().copied().unwrap_or(0);
+    let mut went_back = false;
     loop {
         let (scan, first) = walk(disk, vhost, (from, &segments), fold)?;
         let oldest = scan.oldest;
         // Older segments than the oldest no longer count, whether damaged, or gone in part.
         let stops_early = scan.damage.as_ref().is_some_and(|at| at.segment <= oldest);
-        if stops_early && oldest > from {
+        if stops_early && oldest > from && !went_back {
             from = oldest;
+            continue;
+        }
+        // What said that it begins here was the end of a write that was torn, whatever stopped the walk before.
+        if oldest < from && segments.contains(&oldest) && !went_back {
+            (from, went_back) = (oldest, true);
             continue;
         }
         if first.is_some_and(|first| first < oldest) {
