@@ -90,7 +90,7 @@ fn left_behind(oldest: u64) -> Files {
 
 /// A log that begins with its third segment, though of the older ones the first has come back, and the end of a
 /// write that was torn says that it is to begin with the fourth.
-fn left_behind_before_a_torn_end() -> Files {
+pub(crate) fn left_behind_before_a_torn_end() -> Files {
     let files = without(&left_behind(3), 2);
     let began = files[&segment_name(4)].len();
     let files = with_another_batch(&files, 4, &[1, 1, 9], |commit| commit.oldest = 4);

@@ -119,6 +119,15 @@ fn a_tail_that_a_crash_tore_is_left_out_as_in_opening() {
 }
 
 #[test]
+fn a_torn_end_does_not_say_which_segments_are_read() {
+    let shelf = Shelf::with(&crate::decisions::left_behind_before_a_torn_end());
+    let (wreck, ..) = left_on(&shelf, 0);
+    assert_eq!(wreck.oldest, 3);
+    let (_, records, _) = left_on(&shelf, wreck.oldest);
+    assert_eq!(records, small_batches()[2..].concat());
+}
+
+#[test]
 fn segments_are_known_by_what_they_say_and_not_by_their_names() {
     let all = small_batches().concat();
     let files = write(&small_batches(), Level::Synced, 1).files();

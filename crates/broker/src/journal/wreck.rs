@@ -283,7 +283,10 @@ impl Reading<'_> {
 
     fn batch_ends(&mut self, place: &mut Place, commit: &Commit) {
         self.mark = self.mark.or(Some(commit.mark));
-        self.wreck.oldest = self.wreck.oldest.max(commit.oldest);
+        // A batch of which something is missing may never have been durable, and what it says of older segments.
+        if place.pieces.iter().all(|piece| matches!(piece, Piece::Record { .. })) {
+            self.wreck.oldest = self.wreck.oldest.max(commit.oldest);
+        }
         place.begin = place.offset;
         place.pieces.drain(..).for_each(|piece| self.give(piece));
     }
