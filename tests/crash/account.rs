@@ -5,7 +5,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use leveret_broker::engine::Engine;
-use leveret_broker::protocol::{BasicPublish, EventKind, Message};
+use leveret_broker::protocol::types::FieldTable;
+use leveret_broker::protocol::{BasicPublish, Cause, EventKind, Message, Properties, Record};
 use leveret_broker::testing::{
     Oracle, Said, SurvivingQueue, SurvivingTopology, Survivor, Turn, What,
 };
@@ -57,6 +58,8 @@ pub(crate) struct Account {
     awaited: BTreeMap<(u64, u16, u64), u64>,
     /// Those that were persistent and in a durable queue after the step that published them.
     kept: BTreeSet<u64>,
+    /// Those that have been dead letters: what was confirmed is only that they were where they were sent.
+    letters: BTreeSet<u64>,
     confirmed: BTreeSet<u64>,
     /// Those of this life that were handed out, and those of earlier ones.
     handed_out: BTreeSet<u64>,
@@ -87,6 +90,23 @@ impl Account {
             match (&event.kind, attempt) {
                 (EventKind::Published { message, .. }, Some(attempt)) => {
                     self.ids.insert(message.0, attempt);
+                }
+                (EventKind::DeadLettered { message, letter, cause, .. }, _) => {
+                    if let Some(attempt) = self.ids.get(&message.0) {
+                        self.letters.insert(*attempt);
+                        self.ids.insert(letter.0, *attempt);
+                    }
+                    report.count(match cause {
+                        Cause::Expired => Event::ExpiredLetters,
+                        Cause::MaxLength => Event::ExcessLetters,
+                        _ => Event::RejectedLetters,
+                    });
+                }
+                (EventKind::Dropped { cause: Cause::Expired, .. }, _) => {
+                    report.count(Event::Expired);
+                }
+                (EventKind::Dropped { cause: Cause::MaxLength, .. }, _) => {
+                    report.count(Event::Excess);
                 }
                 (EventKind::QueueDeleted { queue, .. }, _) => {
                     self.declared.remove(&**queue);
@@ -121,6 +141,9 @@ impl Account {
     pub(crate) fn changed(&mut self, before: &State, now: &State, report: &mut Report) {
         let (before, now) = (attempts_in(before), attempts_in(now));
         self.removed.extend(before.difference(&now));
+        // What has left for a queue that does not last is promised no more, and may come back as a dead letter.
+        self.confirmed.retain(|attempt| now.contains(attempt) || !before.contains(attempt));
+        self.gone.retain(|attempt| !now.contains(attempt) || before.contains(attempt));
         report.add(Event::Attempts, now.difference(&before).count() as u64);
         self.kept.extend(now);
     }
@@ -132,7 +155,12 @@ impl Account {
             match what {
                 What::ConfirmAck(seq) => {
                     let attempt = self.awaited.remove(&(*connection, channel, *seq));
-                    if let Some(attempt) = attempt.filter(|attempt| self.kept.contains(attempt)) {
+                    let safe = |attempt: &u64| {
+                        let moved =
+                            self.removed.contains(attempt) || self.letters.contains(attempt);
+                        self.kept.contains(attempt) && !moved
+                    };
+                    if let Some(attempt) = attempt.filter(safe) {
                         self.confirmed.insert(attempt);
                         report.count(Event::Confirmed);
                     }
@@ -202,7 +230,8 @@ impl Account {
     pub(crate) fn state(&self, oracle: &Oracle) -> State {
         let queue = |queue: SurvivingQueue| {
             let messages = queue.messages.iter();
-            let messages = messages.map(|one| (self.ids[&one.id], one.handed_out)).collect();
+            let messages =
+                messages.map(|one| (self.ids[&one.message.id()], one.handed_out)).collect();
             (queue.name, queue.auto_delete, messages)
         };
         let mut state: State = oracle.survivors().into_iter().map(queue).collect();
@@ -229,7 +258,7 @@ impl Account {
             }
             state.push((queue.name.to_string(), queue.auto_delete, messages));
         }
-        state.push(topology_state(&oracle_beside(engine)));
+        state.push(topology_state(&oracle_beside(engine, 0)));
         Ok(state)
     }
 
@@ -237,6 +266,10 @@ impl Account {
         let number = number_of(message)?;
         let sent = usize::try_from(number).ok().and_then(|number| self.attempts.get(number));
         let sent = sent.ok_or_else(|| format!("attempt {number} was never made"))?;
+        let headers = message.properties.headers().iter();
+        if headers.flat_map(FieldTable::inner).any(|(name, _)| name.as_str() == "x-death") {
+            return genuine_letter(sent, message).map(|()| number);
+        }
         let same = sent.properties == message.properties
             && sent.body == message.body
             && sent.exchange.as_str() == &*message.address.exchange
@@ -261,6 +294,27 @@ impl Account {
     }
 }
 
+/// A dead letter is what was sent but for its address, the headers of its death, and its time to live.
+fn genuine_letter(sent: &BasicPublish, letter: &Message) -> Result<(), String> {
+    let others = |properties: &Properties| {
+        let words = [properties.content_type(), properties.reply_to(), properties.correlation_id()];
+        let names = [properties.message_id(), properties.app_id()];
+        let numbers =
+            (*properties.delivery_mode(), *properties.priority(), *properties.timestamp());
+        (words.map(Clone::clone), names.map(Clone::clone), numbers)
+    };
+    let headers = |properties: &Properties| {
+        let headers = properties.headers().clone().unwrap_or_default();
+        let own = |name: &str| name == "CC" || name == "x-death" || name.starts_with("x-first-");
+        let others = headers.inner().iter().filter(|(name, _)| !own(name.as_str()));
+        others.map(|(name, value)| (name.clone(), value.clone())).collect::<BTreeMap<_, _>>()
+    };
+    let same = sent.body == letter.body
+        && others(&sent.properties) == others(&letter.properties)
+        && headers(&sent.properties) == headers(&letter.properties);
+    if same { Ok(()) } else { Err(format!("not of what was sent: {letter:?}")) }
+}
+
 /// What must be there after a crash, whatever else is.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Promised {
@@ -281,32 +335,25 @@ impl Promised {
     }
 }
 
-/// What an oracle begins with that stands beside a broker with this engine and these durable messages.
-pub(crate) fn oracle_beside(engine: &Engine) -> Oracle {
-    let mut published = 0;
-    let queues = engine.queue_views().into_iter().map(|queue| {
+/// What an oracle begins with that stands beside a broker with this engine and these durable messages, when the
+/// clock shows `time_ms`.
+pub(crate) fn oracle_beside(engine: &Engine, time_ms: u64) -> Oracle {
+    let queues = engine.durable_view().queues.into_iter().map(|queue| {
         let ready = engine.ready_messages(&queue.name).unwrap_or_default();
-        let messages = ready.into_iter().map(|one| Survivor {
-            id: one.id.0,
-            body: one.body,
-            priority: one.priority,
-            handed_out: one.redelivered,
+        let marked: BTreeMap<_, _> = ready.iter().map(|one| (one.id, one.redelivered)).collect();
+        let messages = queue.messages.iter().map(|message| Survivor {
+            message: leveret_broker::testing::Message::of(message),
+            handed_out: marked[&message.id],
         });
-        let (name, messages) = (queue.name.to_string(), messages.collect());
-        SurvivingQueue {
-            name,
-            auto_delete: queue.auto_delete,
-            max_priority: queue.max_priority,
-            single_active: queue.single_active_consumer.then_some(true),
-            messages,
-        }
+        let (name, auto_delete) = (queue.name.to_string(), queue.auto_delete);
+        let messages = messages.collect();
+        SurvivingQueue { name, auto_delete, arguments: queue.arguments, messages }
     });
     let queues: Vec<SurvivingQueue> = queues.collect();
-    for record in engine.snapshot_records() {
-        if let leveret_broker::protocol::Record::Numbered { last } = record {
-            published = last.0;
-        }
-    }
+    let last = engine.snapshot_records().into_iter().find_map(|record| match record {
+        Record::Numbered { last } => Some(last.0),
+        _ => None,
+    });
     let topology = SurvivingTopology::of(engine);
-    Oracle::restarted(&queues, published).with_topology(&topology)
+    Oracle::restarted(&queues, last.unwrap_or(0), time_ms).with_topology(&topology)
 }

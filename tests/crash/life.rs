@@ -38,7 +38,7 @@ impl Plan {
             journal: JournalOptions { level, segment_bytes, mark, ..JournalOptions::default() },
             lives: 2 + choices.below(5),
             commands: 10 + choices.below(60),
-            profile: if choices.below(3) == 0 { Profile::Churn } else { Profile::Everyday },
+            profile: [Profile::Everyday, Profile::Churn, Profile::Rules][choices.below(3)],
             faults: choices.below(3) > 0,
             cuts: Cuts::Some(4),
         }
@@ -67,6 +67,35 @@ pub(crate) fn history(plan: &Plan) -> Result<Report, String> {
 
 /// Clients come and use the broker until it ends, one way or the other.
 fn live(world: &mut World, plan: &Plan, life: u64) -> Result<(), String> {
+    let mut ops = beginning(plan.profile);
+    ops.extend(program(plan.profile, plan.seed.wrapping_add(life << 32), plan.commands));
+    let worst = ops.len() / 2 + world.choices.below(ops.len());
+    for (at, op) in ops.into_iter().enumerate() {
+        if at == worst {
+            break;
+        }
+        world.op(op)?;
+        if plan.faults && world.choices.below(40) == 0 {
+            disturb(world, true);
+        }
+        if world.is_writing() && world.choices.flip() {
+            let steps = 1 + world.choices.below(6);
+            if !world.write(steps)? {
+                return Ok(());
+            }
+        }
+        if world.choices.below(3) == 0 {
+            world.tell()?;
+        }
+    }
+    if world.choices.below(3) == 0 {
+        world.stop()?;
+    }
+    Ok(())
+}
+
+/// What the clients of a life begin with, before they do anything by chance.
+fn beginning(profile: Profile) -> Vec<Op> {
     let mut ops = vec![
         Op::Connect,
         Op::Open { connection: 0 },
@@ -110,30 +139,29 @@ fn live(world: &mut World, plan: &Plan, life: u64) -> Result<(), String> {
         mandatory: false,
         persistent: true,
     });
-    ops.extend(program(plan.profile, plan.seed.wrapping_add(life << 32), plan.commands));
-    let worst = ops.len() / 2 + world.choices.below(ops.len());
-    for (at, op) in ops.into_iter().enumerate() {
-        if at == worst {
-            break;
-        }
-        world.op(op)?;
-        if plan.faults && world.choices.below(40) == 0 {
-            disturb(world, true);
-        }
-        if world.is_writing() && world.choices.flip() {
-            let steps = 1 + world.choices.below(6);
-            if !world.write(steps)? {
-                return Ok(());
-            }
-        }
-        if world.choices.below(3) == 0 {
-            world.tell()?;
-        }
+    if profile == Profile::Rules {
+        ops.extend(beginning_of_rules());
     }
-    if world.choices.below(3) == 0 {
-        world.stop()?;
-    }
-    Ok(())
+    ops
+}
+
+/// Queues that do something by themselves, and a message for each way to die.
+fn beginning_of_rules() -> Vec<Op> {
+    let ruled = (0..12).map(|queue| Op::DeclareRuled { channel: 0, queue, durable: queue % 3 > 0 });
+    // The first exchanges are direct, fanout and headers ones.
+    let binds = [1, 2].map(|source| Op::Bind {
+        channel: 0,
+        source,
+        destination: source + 1,
+        to_exchange: false,
+        key: 3,
+    });
+    // One of too many, and one that is rejected, where both are dead letters.
+    let (channel, queue, no_ack, requeue) = (0, 5, false, false);
+    let (mandatory, persistent, priority, ttl_ms) = (false, true, None, None);
+    let publish = Op::Publish { channel, queue, mandatory, persistent, priority, ttl_ms };
+    let deaths = [Op::Get { channel, queue, no_ack }, Op::Reject { channel, held: 0, requeue }];
+    ruled.chain(binds).chain([publish; 3]).chain(deaths).collect()
 }
 
 /// The disk is about to fail, or to be full if it may, or the process to die at one of its next operations.

@@ -10,6 +10,7 @@ use leveret_broker::testing::disk::{Choices, Seeded};
 pub(crate) fn attempt(publish: &mut BasicPublish, number: u64, choices: &mut Seeded) {
     let mode = *publish.properties.delivery_mode();
     let headers = publish.properties.headers().clone();
+    let expiration = publish.properties.expiration().clone();
     let copies = |name: &str| headers.as_ref().and_then(|headers| headers.inner().get(name));
     let lists = ["CC", "BCC"].map(copies);
     let no_list = |value: &Option<&AMQPValue>| value.is_some_and(|value| !is_list(value));
@@ -26,6 +27,9 @@ pub(crate) fn attempt(publish: &mut BasicPublish, number: u64, choices: &mut See
     // What exchanges look at stays as it is.
     if let Some(headers) = headers {
         publish.properties = publish.properties.clone().with_headers(headers);
+    }
+    if let Some(expiration) = expiration {
+        publish.properties = publish.properties.clone().with_expiration(expiration);
     }
     if persistent {
         publish.properties = publish.properties.clone().with_delivery_mode(PERSISTENT);

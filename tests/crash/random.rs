@@ -81,6 +81,10 @@ fn assert_met(report: &Report) {
         Event::InSeveralQueues,
         Event::BindingsFound,
         Event::ExchangesFound,
+        Event::Expired,
+        Event::ExpiredLetters,
+        Event::ExcessLetters,
+        Event::RejectedLetters,
     ];
     for event in events {
         assert!(report.of(event) > 0, "no history has met {event:?}\n{report}");

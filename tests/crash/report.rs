@@ -52,6 +52,13 @@ pub(crate) enum Event {
     Recovered,
     /// those that are in several queues after a crash,
     InSeveralQueues,
+    /// those that expired, or were dropped because there were too many,
+    Expired,
+    Excess,
+    /// and those that did so, or were rejected, and were published again as dead letters,
+    ExpiredLetters,
+    ExcessLetters,
+    RejectedLetters,
     /// those that were confirmed, not removed, and gone,
     Lost,
     /// and those that nobody had published, or somebody had removed for good.

@@ -26,6 +26,8 @@ pub(crate) struct World {
     pub(crate) expected: Expected,
     broker: Option<SimBroker>,
     oracle: Oracle,
+    /// What the clock shows, in milliseconds.
+    time_ms: u64,
     /// What must survive as it is after the last command.
     present: State,
     /// What each step that is on its way to the disk leaves.
@@ -65,6 +67,7 @@ impl World {
             expected,
             broker: None,
             oracle: Oracle::new(),
+            time_ms: 0,
             present: crate::account::nothing(),
             steps: BTreeMap::new(),
             may_lose: false,
@@ -123,6 +126,9 @@ impl World {
             attempt = Some(self.account.next());
             messages::attempt(publish, self.account.next(), &mut self.choices);
             self.account.attempted(publish);
+        }
+        if let Act::Pass { ms } = &act {
+            self.time_ms += ms;
         }
         self.report.count(Event::Commands);
         self.trail.push(format!("{act:?}").chars().take(220).collect());
@@ -293,7 +299,7 @@ impl World {
         let opened = SimBroker::open(&self.disk, self.options.clone());
         let moments = self.disk.take_moments();
         self.crash_at(&moments)?;
-        let broker = match opened {
+        let mut broker = match opened {
             Ok(broker) => broker,
             Err(error) if faulty => {
                 self.report.count(Event::OpeningsFailed);
@@ -322,7 +328,10 @@ impl World {
         }
         self.account.reborn(broker.engine(), self.may_lose, &mut self.report)?;
         self.may_lose = false;
-        self.oracle = oracle_beside(broker.engine());
+        // Time has passed while no broker ran.
+        self.time_ms += self.choices.below(8) as u64;
+        broker.advance(self.time_ms);
+        self.oracle = oracle_beside(broker.engine(), self.time_ms);
         self.present = all_marked(&found);
         self.steps.clear();
         self.expected.kill = vec![self.present.clone()];

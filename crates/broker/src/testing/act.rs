@@ -23,6 +23,11 @@ pub enum Act {
         /// What the reply text says.
         reason: String,
     },
+    /// Time passes.
+    Pass {
+        /// How much, in milliseconds.
+        ms: u64,
+    },
     /// A client opens a channel.
     Open {
         /// Its connection.

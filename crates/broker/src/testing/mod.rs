@@ -39,8 +39,8 @@ mod workload;
 
 pub use act::Act;
 pub use harness::Harness;
-pub use oracle::{Oracle, SurvivingQueue, SurvivingTopology, Survivor};
+pub use oracle::{Message, Oracle, SurvivingQueue, SurvivingTopology, Survivor};
 pub use said::{Closing, Said, What};
 pub use sim::{SimBroker, Turn};
 pub use step::Step;
-pub use workload::{Mistake, Op, Profile, ops, prelude, program};
+pub use workload::{Mistake, Op, Profile, ops, prelude, program, rules_prelude};

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::disk::SimDisk;
 use super::{Act, Harness, Said, Step};
@@ -118,12 +119,15 @@ impl SimBroker {
     ///
     /// If the broker does not do what the harness does.
     pub fn act(&mut self, act: &Act) -> Turn {
+        if let Act::Pass { ms } = act {
+            self.advance(*ms);
+        }
         let mut command = self.harness.command(act);
         let step = self.harness.step(command.clone());
         if let Command::OpenChannel { call, .. } | Command::Channel { call, .. } = &mut command {
             *call = step.call;
         }
-        let passed = self.core.step(self.core.now(), command);
+        let passed = self.core.step(self.harness.now(), command);
         let withheld = |output: &Output| matches!(output.notice, Notice::Withheld { .. });
         let mut passed: VecDeque<Output> = passed.filter(|output| !withheld(output)).collect();
         let mut told = Vec::new();
@@ -143,6 +147,12 @@ impl SimBroker {
         let recorded = taken.as_ref().map(|(step, _)| *step);
         self.sent.extend(taken);
         Turn { step, told, recorded }
+    }
+
+    /// Lets so many milliseconds pass, also before the first act, as while no broker ran. What is due happens with
+    /// the next one.
+    pub fn advance(&mut self, ms: u64) {
+        self.harness.advance(Duration::from_millis(ms));
     }
 
     /// Sends the journal what a graceful stop records, behind everything sent before; gives the number of

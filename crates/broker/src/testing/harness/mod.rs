@@ -134,6 +134,9 @@ impl Harness {
 
     /// Does what an act says. What names nothing does nothing.
     pub fn act(&mut self, act: &Act) -> Step {
+        if let Act::Pass { ms } = act {
+            self.advance(Duration::from_millis(*ms));
+        }
         self.step(self.command(act))
     }
 
@@ -148,6 +151,7 @@ impl Harness {
                 let text = format!("broker forced connection closure with reason '{reason}'");
                 Command::Shutdown { refusal: Refusal::new(ReplyCode::ConnectionForced, text) }
             }
+            Act::Pass { .. } => Command::TimePassed,
             Act::Open { connection, channel } => Command::OpenChannel {
                 connection: self.connection_id(connection),
                 number: channel,
@@ -164,6 +168,12 @@ impl Harness {
     /// Sends a method on a channel.
     pub fn method(&mut self, channel: ChannelId, method: Method) -> Step {
         self.step(Command::Channel { channel, call: CallId::default(), method })
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        self.now
     }
 
     /// Lets time pass. What is due happens with the next step.

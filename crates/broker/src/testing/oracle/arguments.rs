@@ -10,6 +10,14 @@ pub(super) fn integer(arguments: &FieldTable, name: &str) -> Option<i64> {
     }
 }
 
+/// An argument that is a text.
+pub(super) fn text(arguments: &FieldTable, name: &str) -> Option<String> {
+    match arguments.inner().get(name)? {
+        AMQPValue::LongString(value) => Some(value.to_string()),
+        other => unreachable!("programs give no {other:?}"),
+    }
+}
+
 /// An argument that is true or false.
 pub(super) fn boolean(arguments: &FieldTable, name: &str) -> Option<bool> {
     match arguments.inner().get(name)? {

@@ -56,6 +56,9 @@ impl Oracle {
         for index in (0..self.queues.len()).rev() {
             let queue = &mut self.queues[index];
             let before = queue.consumers().len();
+            if queue.consumers().into_iter().any(its) {
+                queue.used_ms = self.now_ms;
+            }
             queue.active.retain(|consumer| !its(consumer));
             queue.blocked.retain(|consumer| !its(consumer));
             if queue.auto_delete && before > 0 && queue.consumers().is_empty() {
@@ -70,13 +73,20 @@ impl Oracle {
 
     pub(super) fn get(&mut self, from: From, queue: &str, no_ack: bool) -> Outcome {
         let name = self.named(from, queue)?;
+        self.find(from, &name)?;
+        self.used(&name);
         let queue = self.find(from, &name)?;
         if queue.ready.is_empty() {
             self.say(from, What::GetEmpty);
             return Ok(());
         }
         let first = queue.ready.remove(0);
-        let (number, left) = (queue.number, queue.ready.len() as u32);
+        let number = queue.number;
+        self.handed_out.push(first.message.clone());
+        let found = self.queues.iter().position(|queue| queue.number == number);
+        let index = found.expect("it was just used");
+        self.expire(index, self.known);
+        let left = self.queues[index].ready.len() as u32;
         let channel = self.channel(from);
         channel.last_tag += 1;
         let tag = channel.last_tag;

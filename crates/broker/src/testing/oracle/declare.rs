@@ -2,8 +2,9 @@
 
 use std::fmt::Display;
 
-use super::{From, Oracle, Outcome, Queue, Refused, arguments, refused};
+use super::{From, Oracle, Outcome, Queue, Refused, Rules, arguments, refused};
 use crate::protocol::QueueDeclare;
+use crate::protocol::types::FieldTable;
 use crate::testing::What;
 
 impl Oracle {
@@ -25,6 +26,7 @@ impl Oracle {
         } else {
             self.add_queue(from, declare, made)
         };
+        self.used(&name);
         self.channel(from).last_queue = Some(name.clone());
         let queue = self.find(from, &name)?;
         let what = What::DeclareOk {
@@ -47,19 +49,11 @@ impl Oracle {
             assert!(!taken, "the name '{name}' is taken");
         }
         self.declared += 1;
-        self.queues.push(Queue {
-            number: self.declared,
-            name: name.clone(),
-            durable: declare.durable && !declare.exclusive,
-            auto_delete: declare.auto_delete,
-            owner: declare.exclusive.then_some(from.connection),
-            max_priority: max_priority(declare),
-            single_active: single_active(declare),
-            holder: None,
-            ready: Vec::new(),
-            active: Vec::new(),
-            blocked: Vec::new(),
-        });
+        let mut queue = Queue::new(self.declared, &name, &declare.arguments);
+        queue.durable = declare.durable && !declare.exclusive;
+        queue.auto_delete = declare.auto_delete;
+        queue.owner = declare.exclusive.then_some(from.connection);
+        self.queues.push(queue);
         name
     }
 
@@ -85,8 +79,9 @@ impl Oracle {
             return differs("auto_delete", declare.auto_delete, queue.auto_delete);
         }
         let [priority, single] = ["x-max-priority", "x-single-active-consumer"];
-        compare_argument(name, priority, max_priority(declare), queue.max_priority, "signedint")?;
-        compare_argument(name, single, single_active(declare), queue.single_active, "bool")?;
+        let received = &declare.arguments;
+        compare_argument(name, priority, max_priority(received), queue.max_priority, "signedint")?;
+        compare_argument(name, single, single_active(received), queue.single_active, "bool")?;
         Ok(())
     }
 
@@ -160,13 +155,37 @@ impl Oracle {
     }
 }
 
-fn max_priority(declare: &QueueDeclare) -> Option<u8> {
-    let max = arguments::integer(&declare.arguments, "x-max-priority")?;
+impl Queue {
+    /// A transient queue for everybody.
+    pub(super) fn new(number: u64, name: &str, arguments: &FieldTable) -> Self {
+        Self {
+            number,
+            name: name.to_owned(),
+            durable: false,
+            auto_delete: false,
+            owner: None,
+            arguments: arguments.clone(),
+            rules: Rules::of(arguments),
+            max_priority: max_priority(arguments),
+            single_active: single_active(arguments),
+            holder: None,
+            ready: Vec::new(),
+            has_changed: false,
+            came_back: false,
+            used_ms: 0,
+            active: Vec::new(),
+            blocked: Vec::new(),
+        }
+    }
+}
+
+fn max_priority(arguments: &FieldTable) -> Option<u8> {
+    let max = arguments::integer(arguments, "x-max-priority")?;
     Some(max.try_into().expect("programs declare no other"))
 }
 
-fn single_active(declare: &QueueDeclare) -> Option<bool> {
-    arguments::boolean(&declare.arguments, "x-single-active-consumer")
+fn single_active(arguments: &FieldTable) -> Option<bool> {
+    arguments::boolean(arguments, "x-single-active-consumer")
 }
 
 /// Whether an argument is what it is, in three wordings (S79).

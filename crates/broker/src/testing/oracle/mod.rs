@@ -23,37 +23,38 @@
 //! confirms come one by one, in order, at the end of their step (S106); queues are dispatched in the
 //! order of declaring. The names that a broker makes are told to the oracle, which only looks whether
 //! they may be. Four oddities of RabbitMQ are not followed: S23, S40, S41 and S43. Of the arguments of queues and
-//! consumers, those of priorities and of single active consumers are covered, with values that are allowed; of
-//! an exchange's the alternate exchange is, and of a headers binding's those whose values have the same type as
-//! the message's.
+//! consumers, those of priorities, single active consumers, times to live, lengths and dead letters are covered,
+//! with values that are allowed; of an exchange's the alternate exchange is, and of a headers binding's those
+//! whose values have the same type as the message's.
+//!
+//! What a queue does by itself is in its turn: before anything is handed out, what came back and is too much goes
+//! from its head; after that, what is too much or has expired. What expires before that is what was there when the
+//! step began (S119). Dead letters are published when all that can be has been handed out, one by one (S132).
 
 mod arguments;
 mod consume;
 mod declare;
+mod dispatch;
 mod exchange;
+mod message;
 mod publish;
 mod restart;
 mod route;
+mod rules;
 mod session;
 mod settle;
 mod view;
 
 pub use exchange::SurvivingTopology;
+pub use message::Message;
 pub use restart::{SurvivingQueue, Survivor};
 
 use super::{Act, Said, What};
+use crate::protocol::types::FieldTable;
 use crate::protocol::{Binding, Method, limits};
 use exchange::Exchange;
-
-/// A message.
-#[derive(Clone, Debug)]
-struct Message {
-    id: u64,
-    body: String,
-    persistent: bool,
-    /// The priority that it was published with.
-    priority: u8,
-}
+use rules::{Letter, Rules};
+use settle::Settled;
 
 /// A message in a queue.
 #[derive(Clone, Debug)]
@@ -116,6 +117,9 @@ struct Queue {
     auto_delete: bool,
     /// The connection it is exclusive to.
     owner: Option<u64>,
+    arguments: FieldTable,
+    /// What these say of times, lengths and dead letters.
+    rules: Rules,
     /// What `x-max-priority` says.
     max_priority: Option<u8>,
     /// What `x-single-active-consumer` says.
@@ -123,6 +127,12 @@ struct Queue {
     /// The number of the single active consumer.
     holder: Option<u64>,
     ready: Vec<Ready>,
+    /// Whether a message has come since its last turn,
+    has_changed: bool,
+    /// and whether one has come back.
+    came_back: bool,
+    /// When it was used last.
+    used_ms: u64,
     active: Vec<Consumer>,
     blocked: Vec<Consumer>,
 }
@@ -140,6 +150,18 @@ pub struct Oracle {
     subscribed: u64,
     published: u64,
     channel_max: u16,
+    /// What the clock shows, in milliseconds.
+    time_ms: u64,
+    /// The time of what is happening.
+    now_ms: u64,
+    /// Whether it was recovered and nothing has happened yet.
+    recovered: bool,
+    /// The last message that was there when the step at hand began.
+    known: u64,
+    /// What has died in this step, in order.
+    letters: Vec<Letter>,
+    /// The messages that the step at hand has handed out, in order.
+    handed_out: Vec<Message>,
     /// What the step at hand has said so far.
     said: Vec<Said>,
     /// What it will say last.
@@ -185,6 +207,12 @@ impl Oracle {
             subscribed: 0,
             published: 0,
             channel_max,
+            time_ms: 0,
+            now_ms: 0,
+            recovered: false,
+            known: 0,
+            letters: Vec::new(),
+            handed_out: Vec::new(),
             said: Vec::new(),
             confirmed: Vec::new(),
         }
@@ -198,7 +226,14 @@ impl Oracle {
     ///
     /// If a name has to be made and `made` is not a name that may be.
     pub fn act(&mut self, act: &Act, made: Option<&str>) -> Vec<Said> {
+        if let Act::Pass { ms } = act {
+            self.pass(*ms);
+        }
+        self.handed_out.clear();
+        self.do_what_is_due();
+        self.known = self.published;
         match act {
+            Act::Pass { .. } => {}
             Act::Connect { user } => self.connect(user),
             Act::Disconnect { connection } => self.end_connection(*connection, None),
             Act::Shutdown { reason } => self.shutdown(reason),
@@ -213,7 +248,7 @@ impl Oracle {
                 }
             }
         }
-        self.hand_out();
+        self.finish();
         self.said.append(&mut self.confirmed);
         std::mem::take(&mut self.said)
     }
@@ -256,13 +291,13 @@ impl Oracle {
             Method::BasicPublish(publish) => return self.publish(from, publish),
             Method::BasicGet { queue, no_ack } => return self.get(from, queue.as_str(), *no_ack),
             Method::BasicAck { delivery_tag, multiple } => {
-                return self.settle(from, *delivery_tag, *multiple, false);
+                return self.settle(from, *delivery_tag, *multiple, Settled::Acked);
             }
             Method::BasicNack { delivery_tag, multiple, requeue } => {
-                return self.settle(from, *delivery_tag, *multiple, *requeue);
+                return self.settle(from, *delivery_tag, *multiple, Settled::rejected(*requeue));
             }
             Method::BasicReject { delivery_tag, requeue } => {
-                return self.settle(from, *delivery_tag, false, *requeue);
+                return self.settle(from, *delivery_tag, false, Settled::rejected(*requeue));
             }
             Method::BasicRecover { requeue } => return self.recover(from, *requeue, true),
             Method::BasicRecoverAsync { requeue } => return self.recover(from, *requeue, false),
@@ -274,88 +309,10 @@ impl Oracle {
         Ok(())
     }
 
-    /// Hands out what can be handed out: every queue in turn, then one of those that suspended a
-    /// channel which has room, and so on.
-    fn hand_out(&mut self) {
-        self.queues.iter_mut().for_each(Queue::find_holder);
-        loop {
-            for index in 0..self.queues.len() {
-                while self.hand_out_one(index) {}
-            }
-            let resumed = self
-                .channels
-                .iter_mut()
-                .find(|channel| !channel.suspended_by.is_empty() && channel.has_room());
-            let Some(channel) = resumed else {
-                return;
-            };
-            let queue = channel.suspended_by.remove(0);
-            let from = From { connection: channel.connection, channel: channel.number };
-            self.come_back(queue, from);
-        }
-    }
-
-    /// Tries one consumer of a queue. False if there is nothing to hand out, or nobody to try.
-    fn hand_out_one(&mut self, index: usize) -> bool {
-        let queue = &mut self.queues[index];
-        let Some(next) = queue.next_consumer() else {
-            return false;
-        };
-        if queue.ready.is_empty() {
-            return false;
-        }
-        let consumer = queue.active.remove(next);
-        let from = From { connection: consumer.connection, channel: consumer.channel };
-        let channel = channel_in(&mut self.channels, from);
-        if !consumer.no_ack && !channel.has_room_for(&consumer) {
-            queue.blocked.push(consumer);
-            return true;
-        }
-        if !consumer.no_ack && !channel.has_room() {
-            queue.blocked.push(consumer);
-            if !channel.suspended_by.contains(&queue.number) {
-                channel.suspended_by.push(queue.number);
-            }
-            return true;
-        }
-        let Ready { message, redelivered } = queue.ready.remove(0);
-        channel.last_tag += 1;
-        let what = What::Deliver {
-            consumer: consumer.tag.clone(),
-            tag: channel.last_tag,
-            redelivered,
-            body: message.body.clone(),
-        };
-        if !consumer.no_ack {
-            channel.held.push(Held {
-                tag: channel.last_tag,
-                message,
-                queue: queue.number,
-                consumer: Some(consumer.number),
-            });
-        }
-        queue.active.push(consumer);
-        self.say(from, what);
-        true
-    }
-
-    /// Moves the blocked consumers that one channel has on one queue, if they have room of their own,
-    /// to the tail of the active ones.
-    fn come_back(&mut self, queue: u64, from: From) {
-        let channel = channel_in(&mut self.channels, from);
-        let found = self.queues.iter_mut().find(|other| other.number == queue);
-        if let Some(queue) = found {
-            for consumer in std::mem::take(&mut queue.blocked) {
-                let its = consumer.connection == from.connection
-                    && consumer.channel == from.channel
-                    && channel.has_room_for(&consumer);
-                if its {
-                    queue.active.push(consumer);
-                } else {
-                    queue.blocked.push(consumer);
-                }
-            }
-        }
+    /// The messages that the last act has handed out, in order.
+    #[must_use]
+    pub fn handed_out(&self) -> &[Message] {
+        &self.handed_out
     }
 
     fn say(&mut self, from: From, what: What) {
@@ -392,28 +349,6 @@ impl Channel {
 }
 
 impl Queue {
-    /// Where among the active the consumer is that is tried next.
-    fn next_consumer(&self) -> Option<usize> {
-        let tried =
-            |consumer: &&Consumer| !self.is_single() || Some(consumer.number) == self.holder;
-        let highest = self.active.iter().filter(tried).map(|consumer| consumer.priority).max()?;
-        let next = |consumer: &Consumer| tried(&consumer) && consumer.priority == highest;
-        self.active.iter().position(next)
-    }
-
-    /// Finds a successor, if the single active consumer is gone.
-    fn find_holder(&mut self) {
-        if !self.is_single() {
-            return;
-        }
-        let consumers = self.consumers();
-        if consumers.iter().any(|consumer| Some(consumer.number) == self.holder) {
-            return;
-        }
-        let first = consumers.iter().min_by_key(|consumer| (-consumer.priority, consumer.number));
-        self.holder = first.map(|consumer| consumer.number);
-    }
-
     fn is_single(&self) -> bool {
         self.single_active == Some(true)
     }
@@ -431,6 +366,7 @@ impl Queue {
         };
         let place = self.ready.iter().take_while(|other| before(other)).count();
         self.ready.insert(place, ready);
+        self.has_changed = true;
     }
 
     /// Its consumers in the order of subscribing.

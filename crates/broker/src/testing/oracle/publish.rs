@@ -1,41 +1,34 @@
 //! Publishing.
 
-use super::{From, Message, Oracle, Outcome, Ready, refused};
-use crate::protocol::{BasicPublish, PERSISTENT, limits};
+use super::{From, Message, Oracle, Outcome, refused, route};
+use crate::protocol::{BasicPublish, limits};
 use crate::testing::{Said, What};
 
 impl Oracle {
     pub(super) fn publish(&mut self, from: From, publish: &BasicPublish) -> Outcome {
         self.check(from, publish)?;
-        let names = self.route(publish)?;
+        let keys = route::keys(publish)?;
         check_delivery_mode(publish)?;
         self.published += 1;
-        let body = preview(&publish.body);
-        let persistent = publish.properties.delivery_mode() == &Some(PERSISTENT);
-        let priority = publish.properties.priority().unwrap_or(0);
-        let message = Message { id: self.published, body: body.clone(), persistent, priority };
+        let message = Message::published(self.published, publish);
+        let names = self.route(&message.exchange, &keys, &message.headers);
         let channel = self.channel(from);
         if let Some(last) = &mut channel.confirms {
             *last += 1;
         }
         let publish_seq = channel.confirms;
-        let mut routed = false;
-        for queue in &mut self.queues {
-            if names.contains(&queue.name) {
-                routed = true;
-                queue.insert(Ready { message: message.clone(), redelivered: false });
-            }
-        }
+        let routed = self.queues.iter().any(|queue| names.contains(&queue.name));
         if publish.mandatory && !routed {
-            let why = (312, "NO_ROUTE".to_owned());
+            let (why, body) = ((312, "NO_ROUTE".to_owned()), message.body.clone());
             let what = What::Return { publish_seq, body, why };
             self.say(from, what);
         }
+        let taken = self.put(message, &names);
         if let Some(seq) = publish_seq {
             self.confirmed.push(Said {
                 connection: from.connection,
                 channel: Some(from.channel),
-                what: What::ConfirmAck(seq),
+                what: if taken { What::ConfirmAck(seq) } else { What::ConfirmNack(seq) },
             });
         }
         Ok(())
@@ -59,10 +52,6 @@ impl Oracle {
                 format!("user_id property set to '{claimed}' but authenticated user was '{user}'");
             return refused(406, text);
         }
-        if let Some(expiration) = publish.properties.expiration() {
-            let text = format!("the expiration property ('{expiration}') is not supported");
-            return refused(540, text);
-        }
         Ok(())
     }
 }
@@ -72,11 +61,4 @@ fn check_delivery_mode(publish: &BasicPublish) -> Outcome {
         None | Some(1 | 2) => Ok(()),
         Some(mode) => refused(406, format!("invalid message: {{delivery_mode_unknown,{mode}}}")),
     }
-}
-
-/// The beginning of a body, as it is shown.
-fn preview(body: &[u8]) -> String {
-    let text: Vec<char> = String::from_utf8_lossy(body).chars().collect();
-    let more = if text.len() > 32 { "…" } else { "" };
-    text.iter().take(32).collect::<String>() + more
 }

@@ -1,31 +1,26 @@
 //! The end of the broker, and what the next one begins with.
 
 use super::{Message, Oracle, Queue, Ready};
+use crate::protocol::types::FieldTable;
 
 /// A durable queue, and what must survive of it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SurvivingQueue {
     /// Its name.
     pub name: String,
     /// Whether it goes with its last consumer.
     pub auto_delete: bool,
-    /// What `x-max-priority` says.
-    pub max_priority: Option<u8>,
-    /// What `x-single-active-consumer` says.
-    pub single_active: Option<bool>,
+    /// Its arguments.
+    pub arguments: FieldTable,
     /// Its persistent messages, ready or held, in the order of publishing.
     pub messages: Vec<Survivor>,
 }
 
 /// A persistent message in a durable queue.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Survivor {
-    /// Its number in the order of publishing.
-    pub id: u64,
-    /// The beginning of its body.
-    pub body: String,
-    /// The priority that it was published with.
-    pub priority: u8,
+    /// The message.
+    pub message: Message,
     /// Whether it was handed out.
     pub handed_out: bool,
 }
@@ -46,46 +41,26 @@ impl Oracle {
         let all = ready.chain(held.map(|held| (&held.message, true)));
         let persistent = all.filter(|(message, _)| message.persistent);
         let mut messages: Vec<_> = persistent
-            .map(|(message, handed_out)| {
-                let body = message.body.clone();
-                Survivor { id: message.id, body, priority: message.priority, handed_out }
-            })
+            .map(|(message, handed_out)| Survivor { message: message.clone(), handed_out })
             .collect();
-        messages.sort();
-        SurvivingQueue {
-            name: queue.name.clone(),
-            auto_delete: queue.auto_delete,
-            max_priority: queue.max_priority,
-            single_active: queue.single_active,
-            messages,
-        }
+        messages.sort_by_key(|survivor| survivor.message.id);
+        let (name, auto_delete) = (queue.name.clone(), queue.auto_delete);
+        SurvivingQueue { name, auto_delete, arguments: queue.arguments.clone(), messages }
     }
 
-    /// The broker that begins with what has survived of another that gave its messages numbers up to
-    /// `published`.
+    /// The broker that begins, when the clock shows `time_ms`, with what has survived of another that gave its
+    /// messages numbers up to `published`.
     #[must_use]
-    pub fn restarted(survivors: &[SurvivingQueue], published: u64) -> Self {
+    pub fn restarted(survivors: &[SurvivingQueue], published: u64, time_ms: u64) -> Self {
         let mut oracle = Self::new();
-        oracle.published = published;
+        (oracle.published, oracle.time_ms, oracle.recovered) = (published, time_ms, true);
         for survivor in survivors {
             oracle.declared += 1;
-            let mut queue = Queue {
-                number: oracle.declared,
-                name: survivor.name.clone(),
-                durable: true,
-                auto_delete: survivor.auto_delete,
-                owner: None,
-                max_priority: survivor.max_priority,
-                single_active: survivor.single_active,
-                holder: None,
-                ready: Vec::new(),
-                active: Vec::new(),
-                blocked: Vec::new(),
-            };
+            let mut queue = Queue::new(oracle.declared, &survivor.name, &survivor.arguments);
+            (queue.durable, queue.auto_delete) = (true, survivor.auto_delete);
             for one in &survivor.messages {
-                let (id, body, priority) = (one.id, one.body.clone(), one.priority);
-                let message = Message { id, body, persistent: true, priority };
-                queue.insert(Ready { message, redelivered: one.handed_out });
+                let (message, redelivered) = (one.message.clone(), one.handed_out);
+                queue.insert(Ready { message, redelivered });
             }
             oracle.queues.push(queue);
         }

@@ -7,21 +7,25 @@ use crate::protocol::{BasicPublish, Binding, DestinationType};
 
 impl Oracle {
     /// The names of the queues that take a message.
-    pub(super) fn route(&self, publish: &BasicPublish) -> Result<Vec<String>, Refused> {
-        let keys = keys(publish)?;
-        if publish.exchange.as_str().is_empty() {
-            return Ok(keys);
+    pub(super) fn route(
+        &self,
+        exchange: &str,
+        keys: &[String],
+        headers: &FieldTable,
+    ) -> Vec<String> {
+        if exchange.is_empty() {
+            return keys.to_vec();
         }
         let (mut seen, mut queues) = (Vec::new(), Vec::new());
-        self.follow(publish.exchange.as_str(), &keys, publish, &mut seen, &mut queues);
-        Ok(queues)
+        self.follow(exchange, keys, headers, &mut seen, &mut queues);
+        queues
     }
 
     fn follow(
         &self,
         name: &str,
         keys: &[String],
-        publish: &BasicPublish,
+        headers: &FieldTable,
         seen: &mut Vec<String>,
         queues: &mut Vec<String>,
     ) {
@@ -34,19 +38,19 @@ impl Oracle {
         seen.push(name.to_owned());
         let bindings = self.bindings.iter().filter(|binding| &*binding.source == name);
         let matching: Vec<_> =
-            bindings.filter(|binding| matches(exchange, binding, keys, publish)).collect();
+            bindings.filter(|binding| matches(exchange, binding, keys, headers)).collect();
         for binding in &matching {
             match binding.destination_type {
                 DestinationType::Queue => queues.push(binding.destination.to_string()),
                 DestinationType::Exchange => {
-                    self.follow(&binding.destination, keys, publish, seen, queues);
+                    self.follow(&binding.destination, keys, headers, seen, queues);
                 }
             }
         }
         if matching.is_empty()
             && let Some(alternate) = &exchange.alternate
         {
-            self.follow(alternate, keys, publish, seen, queues);
+            self.follow(alternate, keys, headers, seen, queues);
         }
     }
 
@@ -62,17 +66,12 @@ impl Oracle {
     }
 }
 
-fn matches(
-    exchange: &Exchange,
-    binding: &Binding,
-    keys: &[String],
-    publish: &BasicPublish,
-) -> bool {
+fn matches(exchange: &Exchange, binding: &Binding, keys: &[String], headers: &FieldTable) -> bool {
     match exchange.kind.as_str() {
         "fanout" => true,
         "direct" => keys.iter().any(|key| **key == *binding.routing_key),
         "topic" => keys.iter().any(|key| matches_pattern(&binding.routing_key, key)),
-        _ => matches_headers(&binding.arguments, publish.properties.headers().as_ref()),
+        _ => matches_headers(&binding.arguments, headers),
     }
 }
 
@@ -94,7 +93,7 @@ fn matches_pattern(pattern: &str, key: &str) -> bool {
 }
 
 /// Whether a headers binding matches (S155).
-fn matches_headers(arguments: &FieldTable, headers: Option<&FieldTable>) -> bool {
+fn matches_headers(arguments: &FieldTable, headers: &FieldTable) -> bool {
     let mut any = false;
     let mut with_x = false;
     if let Some(AMQPValue::LongString(how)) = arguments.inner().get("x-match") {
@@ -107,15 +106,14 @@ fn matches_headers(arguments: &FieldTable, headers: Option<&FieldTable>) -> bool
         if name == "x-match" || (name.starts_with("x-") && !with_x) {
             continue;
         }
-        let hidden = name == "BCC";
-        let there = headers.and_then(|headers| headers.inner().get(name)).filter(|_| !hidden);
+        let there = headers.inner().get(name);
         found.push(there.is_some_and(|there| *wanted == AMQPValue::Void || wanted == there));
     }
     if any { found.contains(&true) } else { !found.contains(&false) }
 }
 
 /// The routing key, and those in the headers (S165).
-fn keys(publish: &BasicPublish) -> Result<Vec<String>, Refused> {
+pub(super) fn keys(publish: &BasicPublish) -> Result<Vec<String>, Refused> {
     let mut keys = vec![publish.routing_key.to_string()];
     let headers = publish.properties.headers().iter();
     for headers in headers {

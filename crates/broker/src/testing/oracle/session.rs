@@ -112,6 +112,9 @@ impl Oracle {
             let before = queue.consumers().len();
             let its =
                 |connection, channel| connection == from.connection && channel == from.channel;
+            if queue.consumers().iter().any(|c| its(c.connection, c.channel)) {
+                queue.used_ms = self.now_ms;
+            }
             queue.active.retain(|c| !its(c.connection, c.channel));
             queue.blocked.retain(|c| !its(c.connection, c.channel));
             let after = queue.consumers().len();

@@ -3,6 +3,20 @@
 use super::{From, Held, Oracle, Outcome, Ready, refused};
 use crate::testing::What;
 
+/// What becomes of a message that a channel held.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Settled {
+    Acked,
+    Requeued,
+    Rejected,
+}
+
+impl Settled {
+    pub(super) fn rejected(requeue: bool) -> Self {
+        if requeue { Self::Requeued } else { Self::Rejected }
+    }
+}
+
 impl Oracle {
     /// Settles one tag or all up to it; 0 with `multiple` is all (S47–S51).
     pub(super) fn settle(
@@ -10,7 +24,7 @@ impl Oracle {
         from: From,
         tag: u64,
         multiple: bool,
-        requeue: bool,
+        settled: Settled,
     ) -> Outcome {
         let held = &self.channel(from).held;
         let known = held.iter().any(|held| held.tag == tag);
@@ -25,7 +39,7 @@ impl Oracle {
         };
         let tags: Vec<_> = held.iter().filter(|held| meant(held)).map(|held| held.tag).collect();
         for tag in tags {
-            self.settle_one(from, tag, requeue);
+            self.settle_one(from, tag, settled);
         }
         Ok(())
     }
@@ -44,22 +58,27 @@ impl Oracle {
     pub(super) fn put_back_all(&mut self, from: From) {
         while let Some(first) = self.channel(from).held.first() {
             let tag = first.tag;
-            self.settle_one(from, tag, true);
+            self.settle_one(from, tag, Settled::Requeued);
         }
     }
 
-    fn settle_one(&mut self, from: From, tag: u64, requeue: bool) {
+    fn settle_one(&mut self, from: From, tag: u64, settled: Settled) {
         let channel = self.channel(from);
         let Some(index) = channel.held.iter().position(|held| held.tag == tag) else {
             return;
         };
         let Held { message, queue: number, consumer, .. } = channel.held.remove(index);
         let suspended = channel.suspended_by.contains(&number);
-        let Some(queue) = self.queues.iter_mut().find(|queue| queue.number == number) else {
+        let Some(at) = self.queues.iter().position(|queue| queue.number == number) else {
             return;
         };
-        if requeue {
-            queue.insert(Ready { message, redelivered: true });
+        match settled {
+            Settled::Acked => {}
+            Settled::Requeued => {
+                self.queues[at].insert(Ready { message, redelivered: true });
+                self.queues[at].came_back = true;
+            }
+            Settled::Rejected => self.bury(at, message, "rejected"),
         }
         // Those who have room and are not suspended are not blocked, so at most one comes back here.
         if consumer.is_some() && !suspended {

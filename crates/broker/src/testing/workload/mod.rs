@@ -6,10 +6,12 @@
 //! must fail is a [`Mistake`], and rare enough that programs live.
 
 mod resolve;
+mod rules;
 mod strategy;
 mod topology;
 
 use resolve::queue_arguments;
+pub use rules::rules_prelude;
 pub use strategy::{Profile, ops, program};
 
 use super::Act;
@@ -54,6 +56,21 @@ pub enum Op {
         max_priority: Option<u8>,
         /// Whether it is to have a single active consumer.
         single_active: bool,
+    },
+    /// A client declares one of the queues that do something by themselves: messages expire there, are dropped, or
+    /// are dead letters. One that exists is declared as it is.
+    DeclareRuled {
+        /// Which channel.
+        channel: u8,
+        /// Which of these queues.
+        queue: u8,
+        /// As in AMQP.
+        durable: bool,
+    },
+    /// Time passes.
+    Pass {
+        /// How much, in milliseconds.
+        ms: u8,
     },
     /// A client purges a queue.
     Purge {
@@ -118,6 +135,8 @@ pub enum Op {
         persistent: bool,
         /// Its priority, if that is to be said.
         priority: Option<u8>,
+        /// How long it may wait, in milliseconds, if that is to be said.
+        ttl_ms: Option<u8>,
     },
     /// A client declares one of four exchanges. One that exists is declared as it is.
     DeclareExchange {

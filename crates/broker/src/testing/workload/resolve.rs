@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Mistake, Op};
+use super::{Mistake, Op, rules};
 use crate::engine::{ChannelView, EngineView, QueueView};
 use crate::protocol::types::{AMQPValue, FieldTable, ShortString};
 use crate::protocol::{BasicConsume, BasicPublish, Method, PERSISTENT, Properties, QueueDeclare};
@@ -67,6 +67,15 @@ impl Op {
                 scene.agree_with_existing(&mut declare, passive);
                 Some(on(scene.channel(channel)?, Method::QueueDeclare(declare)))
             }
+            Self::DeclareRuled { channel, queue, durable } => {
+                let (name, _) = pick(&rules::RULED, queue)?;
+                let mut declare =
+                    QueueDeclare { queue: (*name).into(), durable, ..QueueDeclare::default() };
+                declare.arguments = rules::with_rules(name, FieldTable::default());
+                scene.agree_with_existing(&mut declare, false);
+                Some(on(scene.channel(channel)?, Method::QueueDeclare(declare)))
+            }
+            Self::Pass { ms } => Some(Act::Pass { ms: ms.into() }),
             Self::Purge { channel, queue } => {
                 let (queue, nowait) = (scene.queue(queue)?, false);
                 let method = Method::QueuePurge { queue, nowait };
@@ -121,7 +130,7 @@ impl Op {
                 };
                 Some(on(channel, method))
             }
-            Self::Publish { channel, queue, mandatory, persistent, priority } => {
+            Self::Publish { channel, queue, mandatory, persistent, priority, ttl_ms } => {
                 let mut keys = scene.queues();
                 keys.push("nowhere".into());
                 let mut publish = scene.message(pick(&keys, queue)?.clone());
@@ -132,6 +141,9 @@ impl Op {
                 }
                 if let Some(priority) = priority {
                     properties = properties.with_priority(priority);
+                }
+                if let Some(ttl_ms) = ttl_ms {
+                    properties = properties.with_expiration(ttl_ms.to_string().into());
                 }
                 publish.properties = properties;
                 Some(on(scene.channel(channel)?, Method::BasicPublish(publish)))
@@ -228,7 +240,8 @@ impl Scene {
             declare.durable = queue.durable;
             declare.exclusive = queue.exclusive;
             declare.auto_delete = queue.auto_delete;
-            declare.arguments = queue_arguments(queue.max_priority, queue.single_active_consumer);
+            let arguments = queue_arguments(queue.max_priority, queue.single_active_consumer);
+            declare.arguments = rules::with_rules(name, arguments);
         }
     }
 
@@ -242,7 +255,7 @@ impl Scene {
         let mut declare =
             QueueDeclare { queue: ShortString::from(&*queue.name), ..QueueDeclare::default() };
         self.agree_with_existing(&mut declare, false);
-        declare.arguments = arguments(queue);
+        declare.arguments = rules::with_rules(&queue.name, arguments(queue));
         Some(Method::QueueDeclare(declare))
     }
 

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
-use proptest::strategy::ValueTree;
+use proptest::strategy::{Union, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::{MISTAKES, Mistake, Op};
@@ -19,6 +19,8 @@ pub enum Profile {
     Windows,
     /// Queues, consumers, channels and connections that come and go.
     Churn,
+    /// Times to live, limits and dead letters, as time passes.
+    Rules,
 }
 
 /// Programs of up to `length` operations, as a strategy.
@@ -41,45 +43,41 @@ pub fn program(profile: Profile, seed: u64, length: usize) -> Vec<Op> {
     tree.expect("the strategy rejects nothing").current()
 }
 
-/// The columns say how often, by profile: everyday, windows, churn.
+/// The columns say how often, by profile: everyday, windows, churn, rules.
 fn op(profile: Profile) -> impl Strategy<Value = Op> {
     let column = match profile {
         Profile::Everyday => 0,
         Profile::Windows => 1,
         Profile::Churn => 2,
+        Profile::Rules => 3,
     };
-    let often = |weights: [u32; 3]| weights[column];
     let (one, two) = (move || index(profile), move || (index(profile), index(profile)));
-    prop_oneof![
-        often([24, 200, 16]) => publish(two()),
-        often([14, 160, 8]) => settle(two),
-        often([8, 40, 14]) => consume(two()),
-        often([4, 20, 3]) => qos(one()),
-        often([3, 10, 6]) => two().prop_map(|(channel, tag)| Op::Cancel { channel, tag }),
-        often([6, 4, 4]) => (two(), any::<bool>())
-            .prop_map(|((channel, queue), no_ack)| Op::Get { channel, queue, no_ack }),
-        often([4, 1, 10]) => declare(two()),
-        often([5, 4, 8]) => topology(two),
-        often([10, 8, 6]) => publish_to(two()),
-        often([2, 1, 3]) => two().prop_map(|(channel, queue)| Op::Purge { channel, queue }),
-        often([2, 1, 6]) => (two(), any::<(bool, bool)>()).prop_map(
-            |((channel, queue), (if_unused, if_empty))| Op::Delete {
-                channel,
-                queue,
-                if_unused,
-                if_empty,
-            }
-        ),
-        often([2, 6, 2]) => (one(), any::<bool>())
-            .prop_map(|(channel, answered)| Op::Recover { channel, answered }),
-        often([2, 1, 2]) => one().prop_map(|channel| Op::Confirm { channel }),
-        often([2, 1, 5]) => one().prop_map(|connection| Op::Open { connection }),
-        often([1, 1, 4]) => one().prop_map(|channel| Op::Close { channel }),
-        often([1, 1, 3]) => Just(Op::Connect),
-        often([1, 1, 2]) => one().prop_map(|connection| Op::Disconnect { connection }),
-        often([2, 1, 4]) => (one(), select(MISTAKES.as_slice()))
-            .prop_map(|(channel, mistake): (u8, Mistake)| Op::Err { channel, mistake }),
-    ]
+    let by_two = |op: fn(u8, u8) -> Op| two().prop_map(move |(a, b)| op(a, b)).boxed();
+    let by_one = |op: fn(u8) -> Op| one().prop_map(op).boxed();
+    let ops: [([u32; 4], BoxedStrategy<Op>); 20] = [
+        ([24, 200, 16, 30], publish(two(), profile).boxed()),
+        ([14, 160, 8, 14], settle(two).boxed()),
+        ([8, 40, 14, 6], consume(two()).boxed()),
+        ([4, 20, 3, 3], qos(one()).boxed()),
+        ([3, 10, 6, 4], by_two(|channel, tag| Op::Cancel { channel, tag })),
+        ([6, 4, 4, 8], get(two()).boxed()),
+        ([4, 1, 10, 1], declare(two()).boxed()),
+        ([0, 0, 0, 8], declare_ruled(two()).boxed()),
+        ([0, 0, 0, 10], (0..5_u8).prop_map(|ms| Op::Pass { ms }).boxed()),
+        ([5, 4, 8, 7], topology(two).boxed()),
+        ([10, 8, 6, 12], publish_to(two()).boxed()),
+        ([2, 1, 3, 1], by_two(|channel, queue| Op::Purge { channel, queue })),
+        ([2, 1, 6, 2], delete(two()).boxed()),
+        ([2, 6, 2, 2], recover(one()).boxed()),
+        ([2, 1, 2, 1], by_one(|channel| Op::Confirm { channel })),
+        ([2, 1, 5, 2], by_one(|connection| Op::Open { connection })),
+        ([1, 1, 4, 1], by_one(|channel| Op::Close { channel })),
+        ([1, 1, 3, 1], Just(Op::Connect).boxed()),
+        ([1, 1, 2, 1], by_one(|connection| Op::Disconnect { connection })),
+        ([2, 1, 4, 1], mistake(one()).boxed()),
+    ];
+    let often = ops.into_iter().map(|(weights, op)| (weights[column], op));
+    Union::new_weighted(often.filter(|(weight, _)| *weight > 0).collect())
 }
 
 /// A number that is taken modulo what there is. Windows matter where much happens in one place.
@@ -93,17 +91,50 @@ fn rarely(n: u8) -> impl Strategy<Value = bool> {
     (0..n).prop_map(move |draw| draw == n - 1)
 }
 
-fn publish(which: impl Strategy<Value = (u8, u8)>) -> impl Strategy<Value = Op> {
+fn publish(which: impl Strategy<Value = (u8, u8)>, profile: Profile) -> impl Strategy<Value = Op> {
     let flags = any::<(bool, bool)>();
-    (which, flags, option::of(0..5_u8)).prop_map(
-        |((channel, queue), (mandatory, persistent), priority)| Op::Publish {
+    let ttl_ms = match profile {
+        Profile::Rules => option::weighted(0.2, 0..6_u8).boxed(),
+        _ => Just(None).boxed(),
+    };
+    (which, flags, option::of(0..5_u8), ttl_ms).prop_map(
+        |((channel, queue), (mandatory, persistent), priority, ttl_ms)| Op::Publish {
             channel,
             queue,
             mandatory,
             persistent,
             priority,
+            ttl_ms,
         },
     )
+}
+
+fn get(which: impl Strategy<Value = (u8, u8)>) -> impl Strategy<Value = Op> {
+    (which, any::<bool>()).prop_map(|((channel, queue), no_ack)| Op::Get { channel, queue, no_ack })
+}
+
+fn delete(which: impl Strategy<Value = (u8, u8)>) -> impl Strategy<Value = Op> {
+    (which, any::<(bool, bool)>()).prop_map(|((channel, queue), (if_unused, if_empty))| {
+        Op::Delete { channel, queue, if_unused, if_empty }
+    })
+}
+
+fn recover(channel: impl Strategy<Value = u8>) -> impl Strategy<Value = Op> {
+    (channel, any::<bool>()).prop_map(|(channel, answered)| Op::Recover { channel, answered })
+}
+
+fn mistake(channel: impl Strategy<Value = u8>) -> impl Strategy<Value = Op> {
+    (channel, select(MISTAKES.as_slice()))
+        .prop_map(|(channel, mistake): (u8, Mistake)| Op::Err { channel, mistake })
+}
+
+fn declare_ruled(which: impl Strategy<Value = (u8, u8)>) -> impl Strategy<Value = Op> {
+    let queue = any::<u8>();
+    (which, queue, any::<bool>()).prop_map(|((channel, _), queue, durable)| Op::DeclareRuled {
+        channel,
+        queue,
+        durable,
+    })
 }
 
 fn topology<S: Strategy<Value = (u8, u8)>>(which: impl Fn() -> S) -> impl Strategy<Value = Op> {
