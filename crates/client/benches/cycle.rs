@@ -14,22 +14,20 @@
 
 #![expect(missing_docs, reason = "criterion's macros make public items without documentation")]
 
+mod bare;
+
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::StreamExt;
-use leveret_broker::engine::{Engine, EngineOptions};
-use leveret_broker::protocol::{
-    BasicConsume, BasicPublish, CallId, ChannelId, Command, Effects, ExchangeDeclare, Method,
-    Notice, Now, QueueBind, QueueDeclare, Reply,
-};
+use leveret_broker::protocol::Method;
 use leveret_client::options::*;
 use leveret_client::types::FieldTable;
 use leveret_client::{BasicProperties, Broker, Channel, Connection, ConnectionProperties};
 use tokio::runtime::Runtime;
 
-const BODY: [u8; 100] = [b'x'; 100];
+use bare::{BODY, Bare};
+
 /// The capacities of the bare channel, and the prefetch windows of the worker.
 const WINDOWS: [u16; 2] = [1, 256];
 
@@ -103,85 +101,6 @@ async fn client_cycles(count: u64, prefetch_count: u16) -> Duration {
     publisher.await.expect("the publisher does not panic");
     worker.await.expect("the worker does not panic");
     began.elapsed()
-}
-
-/// An engine with one queue and one consumer, driven without a runtime.
-struct Bare {
-    engine: Engine,
-    effects: Effects,
-    channel: ChannelId,
-}
-
-impl Bare {
-    fn new(prefetch_count: u16) -> Self {
-        let mut engine = Engine::new(EngineOptions::default());
-        let mut effects = Effects::default();
-        engine.handle(
-            Now::default(),
-            Command::OpenConnection { user: "guest".into() },
-            &mut effects,
-        );
-        let connection = effects.outputs[0].connection;
-        let open = Command::OpenChannel { connection, number: 1, call: CallId(0) };
-        engine.handle(Now::default(), open, &mut effects);
-        let Some(Notice::Reply { reply: Reply::ChannelOpened(channel), .. }) =
-            effects.outputs.last().map(|output| output.notice.clone())
-        else {
-            panic!("the channel opens")
-        };
-        let mut bare = Self { engine, effects, channel };
-        bare.send(Method::QueueDeclare(QueueDeclare { queue: "q".into(), ..Default::default() }));
-        bare.send(Method::BasicQos { prefetch_size: 0, prefetch_count, global: false });
-        bare
-    }
-
-    fn consume(&mut self, count: usize) {
-        for _ in 0..count {
-            self.send(Method::BasicConsume(BasicConsume {
-                queue: "q".into(),
-                ..Default::default()
-            }));
-        }
-    }
-
-    fn send(&mut self, method: Method) {
-        self.effects.outputs.clear();
-        let command = Command::Channel { channel: self.channel, call: CallId(0), method };
-        self.engine.handle(Now::default(), command, &mut self.effects);
-    }
-
-    fn publish(&mut self) {
-        self.send(Method::BasicPublish(BasicPublish {
-            routing_key: "q".into(),
-            body: Bytes::copy_from_slice(&BODY),
-            ..Default::default()
-        }));
-    }
-
-    /// Declares the exchange `x` and binds the queue to it by each key.
-    fn bind(&mut self, kind: &str, keys: impl Iterator<Item = String>) {
-        let (exchange, kind) = ("x".into(), kind.into());
-        let declare = ExchangeDeclare { exchange, kind, ..Default::default() };
-        self.send(Method::ExchangeDeclare(declare));
-        for key in keys {
-            let (queue, exchange, routing_key) = ("q".into(), "x".into(), key.into());
-            let bind = QueueBind { queue, exchange, routing_key, ..Default::default() };
-            self.send(Method::QueueBind(bind));
-        }
-    }
-
-    fn publish_to(&mut self, key: &str) {
-        self.send(Method::BasicPublish(BasicPublish {
-            exchange: "x".into(),
-            routing_key: key.into(),
-            body: Bytes::copy_from_slice(&BODY),
-            ..Default::default()
-        }));
-    }
-
-    fn ack(&mut self, delivery_tag: u64) {
-        self.send(Method::BasicAck { delivery_tag, multiple: false });
-    }
 }
 
 fn cycle(criterion: &mut Criterion) {
