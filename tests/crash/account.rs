@@ -2,13 +2,15 @@
 //! must, may and must not be there after a crash.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use leveret_broker::engine::Engine;
 use leveret_broker::protocol::types::FieldTable;
-use leveret_broker::protocol::{BasicPublish, Cause, EventKind, Message, Properties, Record};
+use leveret_broker::protocol::{
+    BasicPublish, Cause, EventKind, Message, Method, Properties, Record,
+};
 use leveret_broker::testing::{
-    Oracle, Said, SurvivingQueue, SurvivingTopology, Survivor, Turn, What,
+    Act, Oracle, Said, SurvivingQueue, SurvivingTopology, Survivor, Turn, What,
 };
 
 use crate::messages::{as_kept, number_of};
@@ -56,6 +58,9 @@ pub(crate) struct Account {
     ids: BTreeMap<u64, u64>,
     /// The attempts that channels wait to hear of, by connection, channel and sequence number.
     awaited: BTreeMap<(u64, u16, u64), u64>,
+    /// The attempts that wait for a commit, by connection and channel, and the commits that wait to be answered.
+    waiting: BTreeMap<(u64, u16), Vec<u64>>,
+    commits: BTreeMap<(u64, u16), VecDeque<Vec<u64>>>,
     /// Those that were persistent and in a durable queue after the step that published them.
     kept: BTreeSet<u64>,
     /// Those that have been dead letters: what was confirmed is only that they were where they were sent.
@@ -85,11 +90,21 @@ impl Account {
     }
 
     /// Takes note of what a command brought about; `attempt` is the number that it publishes under.
-    pub(crate) fn note(&mut self, turn: &Turn, attempt: Option<u64>, report: &mut Report) {
+    pub(crate) fn note(
+        &mut self,
+        act: &Act,
+        turn: &Turn,
+        attempt: Option<u64>,
+        report: &mut Report,
+    ) {
+        let attempts = self.sent_now(act, turn, attempt);
+        let mut published = attempts.iter();
         for event in &turn.step.events {
             match (&event.kind, attempt) {
-                (EventKind::Published { message, .. }, Some(attempt)) => {
-                    self.ids.insert(message.0, attempt);
+                (EventKind::Published { message, .. }, _) => {
+                    if let Some(attempt) = published.next() {
+                        self.ids.insert(message.0, *attempt);
+                    }
                 }
                 (EventKind::DeadLettered { message, letter, cause, .. }, _) => {
                     if let Some(attempt) = self.ids.get(&message.0) {
@@ -128,6 +143,39 @@ impl Account {
         }
     }
 
+    /// The attempts that a command sends, which may have waited for it.
+    fn sent_now(&mut self, act: &Act, turn: &Turn, attempt: Option<u64>) -> Vec<u64> {
+        let mut events = turn.step.events.iter();
+        let published = events.any(|event| matches!(event.kind, EventKind::Published { .. }));
+        let waits = turn.step.refusal().is_none() && !published;
+        match (act, attempt) {
+            (Act::Method { connection, channel, .. }, Some(attempt)) if waits => {
+                self.waiting.entry((*connection, *channel)).or_default().push(attempt);
+                Vec::new()
+            }
+            (_, Some(attempt)) => vec![attempt],
+            (Act::Method { connection, channel, method: Method::TxCommit }, None) => {
+                let key = (*connection, *channel);
+                let attempts = self.waiting.remove(&key).unwrap_or_default();
+                let answered = |said: &[Said]| said.iter().any(|it| it.what == What::TxCommitOk);
+                let commits = self.commits.entry(key).or_default();
+                if answered(&turn.told) {
+                    // Nothing of it is kept, so it does not wait for those before it.
+                    commits.push_front(Vec::new());
+                } else if answered(&turn.step.said) {
+                    commits.push_back(attempts.clone());
+                }
+                attempts
+            }
+            (Act::Method { connection, channel, method: Method::TxRollback }, None)
+            | (Act::Open { connection, channel }, None) => {
+                self.waiting.remove(&(*connection, *channel));
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     fn received(&mut self, attempt: u64, report: &mut Report) {
         let first = self.handed_out.insert(attempt);
         if first && self.handed_out_before.contains(&attempt) {
@@ -155,15 +203,14 @@ impl Account {
             match what {
                 What::ConfirmAck(seq) => {
                     let attempt = self.awaited.remove(&(*connection, channel, *seq));
-                    let safe = |attempt: &u64| {
-                        let moved =
-                            self.removed.contains(attempt) || self.letters.contains(attempt);
-                        self.kept.contains(attempt) && !moved
-                    };
-                    if let Some(attempt) = attempt.filter(safe) {
-                        self.confirmed.insert(attempt);
-                        report.count(Event::Confirmed);
-                    }
+                    let confirmed = self.confirm(attempt);
+                    report.add(Event::Confirmed, confirmed);
+                }
+                What::TxCommitOk => {
+                    let commits = self.commits.get_mut(&(*connection, channel));
+                    let committed = commits.and_then(VecDeque::pop_front);
+                    let confirmed = self.confirm(committed.into_iter().flatten());
+                    report.add(Event::Committed, confirmed);
                 }
                 What::ConfirmNack(seq) => {
                     self.awaited.remove(&(*connection, channel, *seq));
@@ -175,6 +222,15 @@ impl Account {
                 _ => {}
             }
         }
+    }
+
+    /// The broker has promised these; gives how many of them are safe by that.
+    fn confirm(&mut self, attempts: impl IntoIterator<Item = u64>) -> u64 {
+        let moved = &self.removed | &self.letters;
+        let safe = |attempt: &u64| self.kept.contains(attempt) && !moved.contains(attempt);
+        let safe: Vec<u64> = attempts.into_iter().filter(safe).collect();
+        self.confirmed.extend(&safe);
+        safe.len() as u64
     }
 
     /// What was durable is now this: what is no longer there is gone for good.
@@ -193,6 +249,8 @@ impl Account {
     ) -> Result<(), String> {
         self.ids.clear();
         self.awaited.clear();
+        self.waiting.clear();
+        self.commits.clear();
         self.declared.clear();
         self.handed_out_before.append(&mut self.handed_out);
         if may_lose {

@@ -145,7 +145,7 @@ fn beginning(profile: Profile) -> Vec<Op> {
     ops
 }
 
-/// Queues that do something by themselves, and a message for each way to die.
+/// Queues that do something by themselves, a message for each way to die, and a transaction.
 fn beginning_of_rules() -> Vec<Op> {
     let ruled = (0..12).map(|queue| Op::DeclareRuled { channel: 0, queue, durable: queue % 3 > 0 });
     // The first exchanges are direct, fanout and headers ones.
@@ -161,7 +161,17 @@ fn beginning_of_rules() -> Vec<Op> {
     let (mandatory, persistent, priority, ttl_ms) = (false, true, None, None);
     let publish = Op::Publish { channel, queue, mandatory, persistent, priority, ttl_ms };
     let deaths = [Op::Get { channel, queue, no_ack }, Op::Reject { channel, held: 0, requeue }];
-    ruled.chain(binds).chain([publish; 3]).chain(deaths).collect()
+    // A third channel has transactions.
+    let publish_later =
+        Op::Publish { channel: 2, queue: 0, mandatory, persistent, priority, ttl_ms };
+    let commit = [
+        Op::Open { connection: 0 },
+        Op::TxSelect { channel: 2 },
+        publish_later,
+        publish_later,
+        Op::TxEnd { channel: 0, commit: true },
+    ];
+    ruled.chain(binds).chain([publish; 3]).chain(deaths).chain(commit).collect()
 }
 
 /// The disk is about to fail, or to be full if it may, or the process to die at one of its next operations.

@@ -74,6 +74,7 @@ fn assert_met(report: &Report) {
         Event::UnmarkedAfterStop,
         Event::Attempts,
         Event::Confirmed,
+        Event::Committed,
         Event::Refused,
         Event::Received,
         Event::Duplicated,

@@ -42,6 +42,8 @@ pub(crate) enum Event {
     Attempts,
     /// those that were confirmed,
     Confirmed,
+    /// those whose commit was answered,
+    Committed,
     /// those that were refused,
     Refused,
     /// those that somebody received,

@@ -142,7 +142,7 @@ impl World {
         if said != turn.step.said || self.oracle.view() != view {
             return Err(format!("the oracle says {said:?}, the broker {:?}", turn.step.said));
         }
-        self.account.note(&turn, attempt, &mut self.report);
+        self.account.note(&act, &turn, attempt, &mut self.report);
         let present = all_marked(&self.account.state(&self.oracle));
         self.account.changed(&self.present, &present, &mut self.report);
         match turn.recorded {

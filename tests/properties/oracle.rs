@@ -102,6 +102,13 @@ fn programs_of_rules_meet_every_way_to_die() {
                     }
                     EventKind::DeadLettered { cause, .. } => format!("dead-lettered: {cause}"),
                     EventKind::Refused { .. } => "refused".to_owned(),
+                    EventKind::TxCommitted { publishes: 1.., settlements: 0 } => {
+                        "publishes committed".to_owned()
+                    }
+                    EventKind::TxCommitted { settlements: 1.., .. } => {
+                        "settlements committed".to_owned()
+                    }
+                    EventKind::TxRolledBack { publishes: 1.., .. } => "rolled back".to_owned(),
                     EventKind::QueueDeleted { queue, .. }
                         if &**queue == "lease" && matches!(act, Act::Pass { .. }) =>
                     {
@@ -120,6 +127,9 @@ fn programs_of_rules_meet_every_way_to_die() {
     let wanted = [
         "a queue expired",
         "refused",
+        "publishes committed",
+        "settlements committed",
+        "rolled back",
         "dropped: expired",
         "dropped: rejected",
         "dropped: the queue is full",

@@ -152,6 +152,8 @@ pub struct ChannelView {
     pub global_prefetch_count: u16,
     /// Whether publishes are confirmed.
     pub confirm: bool,
+    /// Whether publishes and settlements wait for a commit.
+    pub transactional: bool,
     /// The delivery tags it holds, with the messages, in order.
     pub unacknowledged: Vec<(u64, MessageId)>,
     /// How many consumers it has.
@@ -302,6 +304,7 @@ impl Engine {
             prefetch_count: channel.consumer_prefetch,
             global_prefetch_count: channel.window.limit(),
             confirm: channel.last_publish.is_some(),
+            transactional: channel.transaction.is_some(),
             unacknowledged: channel
                 .unacked
                 .iter()

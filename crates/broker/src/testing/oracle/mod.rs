@@ -43,6 +43,7 @@ mod route;
 mod rules;
 mod session;
 mod settle;
+mod transaction;
 mod view;
 
 pub use exchange::SurvivingTopology;
@@ -55,6 +56,7 @@ use crate::protocol::{Binding, Method, limits};
 use exchange::Exchange;
 use rules::{Letter, Rules};
 use settle::Settled;
+use transaction::Transaction;
 
 /// A message in a queue.
 #[derive(Clone, Debug)]
@@ -92,6 +94,8 @@ struct Channel {
     held: Vec<Held>,
     /// The number of the last publish, once it confirms.
     confirms: Option<u64>,
+    /// What waits for a commit, if it is a transactional channel.
+    transaction: Option<Transaction>,
     last_queue: Option<String>,
     /// The numbers of the queues that have suspended this channel, in that order.
     suspended_by: Vec<u64>,
@@ -301,10 +305,10 @@ impl Oracle {
             }
             Method::BasicRecover { requeue } => return self.recover(from, *requeue, true),
             Method::BasicRecoverAsync { requeue } => return self.recover(from, *requeue, false),
-            Method::ConfirmSelect { nowait } => self.confirm_select(from, *nowait),
-            Method::TxSelect | Method::TxCommit | Method::TxRollback => {
-                return refused(540, "the obvious broker knows no transactions");
-            }
+            Method::ConfirmSelect { nowait } => return self.confirm_select(from, *nowait),
+            Method::TxSelect => return self.select_transaction(from),
+            Method::TxCommit => return self.commit(from),
+            Method::TxRollback => return self.roll_back(from),
         }
         Ok(())
     }

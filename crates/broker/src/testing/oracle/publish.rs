@@ -9,20 +9,20 @@ impl Oracle {
         self.check(from, publish)?;
         let keys = route::keys(publish)?;
         check_delivery_mode(publish)?;
-        self.published += 1;
-        let message = Message::published(self.published, publish);
+        let mut message = Message::published(0, publish);
         let names = self.route(&message.exchange, &keys, &message.headers);
+        if self.channel(from).transaction.is_some() {
+            self.publish_later(from, message, names, publish.mandatory);
+            return Ok(());
+        }
+        self.published += 1;
+        message.id = self.published;
         let channel = self.channel(from);
         if let Some(last) = &mut channel.confirms {
             *last += 1;
         }
         let publish_seq = channel.confirms;
-        let routed = self.queues.iter().any(|queue| names.contains(&queue.name));
-        if publish.mandatory && !routed {
-            let (why, body) = ((312, "NO_ROUTE".to_owned()), message.body.clone());
-            let what = What::Return { publish_seq, body, why };
-            self.say(from, what);
-        }
+        self.return_if_unroutable(from, &message, &names, publish.mandatory, publish_seq);
         let taken = self.put(message, &names);
         if let Some(seq) = publish_seq {
             self.confirmed.push(Said {
@@ -32,6 +32,22 @@ impl Oracle {
             });
         }
         Ok(())
+    }
+
+    /// Gives a mandatory message back that no queue gets.
+    pub(super) fn return_if_unroutable(
+        &mut self,
+        from: From,
+        message: &Message,
+        names: &[String],
+        mandatory: bool,
+        publish_seq: Option<u64>,
+    ) {
+        let routed = self.queues.iter().any(|queue| names.contains(&queue.name));
+        if mandatory && !routed {
+            let (why, body) = ((312, "NO_ROUTE".to_owned()), message.body.clone());
+            self.say(from, What::Return { publish_seq, body, why });
+        }
     }
 
     fn check(&self, from: From, publish: &BasicPublish) -> Outcome {

@@ -38,6 +38,7 @@ impl Oracle {
                 last_tag: 0,
                 held: Vec::new(),
                 confirms: None,
+                transaction: None,
                 last_queue: None,
                 suspended_by: Vec::new(),
             });
@@ -126,14 +127,18 @@ impl Oracle {
         self.drop_loose_ends();
     }
 
-    pub(super) fn confirm_select(&mut self, from: From, nowait: bool) {
+    pub(super) fn confirm_select(&mut self, from: From, nowait: bool) -> Outcome {
         let channel = self.channel(from);
+        if channel.transaction.is_some() {
+            return super::refused(406, "cannot switch from tx to confirm mode");
+        }
         if channel.confirms.is_none() {
             channel.confirms = Some(0);
         }
         if !nowait {
             self.say(from, What::ConfirmSelectOk);
         }
+        Ok(())
     }
 
     pub(super) fn qos(&mut self, from: From, size: u32, count: u16, global: bool) -> Outcome {

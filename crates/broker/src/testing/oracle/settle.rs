@@ -26,7 +26,11 @@ impl Oracle {
         multiple: bool,
         settled: Settled,
     ) -> Outcome {
-        let held = &self.channel(from).held;
+        let channel = self.channel(from);
+        let transaction = channel.transaction.as_ref();
+        // In a transaction what waits to be settled is not settled again.
+        let waits = |held: &Held| transaction.is_some_and(|it| it.has_settled(held.tag));
+        let held: Vec<_> = channel.held.iter().filter(|held| !waits(held)).collect();
         let known = held.iter().any(|held| held.tag == tag);
         let all = multiple && tag == 0;
         if !known && !all {
@@ -38,6 +42,10 @@ impl Oracle {
             (false, _) => held.tag == tag,
         };
         let tags: Vec<_> = held.iter().filter(|held| meant(held)).map(|held| held.tag).collect();
+        if transaction.is_some() {
+            self.settle_later(from, tags, settled);
+            return Ok(());
+        }
         for tag in tags {
             self.settle_one(from, tag, settled);
         }
@@ -51,7 +59,14 @@ impl Oracle {
         if answered {
             self.say(from, What::RecoverOk);
         }
-        self.put_back_all(from);
+        let channel = self.channel(from);
+        let transaction = channel.transaction.as_ref();
+        let waits = |tag: u64| transaction.is_some_and(|it| it.has_settled(tag));
+        let tags: Vec<u64> = channel.held.iter().map(|held| held.tag).collect();
+        let tags: Vec<u64> = tags.into_iter().filter(|tag| !waits(*tag)).collect();
+        for tag in tags {
+            self.settle_one(from, tag, Settled::Requeued);
+        }
         Ok(())
     }
 
@@ -62,7 +77,7 @@ impl Oracle {
         }
     }
 
-    fn settle_one(&mut self, from: From, tag: u64, settled: Settled) {
+    pub(super) fn settle_one(&mut self, from: From, tag: u64, settled: Settled) {
         let channel = self.channel(from);
         let Some(index) = channel.held.iter().position(|held| held.tag == tag) else {
             return;

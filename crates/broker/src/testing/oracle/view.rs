@@ -130,6 +130,7 @@ impl Oracle {
             prefetch_count: channel.prefetch,
             global_prefetch_count: channel.limit,
             confirm: channel.confirms.is_some(),
+            transactional: channel.transaction.is_some(),
             unacknowledged: held.map(|held| (held.tag, MessageId(held.message.id))).collect(),
             consumer_count: its.count(),
         }

@@ -256,6 +256,18 @@ pub enum Op {
         /// Which channel.
         channel: u8,
     },
+    /// A client begins transactions, on a channel that does not confirm.
+    TxSelect {
+        /// Which channel.
+        channel: u8,
+    },
+    /// A client ends a transaction.
+    TxEnd {
+        /// Which of the transactional channels.
+        channel: u8,
+        /// Whether it commits, rather than rolls back.
+        commit: bool,
+    },
     /// A client does something that the broker must refuse.
     Err {
         /// Which channel.

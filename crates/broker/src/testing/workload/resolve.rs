@@ -93,12 +93,33 @@ impl Op {
             Self::Qos { channel, count, global } => {
                 Some(on(scene.channel(channel)?, qos(0, count.into(), global)))
             }
-            Self::Confirm { channel } => {
-                let method = Method::ConfirmSelect { nowait: false };
-                Some(on(scene.channel(channel)?, method))
+            Self::TxSelect { .. } | Self::TxEnd { .. } | Self::Confirm { .. } => {
+                self.mode_act(scene)
             }
             Self::Err { channel, mistake } => scene.mistake(scene.channel(channel)?, mistake),
             _ => self.topology_act(scene).or_else(|| self.message_act(scene)),
+        }
+    }
+
+    /// The operations of confirms and transactions.
+    fn mode_act(self, scene: &Scene) -> Option<Act> {
+        match self {
+            Self::TxSelect { channel } => {
+                let channel = scene.channel(channel).filter(|channel| !channel.confirm)?;
+                Some(on(channel, Method::TxSelect))
+            }
+            Self::TxEnd { channel, commit } => {
+                let channels = scene.view.channels.iter();
+                let all: Vec<_> = channels.filter(|channel| channel.transactional).collect();
+                let method = if commit { Method::TxCommit } else { Method::TxRollback };
+                Some(on(pick(&all, channel)?, method))
+            }
+            Self::Confirm { channel } => {
+                let channel = scene.channel(channel).filter(|channel| !channel.transactional)?;
+                let method = Method::ConfirmSelect { nowait: false };
+                Some(on(channel, method))
+            }
+            _ => None,
         }
     }
 

@@ -54,7 +54,7 @@ fn op(profile: Profile) -> impl Strategy<Value = Op> {
     let (one, two) = (move || index(profile), move || (index(profile), index(profile)));
     let by_two = |op: fn(u8, u8) -> Op| two().prop_map(move |(a, b)| op(a, b)).boxed();
     let by_one = |op: fn(u8) -> Op| one().prop_map(op).boxed();
-    let ops: [([u32; 4], BoxedStrategy<Op>); 20] = [
+    let ops: [([u32; 4], BoxedStrategy<Op>); 22] = [
         ([24, 200, 16, 30], publish(two(), profile).boxed()),
         ([14, 160, 8, 14], settle(two).boxed()),
         ([8, 40, 14, 6], consume(two()).boxed()),
@@ -64,6 +64,8 @@ fn op(profile: Profile) -> impl Strategy<Value = Op> {
         ([4, 1, 10, 1], declare(two()).boxed()),
         ([0, 0, 0, 8], declare_ruled(two()).boxed()),
         ([0, 0, 0, 10], (0..5_u8).prop_map(|ms| Op::Pass { ms }).boxed()),
+        ([0, 0, 0, 1], by_one(|channel| Op::TxSelect { channel })),
+        ([0, 0, 0, 5], tx_end(one()).boxed()),
         ([5, 4, 8, 7], topology(two).boxed()),
         ([10, 8, 6, 12], publish_to(two()).boxed()),
         ([2, 1, 3, 1], by_two(|channel, queue| Op::Purge { channel, queue })),
@@ -121,6 +123,11 @@ fn delete(which: impl Strategy<Value = (u8, u8)>) -> impl Strategy<Value = Op> {
 
 fn recover(channel: impl Strategy<Value = u8>) -> impl Strategy<Value = Op> {
     (channel, any::<bool>()).prop_map(|(channel, answered)| Op::Recover { channel, answered })
+}
+
+fn tx_end(channel: impl Strategy<Value = u8>) -> impl Strategy<Value = Op> {
+    (channel, rarely(4))
+        .prop_map(|(channel, rolls_back)| Op::TxEnd { channel, commit: !rolls_back })
 }
 
 fn mistake(channel: impl Strategy<Value = u8>) -> impl Strategy<Value = Op> {
