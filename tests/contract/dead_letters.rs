@@ -3,7 +3,9 @@
 use leveret_broker::RabbitMqVersion;
 use leveret_broker::engine::EngineOptions;
 use leveret_broker::protocol::types::{AMQPValue, FieldArray, FieldTable};
-use leveret_broker::protocol::{ChannelId, Message, Notice, Properties, Record, Reply};
+use leveret_broker::protocol::{
+    ChannelId, Event, EventKind, Message, Notice, Properties, Record, Reply, limits,
+};
 use leveret_broker::testing::Harness;
 
 use crate::expiry::{declare, expiring, number, text, with_arguments};
@@ -255,4 +257,22 @@ fn s98_neither_purge_nor_delete_nor_the_end_of_a_lease_makes_dead_letters() {
     harness.publish(channel, "q", "m2");
     harness.pass(100);
     assert_eq!((harness.view().queues.len(), harness.ready("dead").len()), (1, 0));
+}
+
+#[test]
+fn deaths_that_multiply_come_to_an_end() {
+    let mut harness = Harness::new();
+    let channel = client(&mut harness);
+    // Without a bound one message would go ten million ways.
+    for index in 0..10 {
+        let queue = format!("q{index}");
+        let rules = [("x-message-ttl", number(0)), ("x-dead-letter-exchange", text("amq.fanout"))];
+        assert_eq!(declare(&mut harness, channel, &queue, &rules).refusal(), None);
+        harness.bind(channel, &queue, "amq.fanout", "");
+    }
+    let step = harness.publish_to(channel, "", "q0", "m");
+    let letters = |event: &&Event| matches!(event.kind, EventKind::DeadLettered { .. });
+    assert_eq!(step.events.iter().filter(letters).count(), limits::LETTERS_PER_DEATH);
+    let ready: usize = harness.view().queues.iter().map(|queue| queue.messages_ready).sum();
+    assert_eq!(ready, 0);
 }

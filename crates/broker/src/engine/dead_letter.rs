@@ -38,7 +38,7 @@ impl DeadLetter {
         }
     }
 
-    fn dropped(&self, effects: &mut Effects) {
+    pub(super) fn dropped(&self, effects: &mut Effects) {
         let Self { message, queue, cause, .. } = self;
         effects.record_event(None, None, || EventKind::Dropped {
             message: message.id,
@@ -68,14 +68,13 @@ impl Engine {
         }
     }
 
-    /// Publishes the first of the dead letters; false if there is none.
-    pub(super) fn publish_dead_letter(&mut self, effects: &mut Effects) -> bool {
-        let Some(letter) = self.dead_letters.pop_front() else { return false };
+    /// Publishes a dead letter.
+    pub(super) fn publish_dead_letter(&mut self, letter: DeadLetter, effects: &mut Effects) {
         let exchange = letter.exchange.clone().unwrap_or_default();
         let exchange_id = self.exchange_index.get(&exchange);
         if exchange_id.is_none() && !exchange.is_empty() {
             letter.dropped(effects);
-            return true;
+            return;
         }
         let properties = self.properties_of(&letter);
         // With a key of its own it goes there alone (S125). A list that was published was checked then.
@@ -112,7 +111,6 @@ impl Engine {
         self.refuse_message(&refused, &message, effects);
         self.deliver_replies(&route.replies, &message, effects);
         self.enqueue(&queues, message, effects);
-        true
     }
 
     /// The queues that take a message with a body of so many bytes, and those that are too full to, as they

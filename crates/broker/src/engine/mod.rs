@@ -314,9 +314,16 @@ impl Engine {
 
     fn serve(&mut self, effects: &mut Effects) {
         self.pump(effects);
-        while !self.dead_letters.is_empty() {
+        // What they lead to in turn has a bound, however queues and exchanges are tied together.
+        let mut left = self.dead_letters.len().saturating_mul(limits::LETTERS_PER_DEATH);
+        while let Some(letter) = self.dead_letters.pop_front() {
+            if left == 0 {
+                letter.dropped(effects);
+                continue;
+            }
+            left -= 1;
             self.begin_step();
-            self.publish_dead_letter(effects);
+            self.publish_dead_letter(letter, effects);
             self.pump(effects);
         }
     }

@@ -26,6 +26,10 @@ pub const MESSAGE_SIZE_MAX: u64 = 16 * 1024 * 1024;
 /// The same before 4.0 (S114).
 pub const MESSAGE_SIZE_MAX_BEFORE_4: u64 = 128 * 1024 * 1024;
 
+/// How many dead letters one death may lead to in its step. A message that dies at once in each of many queues,
+/// whose dead letters all come to all of them, has as many ways through them as they can be put in order.
+pub const LETTERS_PER_DEATH: usize = 10_000;
+
 /// The longest time to live of a message or a queue, in milliseconds, as in RabbitMQ: ten years (S88).
 pub const TTL_MS_MAX: u64 = 315_360_000_000;
 
