@@ -9,6 +9,7 @@ mod held_too_long;
 mod hostile;
 mod reentrancy;
 mod runtimes;
+mod surface;
 mod threads;
 mod vhosts;
 

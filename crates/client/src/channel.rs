@@ -11,10 +11,10 @@ use crate::consumer::Consumer;
 use crate::error::{ErrorKind, Result};
 use crate::message::{BasicGetMessage, BasicReturnMessage};
 use crate::options::{
-    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicNackOptions,
-    BasicPublishOptions, BasicQosOptions, BasicRecoverAsyncOptions, BasicRecoverOptions,
-    BasicRejectOptions, ChannelFlowOptions, ConfirmSelectOptions, QueueDeclareOptions,
-    QueueDeleteOptions, QueuePurgeOptions,
+    AccessRequestOptions, BasicAckOptions, BasicCancelOptions, BasicConsumeOptions,
+    BasicGetOptions, BasicNackOptions, BasicPublishOptions, BasicQosOptions,
+    BasicRecoverAsyncOptions, BasicRecoverOptions, BasicRejectOptions, ChannelFlowOptions,
+    ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
 };
 use crate::queue::Queue;
 use crate::status::{ChannelState, ChannelStatus};
@@ -66,6 +66,7 @@ use crate::{BasicProperties, Error};
 #[derive(Clone)]
 pub struct Channel {
     core: Arc<ChannelCore>,
+    status: ChannelStatus,
     closer: Arc<ChannelCloser>,
 }
 
@@ -78,7 +79,8 @@ pub(crate) struct ChannelCloser {
 
 impl Channel {
     pub(crate) fn new(core: Arc<ChannelCore>, closer: Arc<ChannelCloser>) -> Self {
-        Self { core, closer }
+        let status = ChannelStatus { core: Arc::clone(&core) };
+        Self { core, status, closer }
     }
 
     pub(crate) fn core(&self) -> &Arc<ChannelCore> {
@@ -253,7 +255,9 @@ impl Channel {
     pub async fn basic_qos(&self, prefetch_count: u16, options: BasicQosOptions) -> Result<()> {
         let global = options.global;
         let method = Method::BasicQos { prefetch_size: 0, prefetch_count, global };
-        self.core.call("basic.qos", method).await.map(drop)
+        self.core.call("basic.qos", method).await?;
+        self.core.note_qos(prefetch_count, global);
+        Ok(())
     }
 
     /// Acknowledges a delivery. A wrong tag is not reported here: it closes the channel with `406`.
@@ -367,8 +371,32 @@ impl Channel {
 
     /// Its state, kept up to date.
     #[must_use]
-    pub fn status(&self) -> ChannelStatus {
-        ChannelStatus { core: Arc::clone(&self.core) }
+    pub fn status(&self) -> &ChannelStatus {
+        &self.status
+    }
+
+    /// Asks for access, which does nothing: RabbitMQ knows no such thing any more, and says yes.
+    ///
+    /// # Errors
+    ///
+    /// None but those of every method.
+    pub async fn access_request(
+        &self,
+        realm: ShortString,
+        options: AccessRequestOptions,
+    ) -> Result<()> {
+        let _ = (realm, options);
+        self.core.take_turn().await;
+        self.core.check_open("access.request")
+    }
+
+    /// Waits until a connection that was lost is made anew, after a call has failed with `error`.
+    ///
+    /// # Errors
+    ///
+    /// `error`, at once: no connection of one process is lost by itself, so none is made anew.
+    pub async fn wait_for_recovery(&self, error: Error) -> Result<()> {
+        Err(error)
     }
 
     /// The broker answers each method with its own answer; anything else is a defect.

@@ -4,6 +4,8 @@
 //! consumers find their deliveries there. The broker fills the inbox under its own lock, so the order
 //! in it is the broker's.
 
+mod awaited;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,13 +19,15 @@ use crate::channel::ChannelCloser;
 use crate::confirm::Outcome;
 use crate::connection_core::ConnectionCore;
 use crate::error::{Error, ErrorKind, Result};
+use crate::events::Event;
 use crate::message::Delivery;
-use crate::status::{ChannelState, ChannelStateCell};
+use crate::status::{ChannelQos, ChannelState, ChannelStateCell};
 use crate::translate::{
     self, CallId, ChannelId, ConsumerId, Deferred, Mailbox, Method, Notice, Parcel, Reply,
     Returned, Verdict,
 };
 use crate::turns::Turns;
+use awaited::AwaitedReply;
 
 /// What the handles of one channel share. It keeps the broker alive, but not the channel open.
 pub(crate) struct ChannelCore {
@@ -35,6 +39,7 @@ pub(crate) struct ChannelCore {
     confirms: AtomicBool,
     calls: AtomicU64,
     turns: Turns,
+    qos: Mutex<ChannelQos>,
     inbox: Mutex<Inbox>,
 }
 
@@ -81,6 +86,7 @@ impl ChannelCore {
             confirms: AtomicBool::new(false),
             calls: AtomicU64::new(0),
             turns: Turns::default(),
+            qos: Mutex::default(),
             inbox: Mutex::default(),
         }
     }
@@ -93,6 +99,17 @@ impl ChannelCore {
         self.confirms.load(Ordering::Acquire)
     }
 
+    pub(crate) fn qos(&self) -> ChannelQos {
+        *self.qos.lock()
+    }
+
+    /// A window was set.
+    pub(crate) fn note_qos(&self, prefetch_count: u16, global: bool) {
+        let mut qos = self.qos.lock();
+        let window = if global { &mut qos.global_prefetch_count } else { &mut qos.prefetch_count };
+        *window = Some(prefetch_count);
+    }
+
     /// A number that tells this channel's calls apart.
     pub(crate) fn next_call(&self) -> CallId {
         CallId(self.calls.fetch_add(1, Ordering::Relaxed))
@@ -102,6 +119,13 @@ impl ChannelCore {
     pub(crate) async fn take_turn(&self) {
         self.turns.take().await;
         self.connection.blockade.pass(|| self.state() != ChannelState::Connected).await;
+    }
+
+    pub(crate) fn check_open(&self, context: &'static str) -> Result<()> {
+        match self.state() {
+            ChannelState::Connected => Ok(()),
+            state => Err(ErrorKind::InvalidChannelState(state, context).into()),
+        }
     }
 
     /// Sends a method whose answer, if any, is `call`'s.
@@ -402,6 +426,7 @@ impl Mailbox for ChannelCore {
             }
             Notice::ChannelClosed(refusal) => {
                 let error = translate::refusal(refusal);
+                self.connection.events.tell(|| Event::Error(error.clone()), deferred);
                 self.end(&mut inbox, ChannelState::Closed, Some(error), deferred);
             }
             Notice::ConnectionClosed(refusal) => {
@@ -459,39 +484,5 @@ impl ConsumerInbox {
         for (_, waker) in self.wakers.drain(..) {
             deferred.wake(waker);
         }
-    }
-}
-
-/// A reply that a call waits for; forgotten with the call.
-struct AwaitedReply<'a> {
-    core: &'a ChannelCore,
-    call: CallId,
-}
-
-impl AwaitedReply<'_> {
-    fn poll(&self, cx: &Context<'_>) -> Poll<Result<Reply>> {
-        let mut inbox = self.core.inbox.lock();
-        if let Some(reply) = inbox.replies.remove(&self.call) {
-            return Poll::Ready(Ok(reply));
-        }
-        if self.core.state() != ChannelState::Connected {
-            drop(inbox);
-            return Poll::Ready(Err(self.core.failure()));
-        }
-        let _replaced = inbox.waiting.insert(self.call, cx.waker().clone());
-        drop(inbox);
-        Poll::Pending
-    }
-}
-
-impl Drop for AwaitedReply<'_> {
-    fn drop(&mut self) {
-        let mut inbox = self.core.inbox.lock();
-        let waker = inbox.waiting.remove(&self.call);
-        let reply = inbox.replies.remove(&self.call);
-        if waker.is_some() && reply.is_none() {
-            inbox.abandoned.insert(self.call);
-        }
-        drop(inbox);
     }
 }

@@ -1,16 +1,21 @@
 //! Connections to in-process brokers.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
+
+use futures_core::Stream;
 
 use crate::channel::{Channel, ChannelCloser};
 use crate::channel_core::ChannelCore;
 use crate::connection_core::ConnectionCore;
 use crate::error::{Error, Result};
-use crate::status::{ChannelState, ConnectionStatus};
+use crate::events::Event;
+use crate::properties::ConnectionProperties;
+use crate::status::{ChannelState, Configuration, ConnectionStatus};
 use crate::translate::{self, Mailbox};
 use crate::types::{LongString, ReplyCode, ShortString};
-use crate::uri::Uri;
+use crate::uri::AMQPUri;
 
 /// A connection to a broker of this process.
 ///
@@ -31,20 +36,13 @@ use crate::uri::Uri;
 /// ```
 pub struct Connection {
     core: Arc<ConnectionCore>,
+    status: ConnectionStatus,
     closer: Arc<ConnectionCloser>,
 }
 
 /// Closes a connection when the last that keeps it open is dropped.
 pub(crate) struct ConnectionCloser {
     core: Arc<ConnectionCore>,
-}
-
-/// What a client tells a broker about itself. In one process it has no effect; it is there because
-/// programs written for lapin set it.
-#[derive(Clone, Debug, Default)]
-pub struct ConnectionProperties {
-    locale: Option<ShortString>,
-    client_properties: Vec<(ShortString, LongString)>,
 }
 
 impl Connection {
@@ -61,11 +59,29 @@ impl Connection {
     ///
     /// It is done at the first poll: dropped before, nothing happened.
     pub async fn connect(uri: &str, options: ConnectionProperties) -> Result<Self> {
-        drop(options);
-        let uri = Uri::parse(uri).map_err(|text| Error::io(std::io::ErrorKind::Other, text))?;
-        let core = ConnectionCore::connect(uri)?;
+        let uri: std::result::Result<AMQPUri, String> = uri.parse();
+        let uri = uri.map_err(|text| Error::io(std::io::ErrorKind::Other, text))?;
+        Self::open(uri, &options)
+    }
+
+    /// The same with a URI that has been read.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    ///
+    /// # Cancel safety
+    ///
+    /// It is done at the first poll: dropped before, nothing happened.
+    pub async fn connect_uri(uri: AMQPUri, options: ConnectionProperties) -> Result<Self> {
+        Self::open(uri, &options)
+    }
+
+    pub(crate) fn open(uri: AMQPUri, options: &ConnectionProperties) -> Result<Self> {
+        let core = ConnectionCore::connect(uri, options)?;
         let closer = Arc::new(ConnectionCloser { core: Arc::clone(&core) });
-        Ok(Self { core, closer })
+        let status = ConnectionStatus { core: Some(Arc::clone(&core)) };
+        Ok(Self { core, status, closer })
     }
 
     /// Opens a channel. Channels are numbered 1, 2, 3 ….
@@ -115,32 +131,59 @@ impl Connection {
         self.core.close()
     }
 
+    /// Gives the broker a new password to know the client by, which has no effect: nobody is asked again.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidConnectionState` if the connection is not open.
+    pub async fn update_secret(&self, new_secret: LongString, reason: ShortString) -> Result<()> {
+        let _ = (new_secret, reason);
+        self.core.open_id().map(drop)
+    }
+
+    /// Blocks this thread until the connection is closed: by the broker, or because its last channel is gone. Its
+    /// handle is dropped before.
+    ///
+    /// # Errors
+    ///
+    /// What the broker said when it closed the connection.
+    pub fn run(self) -> Result<()> {
+        let core = Arc::clone(&self.core);
+        drop(self);
+        crate::blocking::block_on(poll_fn(|cx| core.poll_ended(cx)))
+    }
+
     /// The connection's state, kept up to date.
     #[must_use]
-    pub fn status(&self) -> ConnectionStatus {
-        ConnectionStatus { core: Arc::clone(&self.core) }
-    }
-}
-
-impl ConnectionProperties {
-    /// Sets the locale of the broker's texts, which are in English whatever it is.
-    #[must_use]
-    pub fn with_locale(mut self, locale: ShortString) -> Self {
-        self.locale = Some(locale);
-        self
+    pub fn status(&self) -> &ConnectionStatus {
+        &self.status
     }
 
-    /// Adds a property that describes the client.
+    /// What was agreed on with the broker.
     #[must_use]
-    pub fn with_client_property(mut self, key: ShortString, value: LongString) -> Self {
-        self.client_properties.push((key, value));
-        self
+    pub fn configuration(&self) -> &Configuration {
+        self.core.configuration()
     }
 
-    /// Names the connection.
-    #[must_use]
-    pub fn with_connection_name(self, connection_name: LongString) -> Self {
-        self.with_client_property("connection_name".into(), connection_name)
+    /// A stream of what happens to the connection from now on. Of several listeners each event is for one. It ends
+    /// when the connection and its channels are gone.
+    ///
+    /// ```
+    /// use futures_util::StreamExt;
+    /// use leveret_client::options::BasicGetOptions;
+    /// use leveret_client::{Broker, Connection, ConnectionProperties, Event};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret_client::Result<()> {
+    /// let broker = Broker::in_memory();
+    /// let connection = Connection::connect(&broker.uri(), ConnectionProperties::default()).await?;
+    /// let mut events = connection.events_listener();
+    /// let channel = connection.create_channel().await?;
+    /// assert!(channel.basic_get("missing".into(), BasicGetOptions::default()).await.is_err());
+    /// assert!(matches!(events.next().await, Some(Event::Error(_))));
+    /// # Ok(()) }
+    /// ```
+    pub fn events_listener(&self) -> impl Stream<Item = Event> + Send + Unpin + 'static {
+        self.core.events.listen()
     }
 }
 
@@ -153,6 +196,6 @@ impl Drop for ConnectionCloser {
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").field("status", &self.status()).finish_non_exhaustive()
+        f.debug_struct("Connection").field("status", &self.status).finish_non_exhaustive()
     }
 }

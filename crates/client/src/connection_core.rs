@@ -2,14 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::status::{ConnectionState, ConnectionStateCell};
+use crate::events::{Event, Events};
+use crate::properties::ConnectionProperties;
+use crate::status::{Configuration, ConnectionState, ConnectionStateCell};
 use crate::translate::{self, ConnectionId, Deferred, Login, Mailbox, Notice, Port};
 use crate::turns::Blockade;
-use crate::uri::Uri;
+use crate::uri::{AMQPUri, AMQPUserInfo};
 
 /// What a connection's handle and its channels share. It keeps the broker alive, but not the
 /// connection open.
@@ -21,7 +24,17 @@ pub(crate) struct ConnectionCore {
     id: OnceLock<ConnectionId>,
     state: ConnectionStateCell,
     pub(crate) blockade: Blockade,
+    pub(crate) events: Events,
+    configuration: Configuration,
+    end: Mutex<End>,
     numbers: Mutex<ChannelNumbers>,
+}
+
+/// Why the connection has ended, if the broker ended it, and who waits for its end.
+#[derive(Default)]
+struct End {
+    error: Option<Error>,
+    waiting: Vec<Waker>,
 }
 
 /// The numbers of the open channels.
@@ -33,16 +46,24 @@ struct ChannelNumbers {
 
 impl ConnectionCore {
     /// Connects to the broker that `uri` names.
-    pub(crate) fn connect(uri: Uri) -> Result<Arc<Self>> {
-        let Uri { username, password, host, vhost } = uri;
-        let port = translate::find_broker(&host).ok_or_else(|| nobody_listens(&host))?;
+    pub(crate) fn connect(uri: AMQPUri, options: &ConnectionProperties) -> Result<Arc<Self>> {
+        let AMQPUri { authority, vhost, query, .. } = uri;
+        let AMQPUserInfo { username, password } = options.credentials(authority.userinfo)?;
+        let (host, number) = (authority.host, authority.port);
+        let port =
+            translate::find_broker(&host, number).ok_or_else(|| nobody_listens(&host, number))?;
+        let port = port.to_vhost(&vhost);
+        let configuration = Configuration::agreed(port.channel_max(), &query);
         let core = Arc::new(Self {
-            port: port.to_vhost(&vhost),
+            port,
             username,
             vhost,
             id: OnceLock::new(),
             state: ConnectionStateCell::default(),
             blockade: Blockade::default(),
+            events: Events::default(),
+            configuration,
+            end: Mutex::default(),
             numbers: Mutex::default(),
         });
         core.state.set(ConnectionState::Connecting);
@@ -52,6 +73,34 @@ impl ConnectionCore {
         // This is the only place that sets it.
         let _ = core.id.set(id);
         Ok(core)
+    }
+
+    pub(crate) fn configuration(&self) -> &Configuration {
+        &self.configuration
+    }
+
+    /// Waits for the end of the connection.
+    pub(crate) fn poll_ended(&self, cx: &Context<'_>) -> Poll<Result<()>> {
+        let mut end = self.end.lock();
+        match self.state() {
+            ConnectionState::Closed => Poll::Ready(Ok(())),
+            ConnectionState::Error => Poll::Ready(end.error.clone().map_or(Ok(()), Err)),
+            _ => {
+                end.waiting.push(cx.waker().clone());
+                drop(end);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// The connection is no more: everybody who waits hears it.
+    fn end(&self, state: ConnectionState, error: Option<Error>, deferred: &mut Deferred) {
+        let mut end = self.end.lock();
+        self.state.set(state);
+        end.error = error;
+        end.waiting.drain(..).for_each(|waker| deferred.wake(waker));
+        drop(end);
+        self.blockade.lift(deferred);
     }
 
     pub(crate) fn state(&self) -> ConnectionState {
@@ -69,7 +118,7 @@ impl ConnectionCore {
     /// A number for a new channel: 1, 2, 3 …; one that was freed comes again only when the counter
     /// has gone round.
     pub(crate) fn take_channel_number(&self) -> Result<u16> {
-        let max = self.port.channel_max();
+        let max = self.configuration.channel_max();
         let mut numbers = self.numbers.lock();
         if numbers.open.len() >= usize::from(max) {
             return Err(ErrorKind::ChannelsLimitReached.into());
@@ -91,6 +140,7 @@ impl ConnectionCore {
     pub(crate) fn close(&self) -> Result<()> {
         let id = self.open_id()?;
         self.state.set(ConnectionState::Closing);
+        // What the broker answers says that it is closed.
         let closed = self.port.disconnect(id).map_err(translate::broker_error);
         self.state.set(ConnectionState::Closed);
         closed
@@ -101,27 +151,32 @@ impl Mailbox for ConnectionCore {
     fn put(&self, notice: Notice, deferred: &mut Deferred) {
         match notice {
             Notice::Connected => self.state.set(ConnectionState::Connected),
-            Notice::ConnectionBlocked { .. } => self.blockade.raise(),
-            Notice::ConnectionUnblocked => self.blockade.lift(deferred),
-            Notice::ConnectionClosed(_) => {
-                self.state.set(ConnectionState::Error);
-                self.blockade.lift(deferred);
+            Notice::ConnectionBlocked { reason } => {
+                self.blockade.raise();
+                self.events.tell(|| Event::ConnectionBlocked(reason.to_owned()), deferred);
             }
-            Notice::ConnectionEnded => {
-                self.state.set(ConnectionState::Closed);
+            Notice::ConnectionUnblocked => {
                 self.blockade.lift(deferred);
+                self.events.tell(|| Event::ConnectionUnblocked, deferred);
             }
+            Notice::ConnectionClosed(refusal) => {
+                let error = translate::refusal(refusal);
+                self.events.tell(|| Event::Error(error.clone()), deferred);
+                self.end(ConnectionState::Error, Some(error), deferred);
+            }
+            Notice::ConnectionEnded => self.end(ConnectionState::Closed, None, deferred),
             _ => {}
         }
     }
 }
 
-fn nobody_listens(host: &str) -> Error {
+fn nobody_listens(host: &str, port: u16) -> Error {
     Error::io(
         std::io::ErrorKind::ConnectionRefused,
         format!(
-            "no broker listens on '{host}' in this process; make one with Broker::in_memory(), \
-             connect to its uri(), and keep it while programs connect"
+            "no broker listens on '{host}:{port}' in this process; make one with Broker::in_memory(), \
+             connect to its uri() or have it listen there with listen(…), and keep it while \
+             programs connect"
         ),
     )
 }

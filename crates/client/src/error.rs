@@ -5,8 +5,11 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use crate::protocol::{AMQPError, AMQPErrorKind};
+use cookie_factory::GenError;
+
+use crate::protocol::{AMQPError, AMQPErrorKind, ProtocolVersion};
 use crate::status::{ChannelState, ConnectionState};
+use crate::types::parsing::ParserError;
 
 /// What a call gives: a value, or an [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
@@ -43,6 +46,20 @@ pub enum ErrorKind {
     ProtocolError(AMQPError),
     /// A future was polled after it had given its result.
     FutureCompleted,
+    /// Never given here: there is no server that speaks another version.
+    InvalidProtocolVersion(ProtocolVersion),
+    /// Never given here: there is no wire to be read from.
+    ParsingError(ParserError),
+    /// Never given here: there is no wire to be written to.
+    SerialisationError(Arc<GenError>),
+    /// Never given here: no runtime is needed that could be shut down.
+    RuntimeShutdownError(Arc<io::Error>),
+    /// Never given here: no runtime is needed.
+    NoDefaultRuntime,
+    /// Never given here: nobody listens for heartbeats (S177).
+    MissingHeartbeatError,
+    /// What a program provides to log in with could not be had.
+    AuthProviderError(String),
 }
 
 impl Error {
@@ -70,10 +87,51 @@ impl Error {
         self.amqp_kind().is_some_and(|kind| matches!(kind, AMQPErrorKind::Hard(_)))
     }
 
-    /// Whether it is an [`ErrorKind::IOError`].
+    /// Whether it is an [`ErrorKind::IOError`] or the end of a runtime.
     #[must_use]
     pub fn is_io_error(&self) -> bool {
-        matches!(self.kind, ErrorKind::IOError(_))
+        self.io_kind().is_some()
+    }
+
+    /// Whether it is the end of a runtime.
+    #[must_use]
+    pub fn is_runtime_shutdown_error(&self) -> bool {
+        matches!(self.kind, ErrorKind::RuntimeShutdownError(_))
+    }
+
+    /// Whether it is an I/O error that says to try again later.
+    #[must_use]
+    pub fn wouldblock(&self) -> bool {
+        self.io_kind() == Some(io::ErrorKind::WouldBlock)
+    }
+
+    /// Whether it is an I/O error that says that a call was interrupted.
+    #[must_use]
+    pub fn interrupted(&self) -> bool {
+        self.io_kind() == Some(io::ErrorKind::Interrupted)
+    }
+
+    /// Whether making the connection or the channel anew may help.
+    #[must_use]
+    pub fn can_be_recovered(&self) -> bool {
+        matches!(
+            self.kind,
+            ErrorKind::InvalidChannel(_)
+                | ErrorKind::InvalidChannelState(..)
+                | ErrorKind::InvalidConnectionState(_)
+                | ErrorKind::IOError(_)
+                | ErrorKind::ProtocolError(_)
+                | ErrorKind::MissingHeartbeatError
+        )
+    }
+
+    fn io_kind(&self) -> Option<io::ErrorKind> {
+        match &self.kind {
+            ErrorKind::IOError(error) | ErrorKind::RuntimeShutdownError(error) => {
+                Some(error.kind())
+            }
+            _ => None,
+        }
     }
 
     pub(crate) fn io(kind: io::ErrorKind, text: impl Into<String>) -> Self {
@@ -123,6 +181,19 @@ impl fmt::Display for Error {
             ErrorKind::IOError(error) => write!(f, "IO error: {error}"),
             ErrorKind::ProtocolError(error) => write!(f, "protocol error: {error}"),
             ErrorKind::FutureCompleted => f.write_str("future polled after completion"),
+            ErrorKind::InvalidProtocolVersion(version) => {
+                write!(f, "the server only supports AMQP {version}")
+            }
+            ErrorKind::ParsingError(error) => write!(f, "failed to parse: {error}"),
+            ErrorKind::SerialisationError(error) => write!(f, "failed to serialise: {error}"),
+            ErrorKind::RuntimeShutdownError(error) => write!(f, "runtime shutdown error: {error}"),
+            ErrorKind::NoDefaultRuntime => f.write_str("no default configured runtime"),
+            ErrorKind::MissingHeartbeatError => {
+                f.write_str("no heartbeat received from server for too long")
+            }
+            ErrorKind::AuthProviderError(error) => {
+                write!(f, "failure during authentication: {error}")
+            }
         }
     }
 }
@@ -130,19 +201,23 @@ impl fmt::Display for Error {
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match &self.kind {
-            ErrorKind::IOError(error) => Some(&**error),
+            ErrorKind::IOError(error) | ErrorKind::RuntimeShutdownError(error) => Some(&**error),
+            ErrorKind::ParsingError(error) => Some(error),
+            ErrorKind::SerialisationError(error) => Some(&**error),
             ErrorKind::ProtocolError(error) => Some(error),
             _ => None,
         }
     }
 }
 
-/// Errors are equal if their kinds are; I/O errors never are.
+/// Errors are equal if their kinds are. As in lapin, errors of I/O, of writing, of logging in and of heartbeats
+/// never are.
 impl PartialEq for Error {
     fn eq(&self, other: &Self) -> bool {
         match (&self.kind, &other.kind) {
             (ErrorKind::ChannelsLimitReached, ErrorKind::ChannelsLimitReached)
-            | (ErrorKind::FutureCompleted, ErrorKind::FutureCompleted) => true,
+            | (ErrorKind::FutureCompleted, ErrorKind::FutureCompleted)
+            | (ErrorKind::NoDefaultRuntime, ErrorKind::NoDefaultRuntime) => true,
             (ErrorKind::InvalidChannel(one), ErrorKind::InvalidChannel(two)) => one == two,
             (
                 ErrorKind::InvalidChannelState(one, context_one),
@@ -152,6 +227,10 @@ impl PartialEq for Error {
                 one == two
             }
             (ErrorKind::ProtocolError(one), ErrorKind::ProtocolError(two)) => one == two,
+            (ErrorKind::ParsingError(one), ErrorKind::ParsingError(two)) => one == two,
+            (ErrorKind::InvalidProtocolVersion(one), ErrorKind::InvalidProtocolVersion(two)) => {
+                one == two
+            }
             _ => false,
         }
     }

@@ -46,6 +46,7 @@
 //! - Closing by drop is over when the drop is.
 
 mod acker;
+pub mod auth;
 pub mod blocking;
 mod channel;
 mod channel_core;
@@ -54,9 +55,11 @@ mod connection;
 mod connection_core;
 mod consumer;
 mod error;
+mod events;
 mod exchange;
 pub mod message;
 pub mod options;
+mod properties;
 pub mod protocol;
 mod queue;
 mod status;
@@ -64,17 +67,21 @@ mod status;
 pub mod testing;
 mod translate;
 mod turns;
-mod uri;
+pub mod uri;
 
 pub use acker::Acker;
 pub use channel::Channel;
 pub use confirm::{Confirmation, PublisherConfirm};
-pub use connection::{Connection, ConnectionProperties};
+pub use connection::Connection;
 pub use consumer::Consumer;
 pub use error::{Error, ErrorKind, Result};
+pub use events::Event;
 pub use exchange::ExchangeKind;
+pub use properties::ConnectionProperties;
 pub use queue::Queue;
-pub use status::{ChannelState, ChannelStatus, ConnectionState, ConnectionStatus};
+pub use status::{
+    ChannelQos, ChannelState, ChannelStatus, Configuration, ConnectionState, ConnectionStatus,
+};
 pub use translate::{
     ActivityStatus, ApplyTo, Binding, Broker, BrokerOptions, Cause, ChannelView, Clock,
     ConnectionView, ConsumerView, DestinationType, EngineView, EventKind, Examined, ExchangeView,

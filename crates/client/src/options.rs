@@ -16,6 +16,14 @@ macro_rules! options {
 }
 
 options! {
+    /// Options of `access.request`, which does nothing.
+    AccessRequestOptions {
+        exclusive: "Without effect.",
+        passive: "Without effect.",
+        active: "Without effect.",
+        write: "Without effect.",
+        read: "Without effect.",
+    }
     /// Options of `basic.ack`.
     BasicAckOptions {
         multiple: "Settle every held delivery up to this one; tag 0 settles all.",
@@ -30,6 +38,14 @@ options! {
         no_ack: "Count deliveries as acknowledged at once.",
         exclusive: "Be the queue's only consumer, or be refused.",
         nowait: "Ask for no answer. A refusal is reported all the same.",
+    }
+    /// What `basic.deliver` says.
+    BasicDeliverOptions {
+        redelivered: "Whether it was handed out before.",
+    }
+    /// What `basic.get-ok` says.
+    BasicGetOkOptions {
+        redelivered: "Whether it was handed out before.",
     }
     /// Options of `basic.get`.
     BasicGetOptions {
@@ -64,6 +80,10 @@ options! {
     /// Options of `channel.flow`.
     ChannelFlowOptions {
         active: "Must be true, as in RabbitMQ: false closes the connection.",
+    }
+    /// What `channel.flow-ok` says.
+    ChannelFlowOkOptions {
+        active: "Whether deliveries flow.",
     }
     /// Options of `confirm.select`.
     ConfirmSelectOptions {

@@ -6,7 +6,10 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::channel_core::ChannelCore;
 use crate::connection_core::ConnectionCore;
+use crate::protocol::constants::FRAME_MIN_SIZE;
+use crate::translate;
 use crate::types::ShortString;
+use crate::uri::AMQPQueryString;
 
 macro_rules! states {
     ($(#[doc = $doc:literal])* $name:ident, $cell:ident { $($variant:ident $what:literal,)* }) => {
@@ -99,6 +102,22 @@ impl ChannelStatus {
     pub fn confirm(&self) -> bool {
         self.core.confirms()
     }
+
+    /// The windows that were asked for.
+    #[must_use]
+    pub fn qos(&self) -> ChannelQos {
+        self.core.qos()
+    }
+}
+
+/// The windows of a channel; `None` where none was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ChannelQos {
+    /// The window of each later consumer.
+    pub prefetch_count: Option<u16>,
+    /// The window of the channel as a whole.
+    pub global_prefetch_count: Option<u16>,
 }
 
 impl fmt::Debug for ChannelStatus {
@@ -111,22 +130,25 @@ impl fmt::Debug for ChannelStatus {
 }
 
 /// Shows the state of a connection as it is now.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct ConnectionStatus {
-    pub(crate) core: Arc<ConnectionCore>,
+    /// `None` for the default, which is of no connection.
+    pub(crate) core: Option<Arc<ConnectionCore>>,
 }
 
 impl ConnectionStatus {
     /// The virtual host.
     #[must_use]
     pub fn vhost(&self) -> ShortString {
-        ShortString::from(self.core.vhost.as_str())
+        let vhost = self.core.as_ref().map_or("", |core| core.vhost.as_str());
+        // One that is longer is in no broker.
+        ShortString::try_new(vhost).unwrap_or_default()
     }
 
     /// Who logged in.
     #[must_use]
     pub fn username(&self) -> String {
-        self.core.username.clone()
+        self.core.as_ref().map(|core| core.username.clone()).unwrap_or_default()
     }
 
     /// Whether the broker blocks it, because it has published while there was too much
@@ -134,43 +156,47 @@ impl ConnectionStatus {
     /// it or a channel of it does not.
     #[must_use]
     pub fn blocked(&self) -> bool {
-        self.core.blockade.is_up()
+        self.core.as_ref().is_some_and(|core| core.blockade.is_up())
     }
 
     /// Whether it is open.
     #[must_use]
     pub fn connected(&self) -> bool {
-        self.core.state() == ConnectionState::Connected
+        self.state() == ConnectionState::Connected
     }
 
     /// Whether it is being opened.
     #[must_use]
     pub fn connecting(&self) -> bool {
-        self.core.state() == ConnectionState::Connecting
+        self.state() == ConnectionState::Connecting
     }
 
     /// Whether it is being made anew.
     #[must_use]
     pub fn reconnecting(&self) -> bool {
-        self.core.state() == ConnectionState::Reconnecting
+        self.state() == ConnectionState::Reconnecting
     }
 
     /// Whether it is being closed.
     #[must_use]
     pub fn closing(&self) -> bool {
-        self.core.state() == ConnectionState::Closing
+        self.state() == ConnectionState::Closing
     }
 
     /// Whether it was closed by its program.
     #[must_use]
     pub fn closed(&self) -> bool {
-        self.core.state() == ConnectionState::Closed
+        self.state() == ConnectionState::Closed
     }
 
     /// Whether it was closed by the broker.
     #[must_use]
     pub fn errored(&self) -> bool {
-        self.core.state() == ConnectionState::Error
+        self.state() == ConnectionState::Error
+    }
+
+    fn state(&self) -> ConnectionState {
+        self.core.as_ref().map(|core| core.state()).unwrap_or_default()
     }
 }
 
@@ -178,9 +204,52 @@ impl fmt::Debug for ConnectionStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectionStatus")
             .field("vhost", &self.vhost())
-            .field("username", &self.core.username)
-            .field("state", &self.core.state())
+            .field("username", &self.username())
+            .field("state", &self.state())
             .field("blocked", &self.blocked())
             .finish()
+    }
+}
+
+/// What a connection and its broker have agreed on.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    channel_max: u16,
+    frame_max: u32,
+    heartbeat: u16,
+}
+
+/// How often RabbitMQ asks for a sign of life, in seconds.
+const HEARTBEAT: u16 = 60;
+
+impl Configuration {
+    /// What the broker offers, if a URI does not ask for less.
+    pub(crate) fn agreed(channel_max: u16, asked: &AMQPQueryString) -> Self {
+        let less = |offered: u32, asked: Option<u32>| match asked {
+            None | Some(0) => offered,
+            Some(asked) => offered.min(asked),
+        };
+        let frame_max = less(translate::FRAME_MAX, asked.frame_max).max(FRAME_MIN_SIZE);
+        let channels = less(channel_max.into(), asked.channel_max.map(u32::from));
+        let channel_max = u16::try_from(channels).unwrap_or(channel_max);
+        Self { channel_max, frame_max, heartbeat: asked.heartbeat.unwrap_or(HEARTBEAT) }
+    }
+
+    /// How many channels the connection may have open.
+    #[must_use]
+    pub fn channel_max(&self) -> u16 {
+        self.channel_max
+    }
+
+    /// The largest frame, in bytes, of which there are none.
+    #[must_use]
+    pub fn frame_max(&self) -> u32 {
+        self.frame_max
+    }
+
+    /// How often a sign of life would be sent, in seconds.
+    #[must_use]
+    pub fn heartbeat(&self) -> u16 {
+        self.heartbeat
     }
 }

@@ -45,6 +45,9 @@ use crate::protocol::AMQPError;
 use crate::types::{FieldTable, ShortString};
 use crate::{Acker, BasicProperties};
 
+/// The largest frame, in bytes, as RabbitMQ has it.
+pub(crate) const FRAME_MAX: u32 = leveret_broker::protocol::limits::FRAME_MAX as u32;
+
 /// A returned message, as the broker hands it over.
 #[derive(Debug)]
 pub(crate) struct Returned {
@@ -53,9 +56,9 @@ pub(crate) struct Returned {
     pub(crate) message: Arc<Message>,
 }
 
-/// The port to the broker that listens on `host`.
-pub(crate) fn find_broker(host: &str) -> Option<Port> {
-    Broker::find(host)
+/// The way to the broker that listens on a port of a host.
+pub(crate) fn find_broker(host: &str, port: u16) -> Option<Port> {
+    Broker::find(host, port)
 }
 
 pub(crate) fn queue_declare(

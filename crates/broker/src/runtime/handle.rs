@@ -109,14 +109,14 @@ impl Broker {
         options.clock = Some(options.clock.take().unwrap_or_default());
         let vhosts = options.vhosts.iter().map(|vhost| Shared::new(options.of_vhost(vhost)));
         let vhosts = vhosts.chain([Shared::new(options.clone())]).collect();
-        Self::listen(&options, vhosts)
+        Self::of(&options, vhosts)
     }
 
     /// Stops the broker as an operator does: every connection is closed with
     /// `320 CONNECTION_FORCED` (S178), and no new one is accepted. What it held in memory is gone; what
     /// is durable is on disk when this returns, and the directory can be opened anew.
     pub fn shutdown(&self) {
-        registry::stop_listening(self.listener.authority());
+        self.listener.stop();
         self.host.vhosts().for_each(|vhost| vhost.shut_down());
     }
 
@@ -193,10 +193,10 @@ impl Broker {
         self.shared.inner.look().core.engine().check_invariants()
     }
 
-    /// A port to the broker that listens on `authority`, if one does.
+    /// A port to the broker that is reached at this address, if one is; see [`listen`](Self::listen).
     #[must_use]
-    pub fn find(authority: &str) -> Option<Port> {
-        registry::find(authority).map(|host| Port::to(&host))
+    pub fn find(host: &str, port: u16) -> Option<Port> {
+        registry::find(host, port).map(|host| Port::to(&host))
     }
 
     /// A port to this broker.

@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
 use super::handle::{Broker, Shared};
 use super::options::BrokerOptions;
 use super::registry;
@@ -24,6 +26,8 @@ pub(super) struct Host {
     vhosts: BTreeMap<Name, Arc<Shared>>,
     default: Name,
     users: Vec<User>,
+    /// Whether anybody may connect, with any password.
+    open: bool,
 }
 
 impl Host {
@@ -45,7 +49,9 @@ impl Host {
         vhost: &str,
     ) -> Result<&Arc<Shared>, Refusal> {
         let known = |known: &&User| &*known.name == user && known.password == password;
-        let Some(known) = self.users.iter().find(known) else {
+        let anybody = User { name: user.into(), password: String::new(), vhosts: None };
+        let known = self.users.iter().find(known).or(self.open.then_some(&anybody));
+        let Some(known) = known else {
             let text = "Login was refused using authentication mechanism PLAIN. For details see \
                         the broker logfile.";
             return Err(Refusal::new(ReplyCode::AccessRefused, text));
@@ -70,24 +76,33 @@ impl fmt::Debug for Host {
     }
 }
 
-/// An address, which nobody reaches any more when this is dropped.
+/// Addresses, which nobody reaches any more when this is dropped.
 pub(super) struct Listener {
     authority: String,
+    /// Those that were asked for.
+    others: Mutex<Vec<String>>,
 }
 
 impl Listener {
     pub(super) fn new(authority: String) -> Self {
-        Self { authority }
+        Self { authority, others: Mutex::default() }
     }
 
     pub(super) fn authority(&self) -> &str {
         &self.authority
     }
+
+    /// Lets go of all addresses.
+    pub(super) fn stop(&self) {
+        registry::stop_listening(&self.authority);
+        let others = std::mem::take(&mut *self.others.lock());
+        others.iter().for_each(|address| registry::stop_listening(address));
+    }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        registry::stop_listening(&self.authority);
+        self.stop();
     }
 }
 
@@ -101,6 +116,31 @@ impl Broker {
             byte => format!("%{byte:02x}"),
         });
         format!("amqp://guest:guest@{}/{}", self.listener.authority(), vhost.collect::<String>())
+    }
+
+    /// Has the broker reached at another address too, for programs that name one: `amqp://127.0.0.1:5672`. No socket
+    /// is opened: only this process finds it, until the last handle to it is dropped. The names of this machine are
+    /// one name: `localhost`, `127.0.0.1` and `[::1]`.
+    ///
+    /// ```
+    /// use leveret_broker::Broker;
+    ///
+    /// let broker = Broker::in_memory();
+    /// broker.listen("amqp://127.0.0.1:5672")?;
+    /// assert!(Broker::find("localhost", 5672).is_some());
+    /// assert!(Broker::in_memory().listen("amqp://localhost").is_err(), "it is taken");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Another broker of this process has the address (`AddrInUse`), or it is none (`InvalidInput`): a URI or the
+    /// part of it behind `@` and before the path, without a port for 5672, or for `amqps` 5671.
+    pub fn listen(&self, address: &str) -> std::io::Result<()> {
+        let address = registry::address_of(address)?;
+        registry::listen(&address, &self.host)?;
+        self.listener.others.lock().push(address);
+        Ok(())
     }
 
     /// The virtual hosts, by name.
@@ -129,14 +169,16 @@ impl Broker {
     }
 
     /// A broker of these virtual hosts, among them the default one, that can be connected to.
-    pub(super) fn listen(options: &BrokerOptions, vhosts: Vec<Arc<Shared>>) -> Self {
+    pub(super) fn of(options: &BrokerOptions, vhosts: Vec<Arc<Shared>>) -> Self {
         let default = options.engine.vhost.clone();
         let mut users = options.users.clone();
         users.push(User { name: "guest".into(), password: "guest".to_owned(), vhosts: None });
         let named = vhosts.into_iter().map(|shared| (shared.inner.vhost.clone(), shared));
-        let host = Arc::new(Host { vhosts: named.collect(), default, users });
+        let open = options.any_user;
+        let host = Arc::new(Host { vhosts: named.collect(), default, users, open });
         let listener = Arc::new(Listener::new(registry::unused_authority()));
-        registry::listen(listener.authority(), Arc::downgrade(&host));
+        // Nobody else ever has it.
+        let _ = registry::listen(listener.authority(), &host);
         Self { shared: Arc::clone(host.default_vhost()), host, listener }
     }
 }

@@ -131,7 +131,7 @@ impl Broker {
         for vhost in &options.vhosts {
             vhosts.push(open_vhost(folder(vhost)?, options.of_vhost(vhost))?);
         }
-        Ok(Self::listen(&options, vhosts))
+        Ok(Self::of(&options, vhosts))
     }
 }
 

@@ -23,6 +23,7 @@ pub struct BrokerOptions {
     pub(super) clock: Option<Clock>,
     pub(super) record_history: bool,
     pub(super) users: Vec<User>,
+    pub(super) any_user: bool,
     pub(super) vhosts: Vec<Name>,
     pub(super) policies: Vec<Policy>,
     pub(super) level: Level,
@@ -153,6 +154,13 @@ impl BrokerOptions {
     pub fn with_user(mut self, user: &str, password: &str) -> Self {
         let (name, password) = (user.into(), password.to_owned());
         self.users.push(User { name, password, vhosts: None });
+        self
+    }
+
+    /// Lets anybody connect, whatever the password: for programs whose users are of no account. Default: off.
+    #[must_use]
+    pub fn with_any_user(mut self) -> Self {
+        self.any_user = true;
         self
     }
 

@@ -1,7 +1,8 @@
 //! The process-wide table of authorities at which brokers can be reached. No socket is ever opened.
 
 use std::collections::BTreeMap;
-use std::sync::Weak;
+use std::io;
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
@@ -22,9 +23,16 @@ pub(super) fn unused_authority() -> String {
     authority
 }
 
-/// Makes a broker reachable at `authority`.
-pub(super) fn listen(authority: &str, broker: Weak<Host>) {
-    LISTENING.lock().brokers.insert(authority.to_owned(), broker);
+/// Makes a broker reachable at an address, unless another is.
+pub(super) fn listen(address: &str, broker: &Arc<Host>) -> io::Result<()> {
+    let mut table = LISTENING.lock();
+    let taken = table.brokers.get(address).is_some_and(|other| other.strong_count() > 0);
+    if taken {
+        let text = format!("another broker of this process listens on {address}");
+        return Err(io::Error::new(io::ErrorKind::AddrInUse, text));
+    }
+    table.brokers.insert(address.to_owned(), Arc::downgrade(broker));
+    Ok(())
 }
 
 /// Makes `authority` unreachable.
@@ -32,9 +40,42 @@ pub(super) fn stop_listening(authority: &str) {
     LISTENING.lock().brokers.remove(authority);
 }
 
-/// The broker that listens on `authority`.
-pub(super) fn find(authority: &str) -> Option<std::sync::Arc<Host>> {
+/// The broker that is reached at an address.
+pub(super) fn find(host: &str, port: u16) -> Option<Arc<Host>> {
     // The table's lock is released before the broker can be dropped, which takes it again.
-    let broker = LISTENING.lock().brokers.get(authority).cloned();
+    let broker = {
+        let table = LISTENING.lock();
+        let found = table.brokers.get(host).or_else(|| table.brokers.get(&with_port(host, port)));
+        found.cloned()
+    };
     broker?.upgrade()
+}
+
+/// The address that a text names, as the table has it.
+pub(super) fn address_of(text: &str) -> io::Result<String> {
+    let wrong = || {
+        let text = format!("'{text}' is no address: it is amqp://host:port, or host:port");
+        io::Error::new(io::ErrorKind::InvalidInput, text)
+    };
+    let (scheme, rest) = text.split_once("://").unwrap_or(("amqp", text));
+    let default = match scheme {
+        "amqp" => 5672,
+        "amqps" => 5671,
+        _ => return Err(wrong()),
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, authority)| authority);
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !authority.ends_with(']') => {
+            (host, port.parse().map_err(|_| wrong())?)
+        }
+        _ => (authority, default),
+    };
+    if host.is_empty() { Err(wrong()) } else { Ok(with_port(&host.to_ascii_lowercase(), port)) }
+}
+
+/// This machine has one name.
+fn with_port(host: &str, port: u16) -> String {
+    let host = if ["127.0.0.1", "[::1]", "::1"].contains(&host) { "localhost" } else { host };
+    format!("{host}:{port}")
 }

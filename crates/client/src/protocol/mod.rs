@@ -1,12 +1,66 @@
-//! AMQP's errors, by kind and code, as lapin has them.
+//! AMQP's errors, methods and numbers, as lapin has them, but for how they are written on a wire.
+
+mod methods;
 
 use std::fmt;
 
+pub use self::methods::{access, channel, confirm, connection, exchange, queue, tx};
+pub use crate::BasicProperties;
 use crate::types::ShortString;
 
-/// Message properties, under the name they have in lapin's `protocol` module.
+/// Messages, with their properties.
 pub mod basic {
+    pub use super::methods::basic_methods::*;
     pub use crate::BasicProperties as AMQPProperties;
+}
+
+/// Numbers of the protocol.
+pub mod constants {
+    /// What a frame with a method begins with.
+    pub const FRAME_METHOD: u8 = 1;
+    /// What a frame with a header begins with.
+    pub const FRAME_HEADER: u8 = 2;
+    /// What a frame with a part of a body begins with.
+    pub const FRAME_BODY: u8 = 3;
+    /// What a heartbeat begins with.
+    pub const FRAME_HEARTBEAT: u8 = 8;
+    /// The least that is agreed on as the largest frame, in bytes.
+    pub const FRAME_MIN_SIZE: u32 = 8192;
+    /// What a frame ends with.
+    pub const FRAME_END: u8 = 206;
+    /// The reply code that says that all is well.
+    pub const REPLY_SUCCESS: u16 = 200;
+}
+
+/// What the protocol is.
+pub mod metadata {
+    /// Its name.
+    pub const NAME: &str = "AMQP";
+    /// Its version is 0-9-1: the first number.
+    pub const MAJOR_VERSION: u8 = 0;
+    /// The second.
+    pub const MINOR_VERSION: u8 = 9;
+    /// The third.
+    pub const REVISION: u8 = 1;
+    /// The port that its servers listen on.
+    pub const PORT: u32 = 5672;
+}
+
+/// A version of the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProtocolVersion {
+    /// The first number.
+    pub major: u8,
+    /// The second.
+    pub minor: u8,
+    /// The third.
+    pub revision: u8,
+}
+
+impl fmt::Display for ProtocolVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}-{}", self.major, self.minor, self.revision)
+    }
 }
 
 /// An error that AMQP defines: its kind, and the broker's text.
@@ -46,6 +100,28 @@ impl AMQPError {
     pub fn get_message(&self) -> &ShortString {
         &self.message
     }
+}
+
+impl TryFrom<channel::Close> for AMQPError {
+    type Error = String;
+
+    fn try_from(close: channel::Close) -> Result<Self, String> {
+        let channel::Close { reply_code, reply_text, .. } = close;
+        Self::from_id(reply_code, reply_text).ok_or_else(|| no_error(reply_code))
+    }
+}
+
+impl TryFrom<connection::Close> for AMQPError {
+    type Error = String;
+
+    fn try_from(close: connection::Close) -> Result<Self, String> {
+        let connection::Close { reply_code, reply_text, .. } = close;
+        Self::from_id(reply_code, reply_text).ok_or_else(|| no_error(reply_code))
+    }
+}
+
+fn no_error(reply_code: u16) -> String {
+    format!("{reply_code} is no reply code of an error")
 }
 
 impl fmt::Display for AMQPError {

@@ -1,0 +1,42 @@
+//! Waiting for the answer to a call.
+
+use std::task::{Context, Poll};
+
+use super::ChannelCore;
+use crate::error::Result;
+use crate::status::ChannelState;
+use crate::translate::{CallId, Reply};
+
+/// A reply that a call waits for; forgotten with the call.
+pub(super) struct AwaitedReply<'a> {
+    pub(super) core: &'a ChannelCore,
+    pub(super) call: CallId,
+}
+
+impl AwaitedReply<'_> {
+    pub(super) fn poll(&self, cx: &Context<'_>) -> Poll<Result<Reply>> {
+        let mut inbox = self.core.inbox.lock();
+        if let Some(reply) = inbox.replies.remove(&self.call) {
+            return Poll::Ready(Ok(reply));
+        }
+        if self.core.state() != ChannelState::Connected {
+            drop(inbox);
+            return Poll::Ready(Err(self.core.failure()));
+        }
+        let _replaced = inbox.waiting.insert(self.call, cx.waker().clone());
+        drop(inbox);
+        Poll::Pending
+    }
+}
+
+impl Drop for AwaitedReply<'_> {
+    fn drop(&mut self) {
+        let mut inbox = self.core.inbox.lock();
+        let waker = inbox.waiting.remove(&self.call);
+        let reply = inbox.replies.remove(&self.call);
+        if waker.is_some() && reply.is_none() {
+            inbox.abandoned.insert(self.call);
+        }
+        drop(inbox);
+    }
+}

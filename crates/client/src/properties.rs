@@ -1,0 +1,105 @@
+//! What a program says of a connection before it is made.
+
+use std::fmt;
+use std::sync::Arc;
+
+use backon::ExponentialBuilder;
+
+use crate::auth::AuthProvider;
+use crate::error::{ErrorKind, Result};
+use crate::types::{LongString, ShortString};
+use crate::uri::AMQPUserInfo;
+
+/// What a client tells a broker about itself, and how it connects. In one process most of it has no effect; it is
+/// there because programs written for lapin set it.
+#[derive(Clone, Default)]
+pub struct ConnectionProperties {
+    locale: Option<ShortString>,
+    client_properties: Vec<(ShortString, LongString)>,
+    auth_provider: Option<Arc<dyn AuthProvider>>,
+    backoff: Option<ExponentialBuilder>,
+    auto_recover: bool,
+}
+
+impl ConnectionProperties {
+    /// Sets the locale of the broker's texts, which are in English whatever it is.
+    #[must_use]
+    pub fn with_locale(mut self, locale: ShortString) -> Self {
+        self.locale = Some(locale);
+        self
+    }
+
+    /// Adds a property that describes the client.
+    #[must_use]
+    pub fn with_client_property(mut self, key: ShortString, value: LongString) -> Self {
+        self.client_properties.push((key, value));
+        self
+    }
+
+    /// Names the connection.
+    #[must_use]
+    pub fn with_connection_name(self, connection_name: LongString) -> Self {
+        self.with_client_property("connection_name".into(), connection_name)
+    }
+
+    /// Sets what to [log in](crate::auth) with, in the place of the URI's name and password.
+    #[must_use]
+    pub fn with_auth_provider<AP: AuthProvider>(mut self, auth_provider: AP) -> Self {
+        self.auth_provider = Some(Arc::new(auth_provider));
+        self
+    }
+
+    /// Sets how long to wait between attempts to connect. Without effect: a broker of this process is there or not.
+    #[must_use]
+    pub fn with_backoff(mut self, backoff: ExponentialBuilder) -> Self {
+        self.backoff = Some(backoff);
+        self
+    }
+
+    /// Changes how long to wait between attempts to connect, which has no effect.
+    #[must_use]
+    pub fn configure_backoff(
+        mut self,
+        configure: impl Fn(ExponentialBuilder) -> ExponentialBuilder,
+    ) -> Self {
+        self.backoff = Some(configure(self.backoff.unwrap_or_default()));
+        self
+    }
+
+    /// Asks for connections that are made anew when they are lost. Without effect: no connection of one process is
+    /// lost by itself.
+    #[must_use]
+    pub fn enable_auto_recover(mut self) -> Self {
+        self.auto_recover = true;
+        self
+    }
+
+    /// Who logs in, and with which password, where a URI says this.
+    pub(crate) fn credentials(&self, said: AMQPUserInfo) -> Result<AMQPUserInfo> {
+        let Some(provider) = &self.auth_provider else { return Ok(said) };
+        let starter = provider.auth_starter().map_err(ErrorKind::AuthProviderError)?;
+        if provider.mechanism().as_str() != "PLAIN" {
+            return Ok(said);
+        }
+        let text = String::from_utf8_lossy(starter.as_bytes()).into_owned();
+        let mut parts = text.splitn(3, '\0').skip(1).map(str::to_owned);
+        let (username, password) = (parts.next(), parts.next());
+        let said_so = username.zip(password);
+        let (username, password) = said_so.ok_or_else(|| {
+            let text = "a provider of the mechanism PLAIN starts with \\0user\\0password";
+            ErrorKind::AuthProviderError(text.to_owned())
+        })?;
+        Ok(AMQPUserInfo { username, password })
+    }
+}
+
+impl fmt::Debug for ConnectionProperties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionProperties")
+            .field("locale", &self.locale)
+            .field("client_properties", &self.client_properties)
+            .field("backoff", &self.backoff)
+            .field("auto_recover", &self.auto_recover)
+            .finish_non_exhaustive()
+    }
+}
