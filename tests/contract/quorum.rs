@@ -160,6 +160,14 @@ fn r4_s145_priorities() {
         publish(&mut harness, channel, &published);
         assert_eq!(drain(&mut harness, channel), expected, "{version:?}");
     }
+    // A purge begins the turns anew, and who gets nothing takes none.
+    let (mut harness, channel) = with_queue(V4_0, &[]);
+    publish(&mut harness, channel, &[Some(9), Some(1), Some(1)]);
+    harness.get(channel, "q");
+    harness.purge(channel, "q");
+    harness.get(channel, "q");
+    publish(&mut harness, channel, &[Some(2), Some(8)]);
+    assert_eq!(drain(&mut harness, channel), ["8", "2"]);
 }
 
 #[test]

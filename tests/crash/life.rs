@@ -147,7 +147,7 @@ fn beginning(profile: Profile) -> Vec<Op> {
 
 /// Queues that do something by themselves, a message for each way to die, and a transaction.
 fn beginning_of_rules() -> Vec<Op> {
-    let ruled = (0..12).map(|queue| Op::DeclareRuled { channel: 0, queue, durable: queue % 3 > 0 });
+    let ruled = (0..15).map(|queue| Op::DeclareRuled { channel: 0, queue, durable: queue % 3 > 0 });
     // The first exchanges are direct, fanout and headers ones.
     let binds = [1, 2].map(|source| Op::Bind {
         channel: 0,

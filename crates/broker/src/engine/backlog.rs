@@ -149,7 +149,8 @@ impl Backlog {
     fn pop_by_priority(&mut self) -> Option<(Arc<Message>, bool)> {
         let Some(higher) = &mut self.higher else { return self.zero.pop() };
         let next = higher.next(&self.zero);
-        if higher.order == Order::TwoLevels {
+        let is_empty = higher.stores.is_empty() && self.zero.is_empty();
+        if higher.order == Order::TwoLevels && !is_empty {
             higher.in_a_row = if higher.in_a_row == IN_A_ROW { 0 } else { higher.in_a_row + 1 };
         }
         let Some(priority) = next else { return self.zero.pop() };
@@ -191,6 +192,9 @@ impl Backlog {
         }
         // Its room is free for good.
         self.zero = Ready::default();
+        if let Some(higher) = &mut self.higher {
+            higher.in_a_row = 0;
+        }
         all
     }
 

@@ -17,11 +17,17 @@ impl Oracle {
         }
         let name = self.named(from, consume.queue.as_str())?;
         let queue = self.find(from, &name)?;
+        let quorum = queue.rules.quorum.is_some();
         let others = queue.consumers();
         let alone = others.iter().any(|other| other.exclusive);
         let shared = !others.is_empty() || queue.is_single();
-        if alone || (consume.exclusive && shared) {
+        // Quorum queues ignore it (R14).
+        if !quorum && (alone || (consume.exclusive && shared)) {
             return refused(403, format!("queue '{name}' in vhost '/' in exclusive use"));
+        }
+        if quorum && self.channel(from).limit != 0 {
+            let text = format!("queue '{name}' in vhost '/' does not support global qos");
+            return refused(540, text);
         }
         if tag.is_empty() {
             tag = made.unwrap_or_default().to_owned();
@@ -34,7 +40,11 @@ impl Oracle {
             tag: tag.clone(),
             connection: from.connection,
             channel: from.channel,
-            window: self.channel(from).prefetch,
+            window: match self.channel(from).prefetch {
+                // Without a limit there is one all the same (R14).
+                0 if quorum && !consume.no_ack => 2000,
+                prefetch => prefetch,
+            },
             no_ack: consume.no_ack,
             exclusive: consume.exclusive,
             priority: arguments::integer(&consume.arguments, "x-priority").unwrap_or(0),
@@ -80,8 +90,8 @@ impl Oracle {
             self.say(from, What::GetEmpty);
             return Ok(());
         }
-        let first = queue.ready.remove(0);
-        let number = queue.number;
+        let first = queue.take_head();
+        let (number, of_quorum) = (queue.number, queue.rules.quorum.is_some());
         self.handed_out.push(first.message.clone());
         let found = self.queues.iter().position(|queue| queue.number == number);
         let index = found.expect("it was just used");
@@ -96,6 +106,7 @@ impl Oracle {
                 message: first.message.clone(),
                 queue: number,
                 consumer: None,
+                of_quorum,
             });
         }
         let what =

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use super::{From, Oracle, Outcome, Queue, Refused, Rules, arguments, refused};
+use super::{From, Held, Oracle, Outcome, Queue, Refused, Rules, arguments, refused};
 use crate::protocol::QueueDeclare;
 use crate::protocol::types::FieldTable;
 use crate::testing::What;
@@ -29,11 +29,13 @@ impl Oracle {
         self.used(&name);
         self.channel(from).last_queue = Some(name.clone());
         let queue = self.find(from, &name)?;
-        let what = What::DeclareOk {
-            queue: name,
-            messages: queue.ready.len() as u32,
-            consumers: queue.consumers().len() as u32,
-        };
+        let (number, quorum) = (queue.number, queue.rules.quorum.is_some());
+        let (messages, consumers) = (queue.ready.len() as u32, queue.consumers().len());
+        // A defect of quorum queues that was mended late (S145, R13).
+        let got = |held: &&Held| quorum && held.queue == number && held.consumer.is_none();
+        let held = self.channels.iter().flat_map(|channel| &channel.held);
+        let consumers = (consumers + held.filter(got).count()) as u32;
+        let what = What::DeclareOk { queue: name, messages, consumers };
         if !declare.nowait {
             self.say(from, what);
         }
@@ -90,6 +92,7 @@ impl Oracle {
         let queue = self.find(from, &name)?;
         let count = queue.ready.len() as u32;
         queue.ready.clear();
+        queue.in_a_row = 0;
         if !nowait {
             self.say(from, What::PurgeOk(count));
         }
@@ -110,6 +113,14 @@ impl Oracle {
         if exists {
             let queue = self.find(from, &name)?;
             count = queue.ready.len() as u32;
+            let flag = if if_unused { "if-unused" } else { "if-empty" };
+            if queue.rules.quorum.is_some() && (if_unused || if_empty) {
+                let text = format!(
+                    "cannot delete queue '{name}' in vhost '/'. queue.delete operations with {flag} flag set \
+                     are not supported by quorum queues"
+                );
+                return refused(540, text);
+            }
             if if_empty && count > 0 {
                 return refused(406, format!("queue '{name}' in vhost '/' not empty"));
             }
@@ -170,6 +181,7 @@ impl Queue {
             single_active: single_active(arguments),
             holder: None,
             ready: Vec::new(),
+            in_a_row: 0,
             has_changed: false,
             came_back: false,
             used_ms: 0,

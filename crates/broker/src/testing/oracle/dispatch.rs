@@ -63,14 +63,15 @@ impl Oracle {
             queue.blocked.push(consumer);
             return true;
         }
-        if !consumer.no_ack && !channel.has_room() {
+        let of_quorum = queue.rules.quorum.is_some();
+        if !consumer.no_ack && !of_quorum && !channel.has_room() {
             queue.blocked.push(consumer);
             if !channel.suspended_by.contains(&queue.number) {
                 channel.suspended_by.push(queue.number);
             }
             return true;
         }
-        let Ready { message, redelivered } = queue.ready.remove(0);
+        let Ready { message, redelivered, .. } = queue.take_head();
         self.handed_out.push(message.clone());
         channel.last_tag += 1;
         let what = What::Deliver {
@@ -85,6 +86,7 @@ impl Oracle {
                 message,
                 queue: queue.number,
                 consumer: Some(consumer.number),
+                of_quorum,
             });
         }
         queue.active.push(consumer);

@@ -28,6 +28,8 @@ pub struct Message {
     pub(super) entered_ms: u64,
     /// Its deaths, the last first.
     pub(super) deaths: Vec<Death>,
+    /// How often it came back to the quorum queue that it is in (S142).
+    pub(super) returns: i64,
 }
 
 /// What `x-death` says of one kind of death.
@@ -64,6 +66,10 @@ impl Message {
             ttl_ms: properties.expiration().as_ref().map(|text| number(text.as_str())),
             entered_ms: message.entered_ms,
             deaths,
+            returns: match headers.inner().get("x-delivery-count") {
+                Some(AMQPValue::LongLongInt(count)) => *count,
+                _ => 0,
+            },
         }
     }
 
@@ -83,6 +89,7 @@ impl Message {
             ttl_ms: properties.expiration().as_ref().map(|text| number(text.as_str())),
             entered_ms: 0,
             deaths: Vec::new(),
+            returns: 0,
         }
     }
 
@@ -156,8 +163,10 @@ fn texts(value: Option<&AMQPValue>) -> Vec<String> {
 
 /// The headers that say nothing of keys and deaths.
 fn others(headers: &FieldTable) -> FieldTable {
-    let own =
-        |name: &str| ["CC", "BCC", "x-death"].contains(&name) || name.starts_with("x-first-death-");
+    let own = |name: &str| {
+        ["CC", "BCC", "x-death", "x-delivery-count"].contains(&name)
+            || name.starts_with("x-first-death-")
+    };
     let others = headers.inner().iter().filter(|(name, _)| !own(name.as_str()));
     let others: BTreeMap<_, _> =
         others.map(|(name, value)| (name.clone(), value.clone())).collect();

@@ -63,6 +63,10 @@ use transaction::Transaction;
 struct Ready {
     message: Message,
     redelivered: bool,
+    /// Whether it stands before those that never came back, in the order of returning: in a quorum queue (S66).
+    returned: bool,
+    /// Whether it was put last, whatever its priority.
+    last: bool,
 }
 
 /// A message in the hands of a channel.
@@ -74,6 +78,8 @@ struct Held {
     queue: u64,
     /// The number of the consumer that got it; `None` if `basic.get` did.
     consumer: Option<u64>,
+    /// Whether the queue is a quorum queue, which windows of channels do not count (S144).
+    of_quorum: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -131,6 +137,8 @@ struct Queue {
     /// The number of the single active consumer.
     holder: Option<u64>,
     ready: Vec<Ready>,
+    /// How many messages of high priority have left a quorum queue since one of the others was passed over (R4).
+    in_a_row: u8,
     /// Whether a message has come since its last turn,
     has_changed: bool,
     /// and whether one has come back.
@@ -341,7 +349,8 @@ impl Channel {
 
     /// Whether the channel's window has room; what was got does not count (S39).
     fn has_room(&self) -> bool {
-        let held = self.held.iter().filter(|held| held.consumer.is_some());
+        let counts = |held: &&Held| held.consumer.is_some() && !held.of_quorum;
+        let held = self.held.iter().filter(counts);
         self.limit == 0 || held.count() < usize::from(self.limit)
     }
 
@@ -359,6 +368,9 @@ impl Queue {
 
     /// The priority by which a message stands in this queue.
     fn priority_of(&self, message: &Message) -> u8 {
+        if self.rules.quorum.is_some() {
+            return u8::from(message.priority > 4);
+        }
         message.priority.min(self.max_priority.unwrap_or(0))
     }
 
@@ -366,7 +378,7 @@ impl Queue {
     fn insert(&mut self, ready: Ready) {
         let before = |other: &Ready| {
             let (this, that) = (self.priority_of(&ready.message), self.priority_of(&other.message));
-            that > this || (that == this && other.message.id < ready.message.id)
+            other.returned || that > this || (that == this && other.message.id < ready.message.id)
         };
         let place = self.ready.iter().take_while(|other| before(other)).count();
         self.ready.insert(place, ready);

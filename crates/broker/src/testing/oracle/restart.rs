@@ -39,9 +39,14 @@ impl Oracle {
         let held = self.channels.iter().flat_map(|channel| &channel.held);
         let held = held.filter(|held| held.queue == queue.number);
         let all = ready.chain(held.map(|held| (&held.message, true)));
-        let persistent = all.filter(|(message, _)| message.persistent);
+        let all_last = queue.rules.quorum.is_some();
+        let persistent = all.filter(|(message, _)| message.persistent || all_last);
         let mut messages: Vec<_> = persistent
-            .map(|(message, handed_out)| Survivor { message: message.clone(), handed_out })
+            // How often it came back is not kept.
+            .map(|(message, handed_out)| {
+                let message = Message { returns: 0, ..message.clone() };
+                Survivor { message, handed_out }
+            })
             .collect();
         messages.sort_by_key(|survivor| survivor.message.id);
         let (name, auto_delete) = (queue.name.clone(), queue.auto_delete);
@@ -60,7 +65,7 @@ impl Oracle {
             (queue.durable, queue.auto_delete) = (true, survivor.auto_delete);
             for one in &survivor.messages {
                 let (message, redelivered) = (one.message.clone(), one.handed_out);
-                queue.insert(Ready { message, redelivered });
+                queue.insert(Ready { message, redelivered, returned: false, last: false });
             }
             oracle.queues.push(queue);
         }

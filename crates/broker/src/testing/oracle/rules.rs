@@ -14,6 +14,8 @@ pub(super) struct Rules {
     overflow: String,
     dead_letter_exchange: Option<String>,
     dead_letter_routing_key: Option<String>,
+    /// How often a message may come back, if it is a quorum queue; `None` for ever.
+    pub(super) quorum: Option<Option<i64>>,
 }
 
 /// What has died, and where it goes.
@@ -38,6 +40,10 @@ impl Rules {
             overflow: text(arguments, "x-overflow").unwrap_or_default(),
             dead_letter_exchange: text(arguments, "x-dead-letter-exchange"),
             dead_letter_routing_key: text(arguments, "x-dead-letter-routing-key"),
+            quorum: (text(arguments, "x-queue-type").as_deref() == Some("quorum")).then(|| {
+                let limit = integer(arguments, "x-delivery-limit").unwrap_or(20);
+                (limit >= 0).then_some(limit)
+            }),
         }
     }
 }
@@ -51,9 +57,27 @@ impl Queue {
             || self.rules.max_length_bytes.is_some_and(|max| bytes > max)
     }
 
+    /// Where the message is that leaves next: the first one, but for one of each three of a quorum queue that go by
+    /// priority (R4).
+    pub(super) fn head(&self) -> Option<usize> {
+        let is_low = |ready: &Ready| ready.last || self.priority_of(&ready.message) == 0;
+        let others = self.ready.first().is_some_and(|first| first.returned) || self.in_a_row < 2;
+        let low = self.ready.iter().position(is_low).filter(|_| !others);
+        low.or_else(|| (!self.ready.is_empty()).then_some(0))
+    }
+
+    /// Takes that message, which must be there.
+    pub(super) fn take_head(&mut self) -> Ready {
+        let taken = self.ready.remove(self.head().expect("a message is there"));
+        if self.rules.quorum.is_some() && !taken.returned {
+            self.in_a_row = if self.in_a_row == 2 { 0 } else { self.in_a_row + 1 };
+        }
+        taken
+    }
+
     /// When its head expires: the shorter time to live counts (S116).
     fn head_expires_ms(&self) -> Option<u64> {
-        let head = &self.ready.first()?.message;
+        let head = &self.ready.get(self.head()?)?.message;
         let ttl_ms = head.ttl_ms.into_iter().chain(self.rules.ttl_ms).min()?;
         Some(head.entered_ms + ttl_ms)
     }
@@ -122,7 +146,8 @@ impl Oracle {
         loop {
             let queue = &self.queues[index];
             let due = queue.head_expires_ms().is_some_and(|at_ms| at_ms <= self.now_ms);
-            if !due || queue.ready[0].message.id > last {
+            let head = queue.head().map(|head| queue.ready[head].message.id);
+            if !due || head.is_none_or(|id| id > last) {
                 return;
             }
             self.drop_head(index, "expired");
@@ -141,7 +166,7 @@ impl Oracle {
     }
 
     fn drop_head(&mut self, index: usize, reason: &'static str) {
-        let Ready { message, .. } = self.queues[index].ready.remove(0);
+        let Ready { message, .. } = self.queues[index].take_head();
         self.bury(index, message, reason);
     }
 
@@ -151,6 +176,30 @@ impl Oracle {
         let Some(exchange) = rules.dead_letter_exchange.clone() else { return };
         let (queue, key) = (queue.clone(), rules.dead_letter_routing_key.clone());
         self.letters.push(Letter { message, queue, reason, exchange, key });
+    }
+
+    /// A message comes back to a quorum queue: before those that never did, or last if returns have no limit, unless
+    /// its channel has ended (S66). One that came back too often dies (S142).
+    pub(super) fn come_back_to_quorum(
+        &mut self,
+        index: usize,
+        mut message: Message,
+        channel_ended: bool,
+        limit: Option<i64>,
+    ) {
+        message.returns += 1;
+        if limit.is_some_and(|limit| message.returns > limit) {
+            self.bury(index, message, "delivery_limit");
+            return;
+        }
+        let queue = &mut self.queues[index];
+        let first = limit.is_some() || channel_ended;
+        let returned = queue.ready.iter().take_while(|ready| ready.returned).count();
+        let place = if first { returned } else { queue.ready.len() };
+        queue
+            .ready
+            .insert(place, Ready { message, redelivered: true, returned: first, last: !first });
+        queue.has_changed = true;
     }
 
     /// Hands out what can be handed out, and then publishes the dead letters, each of which may be handed out.
@@ -173,7 +222,7 @@ impl Oracle {
         if let Some(key) = key {
             (message.key, message.copies) = (key, Vec::new());
         }
-        (message.exchange, message.ttl_ms) = (exchange, None);
+        (message.exchange, message.ttl_ms, message.returns) = (exchange, None, 0);
         let mut names = self.route(&message.exchange, &keys(&message), &message.headers);
         if reason != "rejected" {
             names.retain(|name| !message.goes_round(name));
@@ -201,7 +250,12 @@ impl Oracle {
             }
         }
         for at in taking {
-            self.queues[at].insert(Ready { message: message.clone(), redelivered: false });
+            self.queues[at].insert(Ready {
+                message: message.clone(),
+                redelivered: false,
+                returned: false,
+                last: false,
+            });
         }
         refusing.is_empty()
     }

@@ -8,6 +8,8 @@ use crate::testing::What;
 pub(super) enum Settled {
     Acked,
     Requeued,
+    /// Its channel has ended.
+    Left,
     Rejected,
 }
 
@@ -73,7 +75,7 @@ impl Oracle {
     pub(super) fn put_back_all(&mut self, from: From) {
         while let Some(first) = self.channel(from).held.first() {
             let tag = first.tag;
-            self.settle_one(from, tag, Settled::Requeued);
+            self.settle_one(from, tag, Settled::Left);
         }
     }
 
@@ -89,10 +91,17 @@ impl Oracle {
         };
         match settled {
             Settled::Acked => {}
-            Settled::Requeued => {
-                self.queues[at].insert(Ready { message, redelivered: true });
-                self.queues[at].came_back = true;
-            }
+            Settled::Requeued | Settled::Left => match self.queues[at].rules.quorum {
+                Some(limit) => {
+                    let channel_ended = matches!(settled, Settled::Left);
+                    self.come_back_to_quorum(at, message, channel_ended, limit);
+                }
+                None => {
+                    let ready = Ready { message, redelivered: true, returned: false, last: false };
+                    self.queues[at].insert(ready);
+                    self.queues[at].came_back = true;
+                }
+            },
             Settled::Rejected => self.bury(at, message, "rejected"),
         }
         // Those who have room and are not suspended are not blocked, so at most one comes back here.

@@ -69,6 +69,7 @@ impl Op {
             }
             Self::DeclareRuled { channel, queue, durable } => {
                 let (name, _) = pick(&rules::RULED, queue)?;
+                let durable = durable || rules::is_quorum(name);
                 let mut declare =
                     QueueDeclare { queue: (*name).into(), durable, ..QueueDeclare::default() };
                 declare.arguments = rules::with_rules(name, FieldTable::default());
@@ -272,7 +273,9 @@ impl Scene {
         channel: &ChannelView,
         arguments: impl Fn(&QueueView) -> FieldTable,
     ) -> Option<Method> {
-        let queue = pick(&self.view.queues, channel.number as u8)?;
+        let others = self.view.queues.iter().filter(|queue| !rules::is_quorum(&queue.name));
+        let others: Vec<_> = others.collect();
+        let queue = *pick(&others, channel.number as u8)?;
         let mut declare =
             QueueDeclare { queue: ShortString::from(&*queue.name), ..QueueDeclare::default() };
         self.agree_with_existing(&mut declare, false);

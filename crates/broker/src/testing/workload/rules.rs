@@ -18,7 +18,7 @@ use Value::{Number, Text};
 
 /// The queues that programs declare with rules. Their dead letters go to one another, to queues of everyday, to
 /// exchanges that may be there, and in circles.
-pub(super) const RULED: [(&str, Arguments); 12] = [
+pub(super) const RULED: [(&str, Arguments); 15] = [
     ("ttl", &[("x-message-ttl", Number(4))]),
     ("now", &[("x-message-ttl", Number(0)), ("x-dead-letter-exchange", Text("amq.fanout"))]),
     (
@@ -66,8 +66,39 @@ pub(super) const RULED: [(&str, Arguments); 12] = [
             ("x-dead-letter-routing-key", Text("there")),
         ],
     ),
+    (
+        "quorum",
+        &[
+            ("x-queue-type", Text("quorum")),
+            ("x-delivery-limit", Number(1)),
+            ("x-dead-letter-exchange", Text("")),
+            ("x-dead-letter-routing-key", Text("q2")),
+        ],
+    ),
+    (
+        "once",
+        &[
+            ("x-queue-type", Text("quorum")),
+            ("x-delivery-limit", Number(0)),
+            ("x-dead-letter-exchange", Text("amq.fanout")),
+        ],
+    ),
+    (
+        "for ever",
+        &[
+            ("x-queue-type", Text("quorum")),
+            ("x-delivery-limit", Number(-1)),
+            ("x-message-ttl", Number(9)),
+        ],
+    ),
     ("rejects", &[("x-dead-letter-exchange", Text("x2")), ("x-message-ttl", Number(8))]),
 ];
+
+/// Whether a queue of this name is a quorum queue, which is durable in any case.
+pub(super) fn is_quorum(name: &str) -> bool {
+    let ruled = RULED.iter().filter(|(queue, _)| *queue == name);
+    ruled.flat_map(|(_, rules)| rules.iter()).any(|(argument, _)| *argument == "x-queue-type")
+}
 
 /// Arguments, and those that a queue of this name has beside them.
 pub(super) fn with_rules(name: &str, mut arguments: FieldTable) -> FieldTable {
@@ -100,7 +131,7 @@ pub fn rules_prelude() -> Vec<Act> {
         }))
     };
     let queue = |(number, (name, _)): (usize, &(&str, Arguments))| {
-        let (queue, durable) = ((*name).into(), number % 2 == 0);
+        let (queue, durable) = ((*name).into(), number % 2 == 0 || is_quorum(name));
         let arguments = with_rules(name, FieldTable::default());
         on(Method::QueueDeclare(QueueDeclare {
             queue,

@@ -99,7 +99,7 @@ fn publish(which: impl Strategy<Value = (u8, u8)>, profile: Profile) -> impl Str
         Profile::Rules => option::weighted(0.2, 0..6_u8).boxed(),
         _ => Just(None).boxed(),
     };
-    (which, flags, option::of(0..5_u8), ttl_ms).prop_map(
+    (which, flags, option::of(0..7_u8), ttl_ms).prop_map(
         |((channel, queue), (mandatory, persistent), priority, ttl_ms)| Op::Publish {
             channel,
             queue,
