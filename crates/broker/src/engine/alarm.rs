@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::Engine;
+use super::backlog::Backlog;
 use crate::protocol::{
     Command, ConnectionId, Effects, EventKind, Gate, Message, Method, Notice, Output,
 };
@@ -34,6 +35,12 @@ impl Alarm {
     /// A message has entered a queue.
     pub(super) fn enter(&mut self, message: &Message) {
         self.kept.enter(message);
+    }
+
+    /// A queue was recovered with what is in it.
+    pub(super) fn recover(&mut self, ready: &Backlog) {
+        self.kept.messages += ready.len() as u64;
+        self.kept.bytes += ready.bytes() as u64;
     }
 
     /// A message has left for good: its queue, or who held it.
@@ -114,7 +121,7 @@ impl Engine {
         self.options.message_limit.is_some() || self.options.memory_limit.is_some()
     }
 
-    /// What is kept, counted anew.
+    /// What is kept, counted anew, for the invariants.
     pub(super) fn count_kept(&self) -> Kept {
         let mut kept = Kept::default();
         let ready = self.queues.values().flat_map(|queue| queue.ready.iter());
@@ -122,11 +129,6 @@ impl Engine {
         let held = self.channels.values().flat_map(|channel| channel.unacked.iter());
         held.for_each(|(_, held)| kept.enter(&held.message));
         kept
-    }
-
-    /// Begins with what was recovered.
-    pub(super) fn recount_kept(&mut self) {
-        self.alarm.kept = self.count_kept();
     }
 }
 

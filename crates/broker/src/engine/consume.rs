@@ -224,8 +224,7 @@ impl Engine {
             no_ack,
         });
         if no_ack {
-            self.alarm.leave(&message);
-            record_removal(queue, &message, effects);
+            record_removal(queue, &mut self.alarm, &message, effects);
         } else {
             queue.unacked += 1;
             queue.got += 1;

@@ -141,8 +141,7 @@ impl Engine {
     fn drop_head(&mut self, queue_id: QueueId, cause: Cause, effects: &mut Effects) {
         let Some(queue) = self.queues.get_mut(queue_id) else { return };
         if let Some((message, _)) = queue.ready.pop() {
-            self.alarm.leave(&message);
-            super::dispatch::record_removal(queue, &message, effects);
+            super::dispatch::record_removal(queue, &mut self.alarm, &message, effects);
             let letter = DeadLetter::of(queue, message, cause);
             self.bury(letter, effects);
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::alarm::Alarm;
 use super::queue::Queue;
 use super::ring::{Room, Tried};
 use super::unacked::Held;
@@ -135,8 +136,7 @@ impl Engine {
             }
         });
         if no_ack {
-            self.alarm.leave(&message);
-            record_removal(queue, &message, effects);
+            record_removal(queue, &mut self.alarm, &message, effects);
         } else {
             queue.unacked += 1;
             consumer.window.take_one();
@@ -184,7 +184,13 @@ impl Engine {
 }
 
 /// A message has left its queue for good, which is recorded if it is a durable fact.
-pub(super) fn record_removal(queue: &mut Queue, message: &Message, effects: &mut Effects) {
+pub(super) fn record_removal(
+    queue: &mut Queue,
+    alarm: &mut Alarm,
+    message: &Message,
+    effects: &mut Effects,
+) {
+    alarm.leave(message);
     queue.ready.forget(message.id);
     if is_recorded(queue, message) {
         effects.records.push(Record::Removed { queue: queue.name.clone(), message: message.id });

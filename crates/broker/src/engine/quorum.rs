@@ -183,8 +183,7 @@ impl Engine {
         let Some(returns) = queue.ready.returns_mut() else { return };
         let count = returns.count(held.message.id, counts);
         if quorum.delivery_limit.is_some_and(|limit| counts && count.failures > limit) {
-            self.alarm.leave(&held.message);
-            record_removal(queue, &held.message, effects);
+            record_removal(queue, &mut self.alarm, &held.message, effects);
             let letter = DeadLetter::of(queue, held.message, Cause::DeliveryLimit);
             self.bury(letter, effects);
             return;

@@ -214,11 +214,11 @@ impl Restore {
                 touched: false,
             });
             engine.timed_queues += usize::from(engine.queues[queue_id].rules.need_time());
+            engine.alarm.recover(&engine.queues[queue_id].ready);
             engine.queue_index.insert(folded.name, queue_id);
             engine.recovered.push(queue_id);
         }
         self.topology.finish(&mut engine);
-        engine.recount_kept();
         engine
     }
 

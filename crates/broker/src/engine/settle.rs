@@ -1,5 +1,6 @@
 //! Settling what a channel holds: ack, nack, reject, recover, and the channel's end.
 
+use super::alarm::Alarm;
 use super::channel::Channel;
 use super::dead_letter::DeadLetter;
 use super::dispatch::record_removal;
@@ -120,9 +121,8 @@ impl Engine {
         held: Held,
         effects: &mut Effects,
     ) {
-        self.alarm.leave(&held.message);
-        let Some(queue) = self.release(caller.channel, &held) else { return };
-        record_removal(queue, &held.message, effects);
+        let Some((queue, alarm)) = self.release(caller.channel, &held) else { return };
+        record_removal(queue, alarm, &held.message, effects);
         caller.record(effects, || EventKind::Acked {
             message: held.message.id,
             queue: queue.name.clone(),
@@ -138,10 +138,7 @@ impl Engine {
         (cause, failed): (Cause, bool),
         effects: &mut Effects,
     ) {
-        let Some(queue) = self.release(caller.channel, &held) else {
-            self.alarm.leave(&held.message);
-            return;
-        };
+        let Some((queue, _)) = self.release(caller.channel, &held) else { return };
         caller.record(effects, || EventKind::Requeued {
             message: held.message.id,
             queue: queue.name.clone(),
@@ -159,9 +156,8 @@ impl Engine {
     }
 
     fn drop_rejected(&mut self, caller: Caller, held: Held, effects: &mut Effects) {
-        self.alarm.leave(&held.message);
-        let Some(queue) = self.release(caller.channel, &held) else { return };
-        record_removal(queue, &held.message, effects);
+        let Some((queue, alarm)) = self.release(caller.channel, &held) else { return };
+        record_removal(queue, alarm, &held.message, effects);
         if queue.rules.dead_letter_exchange.is_some() {
             let letter = DeadLetter::of(queue, held.message, Cause::Rejected);
             self.bury(letter, effects);
@@ -174,13 +170,17 @@ impl Engine {
         });
     }
 
-    /// A channel holds a message no more: gives its queue, unless that is gone (S53).
-    fn release(&mut self, channel: ChannelId, held: &Held) -> Option<&mut Queue> {
+    /// A channel holds a message no more: gives its queue, unless that is gone and the message with it (S53), and
+    /// who counts what is kept.
+    fn release(&mut self, channel: ChannelId, held: &Held) -> Option<(&mut Queue, &mut Alarm)> {
         self.give_room_back(channel, held);
-        let queue = self.queues.get_mut(held.queue)?;
+        let Some(queue) = self.queues.get_mut(held.queue) else {
+            self.alarm.leave(&held.message);
+            return None;
+        };
         queue.unacked -= 1;
         queue.got -= usize::from(held.consumer.is_none());
-        Some(queue)
+        Some((queue, &mut self.alarm))
     }
 
     /// Gives the room that a held message took back to its consumer and to its channel (S44).
