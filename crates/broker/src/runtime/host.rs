@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
@@ -81,11 +81,18 @@ pub(super) struct Listener {
     authority: String,
     /// Those that were asked for.
     others: Mutex<Vec<String>>,
+    /// Whose they are.
+    host: Weak<Host>,
 }
 
 impl Listener {
-    pub(super) fn new(authority: String) -> Self {
-        Self { authority, others: Mutex::default() }
+    /// With an address that no other broker has.
+    fn new(host: &Arc<Host>) -> Self {
+        let (authority, host) = (registry::unused_authority(), Arc::downgrade(host));
+        let listener = Self { authority, others: Mutex::default(), host };
+        // Nobody else ever has it.
+        let _ = registry::listen(&listener.authority, &listener.host);
+        listener
     }
 
     pub(super) fn authority(&self) -> &str {
@@ -94,9 +101,10 @@ impl Listener {
 
     /// Lets go of all addresses.
     pub(super) fn stop(&self) {
-        registry::stop_listening(&self.authority);
         let others = std::mem::take(&mut *self.others.lock());
-        others.iter().for_each(|address| registry::stop_listening(address));
+        for address in others.iter().chain([&self.authority]) {
+            registry::stop_listening(address, &self.host);
+        }
     }
 }
 
@@ -138,7 +146,7 @@ impl Broker {
     /// part of it behind `@` and before the path, without a port for 5672, or for `amqps` 5671.
     pub fn listen(&self, address: &str) -> std::io::Result<()> {
         let address = registry::address_of(address)?;
-        registry::listen(&address, &self.host)?;
+        registry::listen(&address, &self.listener.host)?;
         self.listener.others.lock().push(address);
         Ok(())
     }
@@ -176,9 +184,7 @@ impl Broker {
         let named = vhosts.into_iter().map(|shared| (shared.inner.vhost.clone(), shared));
         let open = options.any_user;
         let host = Arc::new(Host { vhosts: named.collect(), default, users, open });
-        let listener = Arc::new(Listener::new(registry::unused_authority()));
-        // Nobody else ever has it.
-        let _ = registry::listen(listener.authority(), &host);
+        let listener = Arc::new(Listener::new(&host));
         Self { shared: Arc::clone(host.default_vhost()), host, listener }
     }
 }

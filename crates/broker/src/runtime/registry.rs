@@ -24,20 +24,23 @@ pub(super) fn unused_authority() -> String {
 }
 
 /// Makes a broker reachable at an address, unless another is.
-pub(super) fn listen(address: &str, broker: &Arc<Host>) -> io::Result<()> {
+pub(super) fn listen(address: &str, broker: &Weak<Host>) -> io::Result<()> {
     let mut table = LISTENING.lock();
-    let taken = table.brokers.get(address).is_some_and(|other| other.strong_count() > 0);
-    if taken {
+    let another = |other: &Weak<Host>| other.strong_count() > 0 && !other.ptr_eq(broker);
+    if table.brokers.get(address).is_some_and(another) {
         let text = format!("another broker of this process listens on {address}");
         return Err(io::Error::new(io::ErrorKind::AddrInUse, text));
     }
-    table.brokers.insert(address.to_owned(), Arc::downgrade(broker));
+    table.brokers.insert(address.to_owned(), Weak::clone(broker));
     Ok(())
 }
 
-/// Makes `authority` unreachable.
-pub(super) fn stop_listening(authority: &str) {
-    LISTENING.lock().brokers.remove(authority);
+/// Makes a broker unreachable at an address, which may be another's by now.
+pub(super) fn stop_listening(address: &str, broker: &Weak<Host>) {
+    let mut table = LISTENING.lock();
+    if table.brokers.get(address).is_some_and(|listening| listening.ptr_eq(broker)) {
+        table.brokers.remove(address);
+    }
 }
 
 /// The broker that is reached at an address.
@@ -71,11 +74,16 @@ pub(super) fn address_of(text: &str) -> io::Result<String> {
         }
         _ => (authority, default),
     };
-    if host.is_empty() { Err(wrong()) } else { Ok(with_port(&host.to_ascii_lowercase(), port)) }
+    let in_brackets = host.starts_with('[') && host.ends_with(']');
+    if host.is_empty() || host.contains(':') && !in_brackets {
+        Err(wrong())
+    } else {
+        Ok(with_port(&host.to_ascii_lowercase(), port))
+    }
 }
 
 /// This machine has one name.
 fn with_port(host: &str, port: u16) -> String {
-    let host = if ["127.0.0.1", "[::1]", "::1"].contains(&host) { "localhost" } else { host };
+    let host = if ["127.0.0.1", "[::1]"].contains(&host) { "localhost" } else { host };
     format!("{host}:{port}")
 }
