@@ -130,10 +130,8 @@ impl ChannelCore {
 
     /// Sends a method whose answer, if any, is `call`'s.
     pub(crate) fn send(&self, context: &'static str, call: CallId, method: Method) -> Result<()> {
-        let state = self.state();
-        let (ChannelState::Connected, Some(id)) = (state, self.id.get()) else {
-            return Err(ErrorKind::InvalidChannelState(state, context).into());
-        };
+        self.check_open(context)?;
+        let id = self.id.get().ok_or_else(|| self.failure())?;
         self.connection.port.send(*id, call, method).map_err(translate::broker_error)
     }
 

@@ -137,8 +137,9 @@ impl Connection {
     ///
     /// `InvalidConnectionState` if the connection is not open.
     pub async fn update_secret(&self, new_secret: LongString, reason: ShortString) -> Result<()> {
-        let _ = (new_secret, reason);
-        self.core.open_id().map(drop)
+        let (_, core) = ((new_secret, reason), &self.core);
+        core.blockade.pass(|| core.open_id().is_err()).await;
+        core.open_id().map(drop)
     }
 
     /// Blocks this thread until the connection is closed: by the broker, or because its last channel is gone. Its

@@ -140,9 +140,13 @@ impl ConnectionCore {
     pub(crate) fn close(&self) -> Result<()> {
         let id = self.open_id()?;
         self.state.set(ConnectionState::Closing);
-        // What the broker answers says that it is closed.
         let closed = self.port.disconnect(id).map_err(translate::broker_error);
-        self.state.set(ConnectionState::Closed);
+        if closed.is_err() {
+            // A broker that is broken says no more, not even that.
+            let mut deferred = Deferred::default();
+            self.end(ConnectionState::Closed, None, &mut deferred);
+            deferred.run();
+        }
         closed
     }
 }

@@ -44,6 +44,8 @@
 //! - With `nowait`, a refusal of `basic_consume` is reported at once; `queue_purge` and
 //!   `confirm_select` return, where lapin waits for an answer that never comes.
 //! - Closing by drop is over when the drop is.
+//! - A connection that the broker [blocks](ConnectionStatus::blocked), and its channels, can be closed; lapin's call
+//!   hangs until the broker lets it go.
 
 mod acker;
 pub mod auth;

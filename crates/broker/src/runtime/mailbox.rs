@@ -37,7 +37,7 @@ impl Deferred {
     }
 
     /// Does what was deferred, in the order of asking, wakers first.
-    pub(super) fn run(self) {
+    pub fn run(self) {
         for waker in self.wakers {
             waker.wake();
         }
