@@ -147,9 +147,7 @@ async fn channel_of_many_calls(channel: &Channel) {
 #[tokio::test]
 async fn a_confirm_comes_while_its_connection_is_blocked() {
     let broker = broker();
-    let connection = connect(&broker).await;
     let channel = channel(&broker).await;
-    drop(connection);
     channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
     publish(&channel, b"m1").await;
     // It is the one that is too much.

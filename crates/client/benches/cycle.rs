@@ -118,12 +118,7 @@ fn cycle(criterion: &mut Criterion) {
     group.bench_function("engine: publish, deliver, ack", |bencher| {
         let mut bare = Bare::new(0);
         bare.consume(1);
-        let mut delivery_tag = 0;
-        bencher.iter(|| {
-            bare.publish();
-            delivery_tag += 1;
-            bare.ack(delivery_tag);
-        });
+        bare.measure_cycles(bencher);
     });
     for (name, runtime) in &runtimes {
         for window in WINDOWS {
@@ -154,12 +149,7 @@ fn flatness(criterion: &mut Criterion) {
             let mut bare = Bare::new(1);
             (0..size).for_each(|_| bare.publish());
             bare.consume(1);
-            let mut delivery_tag = 0;
-            bencher.iter(|| {
-                bare.publish();
-                delivery_tag += 1;
-                bare.ack(delivery_tag);
-            });
+            bare.measure_cycles(bencher);
         });
     }
     for size in [10_u64, 1_000, 100_000] {
@@ -187,12 +177,7 @@ fn flatness(criterion: &mut Criterion) {
             let mut bare = Bare::new(1);
             bare.consume(size);
             (0..=size).for_each(|_| bare.publish());
-            let mut delivery_tag = 0;
-            bencher.iter(|| {
-                bare.publish();
-                delivery_tag += 1;
-                bare.ack(delivery_tag);
-            });
+            bare.measure_cycles(bencher);
         });
         group.bench_function(
             BenchmarkId::new("consumers blocked by their channel", size),
@@ -201,12 +186,7 @@ fn flatness(criterion: &mut Criterion) {
                 bare.send(Method::BasicQos { prefetch_size: 0, prefetch_count: 1, global: true });
                 bare.consume(size);
                 (0..=size).for_each(|_| bare.publish());
-                let mut delivery_tag = 0;
-                bencher.iter(|| {
-                    bare.publish();
-                    delivery_tag += 1;
-                    bare.ack(delivery_tag);
-                });
+                bare.measure_cycles(bencher);
             },
         );
     }

@@ -43,12 +43,7 @@ fn cycle(group: &mut BenchmarkGroup<'_, WallTime>, id: BenchmarkId, make: impl F
     group.bench_function(id, |bencher| {
         let mut bare = make();
         bare.consume(1);
-        let mut delivery_tag = 0;
-        bencher.iter(|| {
-            bare.publish();
-            delivery_tag += 1;
-            bare.ack(delivery_tag);
-        });
+        bare.measure_cycles(bencher);
     });
 }
 

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each benchmark uses a part of it")]
 
 use bytes::Bytes;
+use criterion::Bencher;
 use leveret_broker::engine::{Engine, EngineOptions};
 use leveret_broker::protocol::types::FieldTable;
 use leveret_broker::protocol::{
@@ -113,6 +114,16 @@ impl Bare {
             body: Bytes::copy_from_slice(&BODY),
             ..Default::default()
         }));
+    }
+
+    /// Measures a publish, and an ack of what it has delivered, again and again.
+    pub(crate) fn measure_cycles(mut self, bencher: &mut Bencher<'_>) {
+        let mut delivery_tag = 0;
+        bencher.iter(|| {
+            self.publish();
+            delivery_tag += 1;
+            self.ack(delivery_tag);
+        });
     }
 
     pub(crate) fn ack(&mut self, delivery_tag: u64) {

@@ -25,7 +25,8 @@
 //! they may be. Four oddities of RabbitMQ are not followed: S23, S40, S41 and S43. Of the arguments of queues and
 //! consumers, those of priorities, single active consumers, times to live, lengths and dead letters are covered,
 //! with values that are allowed; of an exchange's the alternate exchange is, and of a headers binding's those
-//! whose values have the same type as the message's.
+//! whose values have the same type as the message's. Transactions are covered, and quorum queues as 4.0 has them;
+//! policies and limits of the broker are not.
 //!
 //! What a queue does by itself is in its turn: before anything is handed out, what came back and is too much goes
 //! from its head; after that, what is too much or has expired. What expires before that is what was there when the
