@@ -100,13 +100,17 @@ async fn a_connection_tells_its_listeners_what_happens() {
 fn run_blocks_until_the_last_channel_is_gone_or_the_broker_closes_the_connection() {
     let broker = Broker::in_memory();
     let connect = || Connection::connect(&broker.uri(), properties()).now_or_never().unwrap();
-    let connection = connect().unwrap();
-    let channel = connection.create_channel().now_or_never().unwrap().unwrap();
-    std::thread::scope(|scope| {
-        let running = scope.spawn(|| connection.run());
-        drop(channel);
-        running.join().unwrap().unwrap();
-    });
+    // Often enough that the other thread waits by then.
+    for _ in 0..200 {
+        let connection = connect().unwrap();
+        let channel = connection.create_channel().now_or_never().unwrap().unwrap();
+        std::thread::scope(|scope| {
+            let running = scope.spawn(|| connection.run());
+            (0..100).for_each(|_| std::thread::yield_now());
+            drop(channel);
+            running.join().unwrap().unwrap();
+        });
+    }
     connect().unwrap().run().unwrap();
     let connection = connect().unwrap();
     let _channel = connection.create_channel().now_or_never().unwrap().unwrap();
