@@ -5,6 +5,7 @@
 
 mod blocked;
 mod cancellation;
+mod delegates;
 mod held_too_long;
 mod hostile;
 mod reentrancy;

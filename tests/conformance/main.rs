@@ -10,6 +10,7 @@ mod acks;
 mod bindings;
 mod consumers;
 mod declare;
+mod delegates;
 mod delete;
 mod dispatch;
 mod endings;

@@ -13,6 +13,8 @@ mod bindings;
 mod consumers;
 #[path = "../conformance/declare.rs"]
 mod declare;
+#[path = "../conformance/delegates.rs"]
+mod delegates;
 #[path = "../conformance/delete.rs"]
 mod delete;
 #[path = "../conformance/dispatch.rs"]

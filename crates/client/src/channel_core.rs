@@ -5,29 +5,27 @@
 //! in it is the broker's.
 
 mod awaited;
+mod consuming;
+mod inbox;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use parking_lot::Mutex;
-use smallvec::SmallVec;
 
-use crate::channel::ChannelCloser;
 use crate::confirm::Outcome;
 use crate::connection_core::ConnectionCore;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Event;
-use crate::message::Delivery;
 use crate::status::{ChannelQos, ChannelState, ChannelStateCell};
 use crate::translate::{
-    self, CallId, ChannelId, ConsumerId, Deferred, Mailbox, Method, Notice, Parcel, Reply,
-    Returned, Verdict,
+    self, CallId, ChannelId, Deferred, Mailbox, Method, Notice, Reply, Returned,
 };
 use crate::turns::Turns;
 use awaited::AwaitedReply;
+use inbox::{ConsumerInbox, Inbox};
 
 /// What the handles of one channel share. It keeps the broker alive, but not the channel open.
 pub(crate) struct ChannelCore {
@@ -41,39 +39,6 @@ pub(crate) struct ChannelCore {
     turns: Turns,
     qos: Mutex<ChannelQos>,
     inbox: Mutex<Inbox>,
-}
-
-/// What the broker has said, and nobody has taken yet.
-#[derive(Default)]
-struct Inbox {
-    /// Why the channel ended, if the broker ended it.
-    error: Option<Error>,
-    replies: BTreeMap<CallId, Reply>,
-    /// Who waits for a reply that is not there yet.
-    waiting: BTreeMap<CallId, Waker>,
-    /// Calls that were dropped while they waited: their replies are for nobody.
-    abandoned: BTreeSet<CallId>,
-    consumers: BTreeMap<ConsumerId, ConsumerInbox>,
-    outcomes: BTreeMap<CallId, Outcome>,
-    /// How many of them the broker has yet to decide.
-    undecided: usize,
-    /// Who waits until there are none.
-    until_decided: Vec<Waker>,
-    /// Returned messages that no confirm carries.
-    returned: Vec<Returned>,
-}
-
-/// What has arrived for one consumer. It stays until the consumer's last handle is dropped.
-#[derive(Default)]
-struct ConsumerInbox {
-    deliveries: VecDeque<Parcel>,
-    ended: bool,
-    /// Handed out once, after the deliveries.
-    error: Option<Error>,
-    /// Who waits for a delivery: one waker for each handle.
-    wakers: SmallVec<[(u64, Waker); 1]>,
-    /// A consumer keeps its channel open, even when it has ended: what it gave may be unsettled.
-    keeps_open: Option<Arc<ChannelCloser>>,
 }
 
 impl ChannelCore {
@@ -232,107 +197,6 @@ impl ChannelCore {
         self.inbox.lock().returned.push(returned);
     }
 
-    /// Lets a consumer keep its channel open for as long as it has a handle.
-    pub(crate) fn keep_open(&self, consumer: ConsumerId, closer: Arc<ChannelCloser>) {
-        let mut inbox = self.inbox.lock();
-        let open = self.state() == ChannelState::Connected;
-        // A channel that has ended is not kept; its closer is dropped after the lock.
-        let _closer = match inbox.consumers.get_mut(&consumer) {
-            Some(consumer) if open => consumer.keeps_open.replace(closer),
-            _ => Some(closer),
-        };
-        drop(inbox);
-    }
-
-    /// The next delivery of a consumer; `handle` tells its handles apart.
-    pub(crate) fn poll_delivery(
-        self: &Arc<Self>,
-        consumer: ConsumerId,
-        handle: u64,
-        cx: &Context<'_>,
-    ) -> Poll<Option<Result<Delivery>>> {
-        let mut inbox = self.inbox.lock();
-        let Some(consumer) = inbox.consumers.get_mut(&consumer) else { return Poll::Ready(None) };
-        if let Some(parcel) = consumer.deliveries.pop_front() {
-            drop(inbox);
-            return Poll::Ready(Some(Ok(translate::delivery(self, parcel))));
-        }
-        if consumer.ended {
-            return Poll::Ready(consumer.error.take().map(Err));
-        }
-        let waker = cx.waker();
-        // A waker may own its task, and dropping that may call here: never under the lock.
-        let _replaced = match consumer.wakers.iter_mut().find(|(owner, _)| *owner == handle) {
-            Some((_, known)) if known.will_wake(waker) => None,
-            Some((_, known)) => Some(std::mem::replace(known, waker.clone())),
-            None => {
-                consumer.wakers.push((handle, waker.clone()));
-                None
-            }
-        };
-        drop(inbox);
-        Poll::Pending
-    }
-
-    /// The oldest delivery among all consumers of the channel, with its consumer; ends when none of
-    /// them lives any more. For the blocking client, which waits for all of them at once.
-    pub(crate) fn poll_any_delivery(
-        self: &Arc<Self>,
-        consumers: &[(ConsumerId, u64)],
-        cx: &Context<'_>,
-    ) -> Poll<Option<(ConsumerId, Option<Result<Delivery>>)>> {
-        let mut oldest: Option<(u64, ConsumerId, u64)> = None;
-        let mut ended = None;
-        {
-            let inbox = self.inbox.lock();
-            for (id, handle) in consumers {
-                let Some(consumer) = inbox.consumers.get(id) else { continue };
-                match consumer.deliveries.front() {
-                    Some(parcel) if oldest.is_none_or(|(tag, ..)| parcel.delivery_tag < tag) => {
-                        oldest = Some((parcel.delivery_tag, *id, *handle));
-                    }
-                    None if consumer.ended => ended = ended.or(Some((*id, *handle))),
-                    _ => {}
-                }
-            }
-        }
-        if let Some((id, handle)) = oldest.map(|(_, id, handle)| (id, handle)).or(ended) {
-            return self.poll_delivery(id, handle, cx).map(|item| Some((id, item)));
-        }
-        if consumers.is_empty() {
-            return Poll::Ready(None);
-        }
-        for (id, handle) in consumers {
-            if let Poll::Ready(item) = self.poll_delivery(*id, *handle, cx) {
-                return Poll::Ready(Some((*id, item)));
-            }
-        }
-        Poll::Pending
-    }
-
-    /// Forgets the waker of a consumer's handle that is dropped.
-    pub(crate) fn forget_handle(&self, consumer: ConsumerId, handle: u64) {
-        let mut inbox = self.inbox.lock();
-        let Some(consumer) = inbox.consumers.get_mut(&consumer) else { return };
-        let place = consumer.wakers.iter().position(|(owner, _)| *owner == handle);
-        let _waker = place.map(|place| consumer.wakers.swap_remove(place));
-        drop(inbox);
-    }
-
-    /// Forgets a consumer whose last handle is dropped, cancelling it if it lives.
-    pub(crate) fn forget_consumer(&self, consumer: ConsumerId, tag: &str) {
-        let lives = {
-            let inbox = self.inbox.lock();
-            inbox.consumers.get(&consumer).is_some_and(|consumer| !consumer.ended)
-        };
-        if lives {
-            let method = Method::BasicCancel { consumer_tag: tag.into(), nowait: true };
-            // If it fails the channel is gone, and the consumer with it.
-            let _ = self.send("basic.cancel", self.next_call(), method);
-        }
-        let _forgotten = self.inbox.lock().consumers.remove(&consumer);
-    }
-
     /// Closes the channel if it is open, without waiting and without a reason to give.
     pub(crate) fn close_quietly(&self) {
         // If it fails the channel is closed already.
@@ -353,7 +217,7 @@ impl ChannelCore {
             }
             Reply::Cancelled { consumer: Some(consumer) } => {
                 if let Some(consumer) = inbox.consumers.get_mut(consumer) {
-                    consumer.end(None, deferred);
+                    consumer.end(None, false, deferred);
                 }
             }
             _ => {}
@@ -379,7 +243,7 @@ impl ChannelCore {
         self.connection.channel_ended(self.number);
         self.connection.blockade.wake_all(deferred);
         for consumer in inbox.consumers.values_mut() {
-            consumer.end(error.clone(), deferred);
+            consumer.end(error.clone(), error.is_some(), deferred);
             if let Some(closer) = consumer.keeps_open.take() {
                 deferred.discard(closer);
             }
@@ -419,7 +283,7 @@ impl Mailbox for ChannelCore {
             }
             Notice::ConsumerCancelled { consumer } => {
                 if let Some(consumer) = inbox.consumers.get_mut(&consumer) {
-                    consumer.end(None, deferred);
+                    consumer.end(None, true, deferred);
                 }
             }
             Notice::ChannelClosed(refusal) => {
@@ -438,28 +302,6 @@ impl Mailbox for ChannelCore {
     }
 }
 
-impl Inbox {
-    /// The broker says what becomes of a publish.
-    fn decide(&mut self, call: CallId, verdict: Verdict, deferred: &mut Deferred) {
-        let outcome = self.outcomes.entry(call).or_default();
-        outcome.verdict = Some(verdict);
-        if !std::mem::take(&mut outcome.undecided) {
-            return;
-        }
-        if let Some(waker) = outcome.waker.take() {
-            deferred.wake(waker);
-        }
-        if outcome.abandoned {
-            let abandoned = self.outcomes.remove(&call);
-            self.returned.extend(abandoned.and_then(|outcome| outcome.returned));
-        }
-        self.undecided -= 1;
-        if self.undecided == 0 {
-            self.until_decided.drain(..).for_each(|waker| deferred.wake(waker));
-        }
-    }
-}
-
 /// What is known of a publish when its call is over.
 pub(crate) enum Published {
     Decided(Outcome),
@@ -467,20 +309,4 @@ pub(crate) enum Published {
     Waits,
     /// No confirm was asked for, or none will come.
     Unasked,
-}
-
-impl ConsumerInbox {
-    fn end(&mut self, error: Option<Error>, deferred: &mut Deferred) {
-        if std::mem::replace(&mut self.ended, true) {
-            return;
-        }
-        self.error = error;
-        self.wake(deferred);
-    }
-
-    fn wake(&mut self, deferred: &mut Deferred) {
-        for (_, waker) in self.wakers.drain(..) {
-            deferred.wake(waker);
-        }
-    }
 }

@@ -8,10 +8,12 @@ use futures_core::Stream;
 
 use crate::channel::{Channel, ChannelCloser};
 use crate::channel_core::ChannelCore;
+use crate::connect;
 use crate::connection_core::ConnectionCore;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::events::Event;
 use crate::properties::ConnectionProperties;
+use crate::spawn::Spawn;
 use crate::status::{ChannelState, Configuration, ConnectionStatus};
 use crate::translate::{self, Mailbox};
 use crate::types::{LongString, ReplyCode, ShortString};
@@ -59,9 +61,7 @@ impl Connection {
     ///
     /// It is done at the first poll: dropped before, nothing happened.
     pub async fn connect(uri: &str, options: ConnectionProperties) -> Result<Self> {
-        let uri: std::result::Result<AMQPUri, String> = uri.parse();
-        let uri = uri.map_err(|text| Error::io(std::io::ErrorKind::Other, text))?;
-        Self::open(uri, &options)
+        Self::open(connect::read(uri)?, options, None)
     }
 
     /// The same with a URI that has been read.
@@ -74,11 +74,15 @@ impl Connection {
     ///
     /// It is done at the first poll: dropped before, nothing happened.
     pub async fn connect_uri(uri: AMQPUri, options: ConnectionProperties) -> Result<Self> {
-        Self::open(uri, &options)
+        Self::open(uri, options, None)
     }
 
-    pub(crate) fn open(uri: AMQPUri, options: &ConnectionProperties) -> Result<Self> {
-        let core = ConnectionCore::connect(uri, options)?;
+    pub(crate) fn open(
+        uri: AMQPUri,
+        options: ConnectionProperties,
+        runtime: Option<Arc<dyn Spawn>>,
+    ) -> Result<Self> {
+        let core = ConnectionCore::connect(uri, &options, runtime)?;
         let closer = Arc::new(ConnectionCloser { core: Arc::clone(&core) });
         let status = ConnectionStatus { core: Some(Arc::clone(&core)) };
         Ok(Self { core, status, closer })

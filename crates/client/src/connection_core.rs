@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{Event, Events};
 use crate::properties::ConnectionProperties;
+use crate::spawn::Spawn;
 use crate::status::{Configuration, ConnectionState, ConnectionStateCell};
 use crate::translate::{self, ConnectionId, Deferred, Login, Mailbox, Notice, Port};
 use crate::turns::Blockade;
@@ -26,6 +27,8 @@ pub(crate) struct ConnectionCore {
     pub(crate) blockade: Blockade,
     pub(crate) events: Events,
     configuration: Configuration,
+    /// What delegates run on, if the program has chosen.
+    pub(crate) runtime: Option<Arc<dyn Spawn>>,
     end: Mutex<End>,
     numbers: Mutex<ChannelNumbers>,
 }
@@ -46,7 +49,11 @@ struct ChannelNumbers {
 
 impl ConnectionCore {
     /// Connects to the broker that `uri` names.
-    pub(crate) fn connect(uri: AMQPUri, options: &ConnectionProperties) -> Result<Arc<Self>> {
+    pub(crate) fn connect(
+        uri: AMQPUri,
+        options: &ConnectionProperties,
+        runtime: Option<Arc<dyn Spawn>>,
+    ) -> Result<Arc<Self>> {
         let AMQPUri { authority, vhost, query, .. } = uri;
         let AMQPUserInfo { username, password } = options.credentials(authority.userinfo)?;
         let (host, number) = (authority.host, authority.port);
@@ -63,6 +70,7 @@ impl ConnectionCore {
             blockade: Blockade::default(),
             events: Events::default(),
             configuration,
+            runtime,
             end: Mutex::default(),
             numbers: Mutex::default(),
         });

@@ -9,8 +9,10 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 
 use crate::channel_core::ChannelCore;
+use crate::delegate::{ConsumerDelegate, DelegateSlot};
 use crate::error::Result;
 use crate::message::Delivery;
+use crate::spawn::Spawn;
 use crate::translate::ConsumerId;
 use crate::types::ShortString;
 
@@ -36,6 +38,7 @@ struct Shared {
     tag: ShortString,
     queue: ShortString,
     handles: AtomicU64,
+    delegate: DelegateSlot,
 }
 
 impl Consumer {
@@ -46,7 +49,8 @@ impl Consumer {
         queue: ShortString,
     ) -> Self {
         let handles = AtomicU64::new(1);
-        Self { shared: Arc::new(Shared { core, id, tag, queue, handles }), handle: 0 }
+        let delegate = DelegateSlot::default();
+        Self { shared: Arc::new(Shared { core, id, tag, queue, handles, delegate }), handle: 0 }
     }
 
     /// Its tag, also when the broker made it.
@@ -59,6 +63,67 @@ impl Consumer {
     #[must_use]
     pub fn queue(&self) -> ShortString {
         self.shared.queue.clone()
+    }
+
+    /// Gives what arrives to `delegate` in the place of the stream, and what has arrived too. An earlier delegate keeps what
+    /// it was given, and gets no more.
+    ///
+    /// Each delivery is a task of its own: handlers run beside each other, as many as the
+    /// [prefetch](crate::Channel::basic_qos) lets arrive, and end in any order. A handler that panics leaves its delivery
+    /// unacknowledged. They run on the runtime that the connection was made with; if it was made without, on that of tokio
+    /// that this is called in, else on threads of the client's.
+    ///
+    /// From then on dropping the consumer does not cancel it: it keeps its channel and its connection open until it is
+    /// [cancelled](crate::Channel::basic_cancel), its queue is deleted, its channel or its connection is closed, or the
+    /// runtime ends.
+    ///
+    /// ```
+    /// use leveret_client::message::DeliveryResult;
+    /// use leveret_client::options::*;
+    /// use leveret_client::types::FieldTable;
+    /// use leveret_client::{BasicProperties, Broker, Connection, ConnectionProperties};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret_client::Result<()> {
+    /// # let broker = Broker::in_memory();
+    /// # let connection = Connection::connect(&broker.uri(), ConnectionProperties::default()).await?;
+    /// # let channel = connection.create_channel().await?;
+    /// # let (none, options) = (FieldTable::default(), BasicConsumeOptions::default());
+    /// # channel.queue_declare("q".into(), QueueDeclareOptions::default(), none.clone()).await?;
+    /// let consumer = channel.basic_consume("q".into(), "".into(), options, none).await?;
+    /// let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+    /// consumer.set_delegate(move |delivery: DeliveryResult| {
+    ///     let sender = sender.clone();
+    ///     async move {
+    ///         if let Ok(Some(delivery)) = delivery {
+    ///             let _ = delivery.ack(BasicAckOptions::default()).await;
+    ///             let _ = sender.send(delivery.data);
+    ///         }
+    ///     }
+    /// });
+    /// let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
+    /// channel.basic_publish("".into(), "q".into(), options, b"a task", properties).await?;
+    /// assert_eq!(receiver.recv().await.as_deref(), Some(b"a task".as_slice()));
+    /// # Ok(()) }
+    /// ```
+    pub fn set_delegate<D: ConsumerDelegate + 'static>(&self, delegate: D) {
+        self.shared.delegate.assign(self, Arc::new(delegate));
+    }
+
+    pub(crate) fn delegate(&self) -> &DelegateSlot {
+        &self.shared.delegate
+    }
+
+    /// What its delegates run on, if the connection was made with a runtime.
+    pub(crate) fn runtime(&self) -> Option<Arc<dyn Spawn>> {
+        self.shared.core.connection.runtime.clone()
+    }
+
+    pub(crate) fn take_delivery(&self) -> Option<Delivery> {
+        self.shared.core.take_delivery(self.shared.id)
+    }
+
+    pub(crate) fn ended_by_broker(&self) -> bool {
+        self.shared.core.ended_by_broker(self.shared.id)
     }
 
     pub(crate) fn key(&self) -> (ConsumerId, u64) {

@@ -53,9 +53,11 @@ pub mod blocking;
 mod channel;
 mod channel_core;
 mod confirm;
+mod connect;
 mod connection;
 mod connection_core;
 mod consumer;
+mod delegate;
 mod error;
 mod events;
 mod exchange;
@@ -64,7 +66,10 @@ pub mod options;
 mod properties;
 pub mod protocol;
 mod queue;
+pub mod runtime;
+mod spawn;
 mod status;
+pub mod tcp;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod translate;
@@ -74,8 +79,10 @@ pub mod uri;
 pub use acker::Acker;
 pub use channel::Channel;
 pub use confirm::{Confirmation, PublisherConfirm};
+pub use connect::{Connect, ConnectionBuilder, DefaultConnectionBuilder};
 pub use connection::Connection;
 pub use consumer::Consumer;
+pub use delegate::ConsumerDelegate;
 pub use error::{Error, ErrorKind, Result};
 pub use events::Event;
 pub use exchange::ExchangeKind;
@@ -84,6 +91,7 @@ pub use queue::Queue;
 pub use status::{
     ChannelQos, ChannelState, ChannelStatus, Configuration, ConnectionState, ConnectionStatus,
 };
+pub use tcp::AsyncTcpStream;
 pub use translate::{
     ActivityStatus, ApplyTo, Binding, Broker, BrokerOptions, Cause, ChannelView, Clock,
     ConnectionView, ConsumerView, DestinationType, EngineView, EventKind, Examined, ExchangeView,
