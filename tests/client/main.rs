@@ -6,6 +6,7 @@
 mod blocked;
 mod cancellation;
 mod delegates;
+mod environment;
 mod held_too_long;
 mod hostile;
 mod reentrancy;

@@ -128,3 +128,31 @@ fn a_disk_of_the_program_s_own_keeps_one_virtual_host() {
     let error = Broker::open_on(disk, options).map(drop).unwrap_err();
     assert!(error.to_string().contains("'team' takes a directory"), "{error}");
 }
+
+#[tokio::test]
+async fn a_broker_of_any_virtual_host_makes_the_one_that_is_asked_for_and_keeps_it() {
+    let directory = std::env::temp_dir().join(format!("leveret-any-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&directory);
+    let broker = Broker::open_with(&directory, BrokerOptions::default().with_any_vhost()).unwrap();
+    let uri = broker.uri().replace("%2f", "team");
+    let unknown = uri.replace("guest:guest", "guest:wrong");
+    assert_eq!(refusal(connect(&unknown).await).0, 403, "who may not log in makes nothing");
+    assert_eq!(broker.vhosts().len(), 1);
+    let connection = publish(&uri, "m").await;
+    assert_eq!(broker.vhosts(), ["/".into(), "team".into()]);
+    assert!(bodies(&broker).is_empty());
+    assert_eq!(bodies(&broker.vhost("team").unwrap()), ["m"]);
+    let too_long = broker.uri().replace("%2f", &"n".repeat(130));
+    let (code, text) = refusal(connect(&too_long).await);
+    assert_eq!(code, 541);
+    assert!(text.contains(" could not be made: "), "{text}");
+    drop((connection, broker));
+    assert_eq!(bodies(&Broker::open(&directory).unwrap().vhost("team").unwrap()), ["m"]);
+    // One that was shut down makes no more.
+    let broker = Broker::new(BrokerOptions::default().with_any_vhost());
+    let port = broker.port();
+    broker.shutdown();
+    let login = leveret_broker::runtime::Login { user: "guest", password: "guest", vhost: "late" };
+    assert!(port.to_vhost_of(login).is_err());
+    std::fs::remove_dir_all(&directory).unwrap();
+}

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 
+use crate::environment::{self, Kept, VARIABLE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{Event, Events};
 use crate::properties::ConnectionProperties;
@@ -38,6 +39,8 @@ pub(crate) struct ConnectionCore {
 struct End {
     error: Option<Error>,
     waiting: Vec<Waker>,
+    /// The broker, if open connections are what keeps it.
+    kept: Option<Arc<Kept>>,
 }
 
 /// The numbers of the open channels.
@@ -57,9 +60,13 @@ impl ConnectionCore {
         let AMQPUri { authority, vhost, query, .. } = uri;
         let AMQPUserInfo { username, password } = options.credentials(authority.userinfo)?;
         let (host, number) = (authority.host, authority.port);
-        let port =
-            translate::find_broker(&host, number).ok_or_else(|| nobody_listens(&host, number))?;
-        let port = port.to_vhost(&vhost);
+        let (port, kept) = match translate::find_broker(&host, number) {
+            Some(port) => (port, None),
+            None => environment::broker_at(&host, number)?
+                .ok_or_else(|| nobody_listens(&host, number))?,
+        };
+        let login = Login { user: &username, password: &password, vhost: &vhost };
+        let port = port.to_vhost_of(login).map_err(translate::refusal)?;
         let configuration = Configuration::agreed(port.channel_max(), &query);
         let core = Arc::new(Self {
             port,
@@ -71,7 +78,7 @@ impl ConnectionCore {
             events: Events::default(),
             configuration,
             runtime,
-            end: Mutex::default(),
+            end: Mutex::new(End { kept, ..End::default() }),
             numbers: Mutex::default(),
         });
         core.state.set(ConnectionState::Connecting);
@@ -106,6 +113,7 @@ impl ConnectionCore {
         let mut end = self.end.lock();
         self.state.set(state);
         end.error = error;
+        deferred.discard(end.kept.take());
         end.waiting.drain(..).for_each(|waker| deferred.wake(waker));
         drop(end);
         self.blockade.lift(deferred);
@@ -188,7 +196,7 @@ fn nobody_listens(host: &str, port: u16) -> Error {
         format!(
             "no broker listens on '{host}:{port}' in this process; make one with Broker::in_memory(), \
              connect to its uri() or have it listen there with listen(…), and keep it while \
-             programs connect"
+             programs connect; or run the program with {VARIABLE}=memory"
         ),
     )
 }

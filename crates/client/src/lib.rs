@@ -38,6 +38,16 @@
 //! and without one through [`blocking`]. Only what must be durable first is waited for: with
 //! [`Broker::open`] a confirm, or the answer to a durable declaration, comes once it is on disk.
 //!
+//! # Where the broker comes from
+//!
+//! - A test makes one and connects to its [`uri`](Broker::uri), which no other broker has.
+//! - A program whose addresses are in its code finds a broker that [listens](Broker::listen) there.
+//! - A program that is not to be changed is run with `LEVERET=memory` in its environment: then a broker is made at whatever
+//!   address it connects to, where none is, with any user, password and virtual host. `LEVERET=directory` keeps durable
+//!   queues in that directory, in a folder for each address. Such a broker stops with its last connection.
+//!
+//! Where no broker is found, connecting fails as a refused connection does.
+//!
 //! # Differences from lapin
 //!
 //! - A [`Consumer`] that has ended goes on giving `None`; lapin's stays pending for ever.
@@ -58,6 +68,7 @@ mod connection;
 mod connection_core;
 mod consumer;
 mod delegate;
+mod environment;
 mod error;
 mod events;
 mod exchange;

@@ -107,9 +107,11 @@ impl Broker {
     pub fn new(mut options: BrokerOptions) -> Self {
         // All virtual hosts go by one clock.
         options.clock = Some(options.clock.take().unwrap_or_default());
-        let vhosts = options.vhosts.iter().map(|vhost| Shared::new(options.of_vhost(vhost)));
-        let vhosts = vhosts.chain([Shared::new(options.clone())]).collect();
-        Self::of(&options, vhosts)
+        let others = options.vhosts.iter().map(|vhost| Shared::new(options.of_vhost(vhost)));
+        let (default, others) = (Shared::new(options.clone()), others.collect());
+        let like = options.clone();
+        let maker = Box::new(move |vhost: &Name| Ok(Shared::new(like.of_vhost(vhost))));
+        Self::of(&options, default, others, maker)
     }
 
     /// Stops the broker as an operator does: every connection is closed with
@@ -117,7 +119,8 @@ impl Broker {
     /// is durable is on disk when this returns, and the directory can be opened anew.
     pub fn shutdown(&self) {
         self.listener.stop();
-        self.host.vhosts().for_each(|vhost| vhost.shut_down());
+        self.host.make_no_more();
+        self.host.vhosts().iter().for_each(|vhost| vhost.shut_down());
     }
 
     /// What the directory held when this broker was opened, and what was cut off; `None` for a broker in

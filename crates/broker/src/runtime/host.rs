@@ -8,7 +8,9 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 
 use super::handle::{Broker, Shared};
+use super::open::OpenError;
 use super::options::BrokerOptions;
+use super::port::Login;
 use super::registry;
 use crate::protocol::{Name, Refusal, ReplyCode};
 
@@ -23,31 +25,63 @@ pub(super) struct User {
 
 /// All virtual hosts of a broker. Connections keep it, so that a broker lives as a whole.
 pub(super) struct Host {
-    vhosts: BTreeMap<Name, Arc<Shared>>,
-    default: Name,
+    /// The virtual host that a broker's own handle is of.
+    default: Arc<Shared>,
+    vhosts: Mutex<Vhosts>,
     users: Vec<User>,
     /// Whether anybody may connect, with any password.
     open: bool,
 }
 
+struct Vhosts {
+    by_name: BTreeMap<Name, Arc<Shared>>,
+    /// How one is made that is asked for and not there, if it may be.
+    maker: Option<VhostMaker>,
+}
+
+/// Makes the virtual host of a name.
+pub(super) type VhostMaker = Box<dyn Fn(&Name) -> Result<Arc<Shared>, OpenError> + Send>;
+
 impl Host {
-    /// The virtual host that a broker's own handle is of.
     pub(super) fn default_vhost(&self) -> &Arc<Shared> {
-        // Whoever makes a host has made the default one first.
-        &self.vhosts[&self.default]
+        &self.default
     }
 
-    pub(super) fn vhost(&self, name: &str) -> Option<&Arc<Shared>> {
-        self.vhosts.get(name)
+    pub(super) fn vhost(&self, name: &str) -> Option<Arc<Shared>> {
+        self.vhosts.lock().by_name.get(name).cloned()
+    }
+
+    pub(super) fn vhosts(&self) -> Vec<Arc<Shared>> {
+        self.vhosts.lock().by_name.values().cloned().collect()
+    }
+
+    /// No further virtual host is made.
+    pub(super) fn make_no_more(&self) {
+        let maker = self.vhosts.lock().maker.take();
+        drop(maker);
+    }
+
+    /// The virtual host of a name, made if it may be.
+    fn vhost_or_make(&self, name: &str) -> Result<Arc<Shared>, Refusal> {
+        let mut vhosts = self.vhosts.lock();
+        if let Some(found) = vhosts.by_name.get(name) {
+            return Ok(Arc::clone(found));
+        }
+        let Some(make) = &vhosts.maker else {
+            return Err(not_allowed(format!("vhost {name} not found")));
+        };
+        let name = Name::from(name);
+        let made = make(&name).map_err(|error| {
+            let text = format!("vhost {name} could not be made: {error}");
+            Refusal::new(ReplyCode::InternalError, text)
+        })?;
+        vhosts.by_name.insert(name, Arc::clone(&made));
+        Ok(made)
     }
 
     /// Checks who connects, and whereto (S176).
-    pub(super) fn log_in(
-        &self,
-        user: &str,
-        password: &str,
-        vhost: &str,
-    ) -> Result<&Arc<Shared>, Refusal> {
+    pub(super) fn log_in(&self, login: Login<'_>) -> Result<Arc<Shared>, Refusal> {
+        let Login { user, password, vhost } = login;
         let known = |known: &&User| &*known.name == user && known.password == password;
         let anybody = User { name: user.into(), password: String::new(), vhosts: None };
         let known = self.users.iter().find(known).or(self.open.then_some(&anybody));
@@ -56,23 +90,27 @@ impl Host {
                         the broker logfile.";
             return Err(Refusal::new(ReplyCode::AccessRefused, text));
         };
-        let refusal = |text: String| Refusal::new(ReplyCode::NotAllowed, text).of_method((10, 40));
-        let found = self.vhosts.get(vhost);
-        let found = found.ok_or_else(|| refusal(format!("vhost {vhost} not found")))?;
-        if known.vhosts.as_ref().is_some_and(|its| !its.iter().any(|its| &**its == vhost)) {
-            return Err(refusal(format!("access to vhost '{vhost}' refused for user '{user}'")));
+        let closed =
+            known.vhosts.as_ref().is_some_and(|its| !its.iter().any(|its| &**its == vhost));
+        if closed && self.vhost(vhost).is_some() {
+            return Err(not_allowed(format!(
+                "access to vhost '{vhost}' refused for user '{user}'"
+            )));
+        } else if closed {
+            return Err(not_allowed(format!("vhost {vhost} not found")));
         }
-        Ok(found)
+        self.vhost_or_make(vhost)
     }
+}
 
-    pub(super) fn vhosts(&self) -> impl Iterator<Item = &Arc<Shared>> {
-        self.vhosts.values()
-    }
+fn not_allowed(text: String) -> Refusal {
+    Refusal::new(ReplyCode::NotAllowed, text).of_method((10, 40))
 }
 
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Host").field("vhosts", &self.vhosts.keys()).finish_non_exhaustive()
+        let default = &self.default.inner.vhost;
+        f.debug_struct("Host").field("default", default).finish_non_exhaustive()
     }
 }
 
@@ -154,7 +192,7 @@ impl Broker {
     /// The virtual hosts, by name.
     #[must_use]
     pub fn vhosts(&self) -> Vec<Name> {
-        self.host.vhosts.keys().cloned().collect()
+        self.host.vhosts().iter().map(|vhost| vhost.inner.vhost.clone()).collect()
     }
 
     /// A handle to this broker that shows another of its [virtual hosts](BrokerOptions::with_vhost): its
@@ -171,19 +209,26 @@ impl Broker {
     /// ```
     #[must_use]
     pub fn vhost(&self, name: &str) -> Option<Self> {
-        let shared = Arc::clone(self.host.vhosts.get(name)?);
+        let shared = self.host.vhost(name)?;
         let (host, listener) = (Arc::clone(&self.host), Arc::clone(&self.listener));
         Some(Self { shared, host, listener })
     }
 
-    /// A broker of these virtual hosts, among them the default one, that can be connected to.
-    pub(super) fn of(options: &BrokerOptions, vhosts: Vec<Arc<Shared>>) -> Self {
-        let default = options.engine.vhost.clone();
+    /// A broker of these virtual hosts, the default one and the others, that can be connected to. `maker` makes further ones,
+    /// if the options let it.
+    pub(super) fn of(
+        options: &BrokerOptions,
+        default: Arc<Shared>,
+        others: Vec<Arc<Shared>>,
+        maker: VhostMaker,
+    ) -> Self {
         let mut users = options.users.clone();
         users.push(User { name: "guest".into(), password: "guest".to_owned(), vhosts: None });
-        let named = vhosts.into_iter().map(|shared| (shared.inner.vhost.clone(), shared));
+        let all = others.into_iter().chain([Arc::clone(&default)]);
+        let by_name = all.map(|shared| (shared.inner.vhost.clone(), shared)).collect();
+        let vhosts = Mutex::new(Vhosts { by_name, maker: options.any_vhost.then_some(maker) });
         let open = options.any_user;
-        let host = Arc::new(Host { vhosts: named.collect(), default, users, open });
+        let host = Arc::new(Host { vhosts, default, users, open });
         let listener = Arc::new(Listener::new(&host));
         Self { shared: Arc::clone(host.default_vhost()), host, listener }
     }

@@ -14,7 +14,7 @@ use crate::engine::{EngineOptions, Restore, RestoreError};
 use crate::journal::{
     Fold, Journal, JournalError, JournalOptions, Level, Recorded, RecordedMessage,
 };
-use crate::protocol::{Record, limits};
+use crate::protocol::{Name, Record, limits};
 
 /// Why a directory was not opened. Nothing in it was changed but what a repair before that cut off.
 #[derive(Debug, thiserror::Error)]
@@ -90,13 +90,12 @@ impl Broker {
             // Before anything is opened.
             host::folder_of(directory, vhost)?;
         }
-        if !options.vhosts.is_empty() {
+        let directory = directory.to_owned();
+        let folder = move |vhost: &str| {
+            let folder = host::folder_of(&directory, vhost)?;
             // The names of the folders are durable only if that of the folder around them is.
-            FsDisk::at(host::folder_around(directory))?;
-        }
-        let folder = |vhost: &str| {
-            let disk = FsDisk::at(host::folder_of(directory, vhost)?)?;
-            Ok(Arc::new(disk) as Arc<dyn Disk>)
+            FsDisk::at(host::folder_around(&directory))?;
+            Ok(Arc::new(FsDisk::at(folder)?) as Arc<dyn Disk>)
         };
         Self::open_all(Arc::new(disk), options, folder)
     }
@@ -117,7 +116,7 @@ impl Broker {
     fn open_all(
         disk: Arc<dyn Disk>,
         mut options: BrokerOptions,
-        folder: impl Fn(&str) -> std::io::Result<Arc<dyn Disk>>,
+        folder: impl Fn(&str) -> std::io::Result<Arc<dyn Disk>> + Send + 'static,
     ) -> Result<Self, OpenError> {
         if options.engine.message_size_max.is_some_and(|max| max > limits::MESSAGE_SIZE_LIMIT) {
             let max = limits::MESSAGE_SIZE_LIMIT;
@@ -127,11 +126,11 @@ impl Broker {
         }
         // All virtual hosts go by one clock.
         options.clock = Some(options.clock.take().unwrap_or_default());
-        let mut vhosts = vec![open_vhost(disk, options.clone())?];
-        for vhost in &options.vhosts {
-            vhosts.push(open_vhost(folder(vhost)?, options.of_vhost(vhost))?);
-        }
-        Ok(Self::of(&options, vhosts))
+        let default = open_vhost(disk, options.clone())?;
+        let like = options.clone();
+        let maker = move |vhost: &Name| open_vhost(folder(vhost)?, like.of_vhost(vhost));
+        let others = options.vhosts.iter().map(&maker).collect::<Result<_, _>>()?;
+        Ok(Self::of(&options, default, others, Box::new(maker)))
     }
 }
 

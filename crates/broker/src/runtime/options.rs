@@ -24,6 +24,7 @@ pub struct BrokerOptions {
     pub(super) record_history: bool,
     pub(super) users: Vec<User>,
     pub(super) any_user: bool,
+    pub(super) any_vhost: bool,
     pub(super) vhosts: Vec<Name>,
     pub(super) policies: Vec<Policy>,
     pub(super) level: Level,
@@ -196,6 +197,14 @@ impl BrokerOptions {
         if vhost != self.engine.vhost && !self.vhosts.contains(&vhost) {
             self.vhosts.push(vhost);
         }
+        self
+    }
+
+    /// Makes a [virtual host](Self::with_vhost) when somebody connects to one that is not there. Default: off, and such a
+    /// connection is refused (S176).
+    #[must_use]
+    pub fn with_any_vhost(mut self) -> Self {
+        self.any_vhost = true;
         self
     }
 }

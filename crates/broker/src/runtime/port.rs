@@ -35,14 +35,15 @@ impl Port {
         Self { host: Arc::clone(host), shared: Arc::clone(host.default_vhost()) }
     }
 
-    /// The same to another virtual host; if there is none of that name it leads where it did, and connecting is
-    /// refused.
-    #[must_use]
-    pub fn to_vhost(mut self, vhost: &str) -> Self {
-        if let Some(shared) = self.host.vhost(vhost) {
-            self.shared = Arc::clone(shared);
-        }
-        self
+    /// The same to the virtual host of a login, which is made if the broker makes
+    /// [any](crate::BrokerOptions::with_any_vhost).
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    pub fn to_vhost_of(self, login: Login<'_>) -> Result<Self, Refusal> {
+        let shared = self.host.log_in(login)?;
+        Ok(Self { shared, ..self })
     }
 
     /// Connects, to the virtual host that the port leads to. `mailbox` hears what the broker says to the connection as a whole.
@@ -57,9 +58,9 @@ impl Port {
         login: Login<'_>,
         mailbox: Arc<dyn Mailbox>,
     ) -> Result<ConnectionId, Refusal> {
-        let Login { user, password, vhost } = login;
-        let found = self.host.log_in(user, password, vhost)?;
-        if !Arc::ptr_eq(found, &self.shared) {
+        let Login { user, vhost, .. } = login;
+        let found = self.host.log_in(login)?;
+        if !Arc::ptr_eq(&found, &self.shared) {
             let text = format!("the port leads to another virtual host than '{vhost}'");
             return Err(Refusal::new(ReplyCode::InternalError, text));
         }
