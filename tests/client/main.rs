@@ -9,6 +9,7 @@ mod delegates;
 mod environment;
 mod held_too_long;
 mod hostile;
+mod recovery;
 mod reentrancy;
 mod runtimes;
 mod surface;

@@ -5,6 +5,7 @@
 mod expiry;
 mod failing;
 mod full_disk;
+mod losing;
 mod paused_clock;
 mod recovery;
 mod reopening;

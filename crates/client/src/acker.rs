@@ -24,20 +24,22 @@ struct Shared {
     /// The channel that the delivery came on; `None` for a mock.
     core: Option<Arc<ChannelCore>>,
     delivery_tag: DeliveryTag,
+    /// The channel's life in which it was delivered; in a later one the tag means nothing, or another delivery.
+    life: u32,
     used: AtomicBool,
 }
 
 impl Acker {
-    pub(crate) fn new(core: Arc<ChannelCore>, delivery_tag: DeliveryTag) -> Self {
-        Self::make(Some(core), delivery_tag, false)
+    pub(crate) fn new(core: Arc<ChannelCore>, delivery_tag: DeliveryTag, life: u32) -> Self {
+        Self::make(Some(core), delivery_tag, life, false)
     }
 
     pub(crate) fn mock(delivery_tag: DeliveryTag) -> Self {
-        Self::make(None, delivery_tag, false)
+        Self::make(None, delivery_tag, 0, false)
     }
 
     pub(crate) fn used_up() -> Self {
-        Self::make(None, 0, true)
+        Self::make(None, 0, 0, true)
     }
 
     /// Acknowledges the delivery.
@@ -85,11 +87,11 @@ impl Acker {
         self.settle("basic.reject", method).await
     }
 
-    /// Whether the channel closed before it was used.
+    /// Whether the channel closed, or its connection was lost, before it was used.
     #[must_use]
     pub fn poisoned(&self) -> bool {
         let core = self.shared.core.as_ref();
-        !self.used() && core.is_some_and(|core| core.state() != ChannelState::Connected)
+        !self.used() && core.is_some_and(|core| !self.reaches(core))
     }
 
     /// Whether a call would still do something.
@@ -98,8 +100,19 @@ impl Acker {
         !self.used() && !self.poisoned()
     }
 
-    fn make(core: Option<Arc<ChannelCore>>, delivery_tag: DeliveryTag, used: bool) -> Self {
-        Self { shared: Arc::new(Shared { core, delivery_tag, used: AtomicBool::new(used) }) }
+    fn make(
+        core: Option<Arc<ChannelCore>>,
+        delivery_tag: DeliveryTag,
+        life: u32,
+        used: bool,
+    ) -> Self {
+        let used = AtomicBool::new(used);
+        Self { shared: Arc::new(Shared { core, delivery_tag, life, used }) }
+    }
+
+    /// Whether the channel is still the one that the delivery came on.
+    fn reaches(&self, core: &ChannelCore) -> bool {
+        core.state() == ChannelState::Connected && core.life() == self.shared.life
     }
 
     fn used(&self) -> bool {
@@ -121,7 +134,7 @@ impl Acker {
         match core.send(context, core.next_call(), method) {
             Ok(()) => Ok(true),
             // The channel closed since it was looked at.
-            Err(_) if core.state() != ChannelState::Connected => Ok(false),
+            Err(_) if !self.reaches(core) => Ok(false),
             Err(error) => Err(error),
         }
     }

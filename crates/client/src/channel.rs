@@ -17,6 +17,7 @@ use crate::options::{
     ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
 };
 use crate::queue::Queue;
+use crate::recovery::Outcome;
 use crate::status::{ChannelState, ChannelStatus};
 use crate::translate::{self, Method, Reply};
 use crate::types::{ChannelId, FieldTable, MessageCount, ReplyCode, ShortString};
@@ -174,7 +175,7 @@ impl Channel {
     ) -> Result<PublisherConfirm> {
         self.core.take_turn().await;
         let method = translate::basic_publish(exchange, routing_key, options, payload, properties);
-        let call = self.core.next_call();
+        let (call, life) = (self.core.next_call(), self.core.life());
         self.core.send("basic.publish", call, method)?;
         if !self.core.confirms() {
             return Ok(PublisherConfirm::not_requested());
@@ -186,7 +187,7 @@ impl Channel {
             Published::Waits => return Ok(PublisherConfirm::waiting(Arc::clone(&self.core), call)),
             Published::Unasked => {}
         }
-        if self.core.state() == ChannelState::Connected {
+        if self.core.state() == ChannelState::Connected && self.core.life() == life {
             // It was published before another task's confirm_select.
             return Ok(PublisherConfirm::not_requested());
         }
@@ -239,9 +240,10 @@ impl Channel {
         options: BasicGetOptions,
     ) -> Result<Option<BasicGetMessage>> {
         let method = Method::BasicGet { queue, no_ack: options.no_ack };
-        match self.core.call("basic.get", method).await? {
+        let (reply, life) = self.core.call_in_life("basic.get", method).await?;
+        match reply {
             Reply::Got { delivery, message_count } => {
-                let delivery = translate::delivery(&self.core, delivery);
+                let delivery = translate::delivery(&self.core, delivery, life);
                 Ok(Some(BasicGetMessage { delivery, message_count }))
             }
             Reply::GetEmpty => Ok(None),
@@ -339,7 +341,8 @@ impl Channel {
     /// that no [`PublisherConfirm`] still carries. Each is given once.
     pub async fn wait_for_confirms(&self) -> Result<Vec<BasicReturnMessage>> {
         self.core.take_turn().await;
-        let returned = poll_fn(|cx| self.core.poll_all_decided(cx)).await?;
+        let life = self.core.life();
+        let returned = poll_fn(|cx| self.core.poll_all_decided(life, cx)).await?;
         Ok(returned.into_iter().map(translate::return_message).collect())
     }
 
@@ -390,13 +393,18 @@ impl Channel {
         self.core.check_open("access.request")
     }
 
-    /// Waits until a connection that was lost is made anew, after a call has failed with `error`.
+    /// Waits until the connection that was lost is made anew, after a call or a consumer has failed with `error`; see
+    /// [`enable_auto_recover`](crate::ConnectionProperties::enable_auto_recover).
     ///
     /// # Errors
     ///
-    /// `error`, at once: no connection of one process is lost by itself, so none is made anew.
+    /// `error`, at once if its loss is not one that is made good, later if that did not succeed.
     pub async fn wait_for_recovery(&self, error: Error) -> Result<()> {
-        Err(error)
+        let Some(notifier) = error.notifier() else { return Err(error) };
+        match poll_fn(|cx| notifier.poll(cx)).await {
+            Outcome::Recovered => Ok(()),
+            Outcome::GivenUp => Err(error),
+        }
     }
 
     /// The broker answers each method with its own answer; anything else is a defect.
@@ -414,7 +422,7 @@ impl ChannelCloser {
 
 impl Drop for ChannelCloser {
     fn drop(&mut self) {
-        self.core.close_quietly();
+        self.core.abandon();
     }
 }
 

@@ -7,10 +7,11 @@
 mod awaited;
 mod consuming;
 mod inbox;
+mod recovering;
 
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use parking_lot::Mutex;
@@ -19,20 +20,27 @@ use crate::confirm::Outcome;
 use crate::connection_core::ConnectionCore;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Event;
+use crate::recovery::{Topology, counts};
 use crate::status::{ChannelQos, ChannelState, ChannelStateCell};
 use crate::translate::{
     self, CallId, ChannelId, Deferred, Mailbox, Method, Notice, Reply, Returned,
 };
 use crate::turns::Turns;
 use awaited::AwaitedReply;
-use inbox::{ConsumerInbox, Inbox};
+use inbox::Inbox;
 
 /// What the handles of one channel share. It keeps the broker alive, but not the channel open.
 pub(crate) struct ChannelCore {
     pub(crate) number: u16,
     pub(crate) connection: Arc<ConnectionCore>,
-    /// Known from the moment the channel is open.
-    id: OnceLock<ChannelId>,
+    /// Its id at the broker, as a number, from the moment the channel is open; 0 before.
+    id: AtomicU64,
+    /// How often its connection was made anew.
+    life: AtomicU32,
+    /// Nobody holds it any more.
+    abandoned: AtomicBool,
+    /// What it has declared, if its connection is made anew when it is lost.
+    topology: Option<Mutex<Topology>>,
     state: ChannelStateCell,
     confirms: AtomicBool,
     calls: AtomicU64,
@@ -45,8 +53,11 @@ impl ChannelCore {
     pub(crate) fn new(connection: Arc<ConnectionCore>, number: u16) -> Self {
         Self {
             number,
+            topology: recovering::topology(connection.recovery.is_some()),
             connection,
-            id: OnceLock::new(),
+            id: AtomicU64::new(0),
+            life: AtomicU32::new(0),
+            abandoned: AtomicBool::new(false),
             state: ChannelStateCell::default(),
             confirms: AtomicBool::new(false),
             calls: AtomicU64::new(0),
@@ -89,19 +100,35 @@ impl ChannelCore {
     pub(crate) fn check_open(&self, context: &'static str) -> Result<()> {
         match self.state() {
             ChannelState::Connected => Ok(()),
-            state => Err(ErrorKind::InvalidChannelState(state, context).into()),
+            state => {
+                let kind = ErrorKind::InvalidChannelState(state, context);
+                Err(self.connection.state_error(kind))
+            }
         }
     }
 
     /// Sends a method whose answer, if any, is `call`'s.
     pub(crate) fn send(&self, context: &'static str, call: CallId, method: Method) -> Result<()> {
         self.check_open(context)?;
-        let id = self.id.get().ok_or_else(|| self.failure())?;
-        self.connection.port.send(*id, call, method).map_err(translate::broker_error)
+        let sent = self.connection.port().send(self.id(), call, method);
+        sent.map_err(translate::broker_error)
+    }
+
+    fn id(&self) -> ChannelId {
+        ChannelId::from_bits(self.id.load(Ordering::Acquire))
     }
 
     /// Sends a method and waits for its answer.
     pub(crate) async fn call(&self, context: &'static str, method: Method) -> Result<Reply> {
+        Ok(self.call_in_life(context, method).await?.0)
+    }
+
+    /// The same, with the life of the channel that the answer belongs to.
+    pub(crate) async fn call_in_life(
+        &self,
+        context: &'static str,
+        method: Method,
+    ) -> Result<(Reply, u32)> {
         self.take_turn().await;
         self.call_at_once(context, method).await
     }
@@ -111,17 +138,27 @@ impl ChannelCore {
         &self,
         context: &'static str,
         method: Method,
-    ) -> Result<Reply> {
-        let call = self.next_call();
+    ) -> Result<(Reply, u32)> {
+        let noted = self.topology.is_some().then(|| method.clone()).filter(counts);
+        let (call, life) = (self.next_call(), self.life());
         self.send(context, call, method)?;
-        let awaited = AwaitedReply { core: self, call };
-        poll_fn(|cx| awaited.poll(cx)).await
+        let awaited = AwaitedReply { core: self, call, life };
+        let answer = poll_fn(|cx| awaited.poll(cx)).await?;
+        if let Some(method) = noted {
+            self.note(method, &answer.0);
+        }
+        Ok(answer)
     }
 
     /// Sends a method that has no answer, or whose answer is not wanted.
     pub(crate) async fn tell(&self, context: &'static str, method: Method) -> Result<()> {
         self.take_turn().await;
-        self.send(context, self.next_call(), method)
+        let noted = self.topology.is_some().then(|| method.clone()).filter(counts);
+        self.send(context, self.next_call(), method)?;
+        if let Some(method) = noted {
+            self.note(method, &Reply::GetEmpty);
+        }
+        Ok(())
     }
 
     /// Why a call that was under way got no answer.
@@ -177,8 +214,16 @@ impl ChannelCore {
     }
 
     /// Waits until every publish is decided; gives the returned messages that no confirm carries.
-    pub(crate) fn poll_all_decided(&self, cx: &Context<'_>) -> Poll<Result<Vec<Returned>>> {
+    pub(crate) fn poll_all_decided(
+        &self,
+        life: u32,
+        cx: &Context<'_>,
+    ) -> Poll<Result<Vec<Returned>>> {
         let mut inbox = self.inbox.lock();
+        if self.life() != life {
+            drop(inbox);
+            return Poll::Ready(Err(self.failure()));
+        }
         if inbox.undecided == 0 {
             return Poll::Ready(Ok(std::mem::take(&mut inbox.returned)));
         }
@@ -203,20 +248,26 @@ impl ChannelCore {
         let _ = self.send("channel.close", self.next_call(), Method::ChannelClose);
     }
 
-    fn take_reply(&self, inbox: &mut Inbox, call: CallId, reply: Reply, deferred: &mut Deferred) {
-        match &reply {
+    fn take_reply(
+        &self,
+        inbox: &mut Inbox,
+        call: CallId,
+        mut reply: Reply,
+        deferred: &mut Deferred,
+    ) {
+        match &mut reply {
             Reply::ChannelOpened(id) => {
-                // A channel is opened once, so this is the first time.
-                let _ = self.id.set(*id);
-                self.state.set(ChannelState::Connected);
+                self.id.store(id.to_bits(), Ordering::Release);
+                // One that is being made anew is open when it is what it was.
+                if self.state() != ChannelState::Reconnecting {
+                    self.state.set(ChannelState::Connected);
+                }
             }
             Reply::ChannelClosed => self.end(inbox, ChannelState::Closed, None, deferred),
             Reply::Confirming => self.confirms.store(true, Ordering::Release),
-            Reply::Consuming { consumer, .. } => {
-                inbox.consumers.insert(*consumer, ConsumerInbox::default());
-            }
+            Reply::Consuming { consumer, .. } => *consumer = inbox.subscribe(call, *consumer),
             Reply::Cancelled { consumer: Some(consumer) } => {
-                if let Some(consumer) = inbox.consumers.get_mut(consumer) {
+                if let Some(consumer) = inbox.consumer(*consumer) {
                     consumer.end(None, false, deferred);
                 }
             }
@@ -228,6 +279,14 @@ impl ChannelCore {
         inbox.replies.insert(call, reply);
         if let Some(waker) = inbox.waiting.remove(&call) {
             deferred.wake(waker);
+        }
+    }
+
+    /// The connection is lost, or the broker has closed it.
+    fn lost(&self, inbox: &mut Inbox, error: Error, deferred: &mut Deferred) {
+        match self.connection.error_of_loss(&error) {
+            Some(error) => self.interrupt(inbox, &error, deferred),
+            None => self.end(inbox, ChannelState::Error, Some(error), deferred),
         }
     }
 
@@ -263,7 +322,7 @@ impl Mailbox for ChannelCore {
         match notice {
             Notice::Deliver { consumer, delivery } => {
                 // A consumer that its program has forgotten keeps what it got unacknowledged.
-                if let Some(consumer) = inbox.consumers.get_mut(&consumer) {
+                if let Some(consumer) = inbox.consumer(consumer) {
                     consumer.deliveries.push_back(delivery);
                     consumer.wake(deferred);
                 }
@@ -282,7 +341,7 @@ impl Mailbox for ChannelCore {
                 inbox.undecided += 1;
             }
             Notice::ConsumerCancelled { consumer } => {
-                if let Some(consumer) = inbox.consumers.get_mut(&consumer) {
+                if let Some(consumer) = inbox.consumer(consumer) {
                     consumer.end(None, true, deferred);
                 }
             }
@@ -292,9 +351,9 @@ impl Mailbox for ChannelCore {
                 self.end(&mut inbox, ChannelState::Closed, Some(error), deferred);
             }
             Notice::ConnectionClosed(refusal) => {
-                let error = translate::refusal(refusal);
-                self.end(&mut inbox, ChannelState::Error, Some(error), deferred);
+                self.lost(&mut inbox, translate::refusal(refusal), deferred);
             }
+            Notice::ConnectionLost => self.lost(&mut inbox, translate::loss(), deferred),
             Notice::ConnectionEnded => self.end(&mut inbox, ChannelState::Closed, None, deferred),
             // These are said to the connection.
             Notice::Connected | Notice::ConnectionBlocked { .. } | Notice::ConnectionUnblocked => {}

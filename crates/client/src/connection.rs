@@ -107,7 +107,7 @@ impl Connection {
         let core = Arc::new(ChannelCore::new(Arc::clone(&self.core), number));
         let mailbox: Arc<dyn Mailbox> = Arc::clone(&core) as _;
         let call = core.next_call();
-        let opened = self.core.port.open_channel(connection, number, call, mailbox);
+        let opened = self.core.port().open_channel(connection, number, call, mailbox);
         if let Err(error) = opened.map_err(translate::broker_error) {
             self.core.channel_ended(number);
             return Err(error);
@@ -116,6 +116,7 @@ impl Connection {
             self.core.channel_ended(number);
             return Err(core.failure());
         }
+        self.core.channel_opened(&core);
         let closer = ChannelCloser::new(Arc::clone(&core), Arc::clone(&self.closer));
         Ok(Channel::new(core, Arc::new(closer)))
     }
@@ -194,8 +195,7 @@ impl Connection {
 
 impl Drop for ConnectionCloser {
     fn drop(&mut self) {
-        // If it fails the connection is closed already.
-        let _ = self.core.close();
+        self.core.abandon();
     }
 }
 

@@ -1,16 +1,20 @@
 //! The heart of a connection: what its handles and its channels share.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, OnceLock};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 
+use crate::channel_core::ChannelCore;
 use crate::environment::{self, Kept, VARIABLE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{Event, Events};
 use crate::properties::ConnectionProperties;
-use crate::spawn::Spawn;
+use crate::recovery::Recovery;
+use crate::spawn::{self, Spawn};
 use crate::status::{Configuration, ConnectionState, ConnectionStateCell};
 use crate::translate::{self, ConnectionId, Deferred, Login, Mailbox, Notice, Port};
 use crate::turns::Blockade;
@@ -19,17 +23,20 @@ use crate::uri::{AMQPUri, AMQPUserInfo};
 /// What a connection's handle and its channels share. It keeps the broker alive, but not the
 /// connection open.
 pub(crate) struct ConnectionCore {
-    pub(crate) port: Port,
+    this: Weak<Self>,
+    ports: Ports,
     pub(crate) username: String,
     pub(crate) vhost: String,
-    /// Known from the moment the connection is open.
-    id: OnceLock<ConnectionId>,
+    /// Its id at the broker, as a number, from the moment the connection is open; 0 before.
+    id: AtomicU64,
     state: ConnectionStateCell,
     pub(crate) blockade: Blockade,
     pub(crate) events: Events,
     configuration: Configuration,
     /// What delegates run on, if the program has chosen.
     pub(crate) runtime: Option<Arc<dyn Spawn>>,
+    /// How it is made anew when it is lost, if it is.
+    pub(crate) recovery: Option<Recovery>,
     end: Mutex<End>,
     numbers: Mutex<ChannelNumbers>,
 }
@@ -46,8 +53,29 @@ struct End {
 /// The numbers of the open channels.
 #[derive(Default)]
 struct ChannelNumbers {
-    open: BTreeSet<u16>,
+    /// The open ones; nobody is behind a number while its channel is being opened.
+    open: BTreeMap<u16, Weak<ChannelCore>>,
     last: u16,
+}
+
+/// The way to the broker, which is another one when the broker was stopped and the connection made anew.
+struct Ports {
+    first: Port,
+    later: OnceLock<Box<Self>>,
+}
+
+impl Ports {
+    fn new(first: Port) -> Self {
+        Self { first, later: OnceLock::new() }
+    }
+
+    fn latest(&self) -> &Self {
+        let mut ports = self;
+        while let Some(later) = ports.later.get() {
+            ports = later;
+        }
+        ports
+    }
 }
 
 impl ConnectionCore {
@@ -58,36 +86,125 @@ impl ConnectionCore {
         runtime: Option<Arc<dyn Spawn>>,
     ) -> Result<Arc<Self>> {
         let AMQPUri { authority, vhost, query, .. } = uri;
-        let AMQPUserInfo { username, password } = options.credentials(authority.userinfo)?;
+        let login = options.credentials(authority.userinfo)?;
         let (host, number) = (authority.host, authority.port);
-        let (port, kept) = match translate::find_broker(&host, number) {
-            Some(port) => (port, None),
-            None => environment::broker_at(&host, number)?
-                .ok_or_else(|| nobody_listens(&host, number))?,
-        };
-        let login = Login { user: &username, password: &password, vhost: &vhost };
-        let port = port.to_vhost_of(login).map_err(translate::refusal)?;
+        let (port, kept) = find_broker(&host, number)?;
+        let port = port.to_vhost_of(credentials(&login, &vhost)).map_err(translate::refusal)?;
         let configuration = Configuration::agreed(port.channel_max(), &query);
-        let core = Arc::new(Self {
-            port,
-            username,
+        let recovery = match options.recovery() {
+            None => None,
+            Some(backoff) => {
+                let at_hand = || spawn::at_hand().map(|runtime| Arc::new(runtime) as _);
+                let runtime = runtime.clone().map_or_else(at_hand, Ok)?;
+                Some(Recovery::new((host, number), login.clone(), backoff, runtime))
+            }
+        };
+        let core = Arc::new_cyclic(|this| Self {
+            this: Weak::clone(this),
+            ports: Ports::new(port),
+            username: login.username.clone(),
             vhost,
-            id: OnceLock::new(),
+            id: AtomicU64::default(),
             state: ConnectionStateCell::default(),
             blockade: Blockade::default(),
             events: Events::default(),
             configuration,
             runtime,
+            recovery,
             end: Mutex::new(End { kept, ..End::default() }),
             numbers: Mutex::default(),
         });
         core.state.set(ConnectionState::Connecting);
-        let login = Login { user: &core.username, password: &password, vhost: &core.vhost };
-        let mailbox: Arc<dyn Mailbox> = Arc::clone(&core) as _;
-        let id = core.port.connect(login, mailbox).map_err(translate::refusal)?;
-        // This is the only place that sets it.
-        let _ = core.id.set(id);
+        core.log_in(&login)?;
         Ok(core)
+    }
+
+    /// Connects to the broker that the latest port leads to.
+    fn log_in(self: &Arc<Self>, login: &AMQPUserInfo) -> Result<()> {
+        let mailbox: Arc<dyn Mailbox> = Arc::clone(self) as _;
+        let id = self.port().connect(credentials(login, &self.vhost), mailbox);
+        self.id.store(id.map_err(translate::refusal)?.to_bits(), Ordering::Release);
+        Ok(())
+    }
+
+    /// Connects once more, to the broker that listens there now.
+    pub(crate) fn connect_again(self: &Arc<Self>, recovery: &Recovery) -> Result<()> {
+        let (port, kept) = find_broker(&recovery.host, recovery.port)?;
+        let login = credentials(&recovery.login, &self.vhost);
+        let port = port.to_vhost_of(login).map_err(translate::refusal)?;
+        let latest = self.ports.latest();
+        if !latest.first.leads_where(&port) {
+            // Nobody else makes the connection anew at the same time.
+            let _ = latest.later.set(Box::new(Ports::new(port)));
+        }
+        // What it was is dropped without the lock.
+        let _earlier = std::mem::replace(&mut self.end.lock().kept, kept);
+        self.log_in(&recovery.login)
+    }
+
+    /// The way to the broker.
+    pub(crate) fn port(&self) -> &Port {
+        &self.ports.latest().first
+    }
+
+    pub(crate) fn open_channels(&self) -> Vec<Arc<ChannelCore>> {
+        self.numbers.lock().open.values().filter_map(Weak::upgrade).collect()
+    }
+
+    pub(crate) fn channel_opened(&self, core: &Arc<ChannelCore>) {
+        if self.recovery.is_some() {
+            self.numbers.lock().open.insert(core.number, Arc::downgrade(core));
+        }
+    }
+
+    /// The error that a loss or a close by the broker is to everybody, if the connection will be made anew.
+    pub(crate) fn error_of_loss(&self, error: &Error) -> Option<Error> {
+        let ending = matches!(self.state(), ConnectionState::Closing | ConnectionState::Closed);
+        let recovery = self.recovery.as_ref().filter(|_| !ending && error.can_be_recovered())?;
+        Some(recovery.error_of_loss(error))
+    }
+
+    /// The connection is no more, unless it is made anew.
+    fn lost(&self, error: Error, deferred: &mut Deferred) {
+        let again = self.error_of_loss(&error).zip(self.this.upgrade());
+        let Some((error, core)) = again else {
+            self.events.tell(|| Event::Error(error.clone()), deferred);
+            return self.end(ConnectionState::Error, Some(error), deferred);
+        };
+        self.state.set(ConnectionState::Reconnecting);
+        self.blockade.lift(deferred);
+        deferred.call(move || {
+            if let Some(recovery) = &core.recovery {
+                recovery.begin(&core, error);
+            }
+        });
+    }
+
+    /// The connection has been made anew, channels and all.
+    pub(crate) fn recovered(&self) {
+        let mut deferred = Deferred::default();
+        self.events.tell(|| Event::Connected, &mut deferred);
+        deferred.run();
+    }
+
+    /// The connection cannot be made anew.
+    pub(crate) fn give_up(&self, error: &Error) {
+        let mut deferred = Deferred::default();
+        for channel in self.open_channels() {
+            channel.give_up(error, &mut deferred);
+        }
+        self.events.tell(|| Event::Error(error.clone()), &mut deferred);
+        self.end(ConnectionState::Error, Some(error.clone()), &mut deferred);
+        deferred.run();
+    }
+
+    /// Nobody holds the connection any more.
+    pub(crate) fn abandon(&self) {
+        if let Some(recovery) = &self.recovery {
+            recovery.abandon();
+        }
+        // If it fails the connection is closed already, or being made anew, after which it is closed.
+        let _ = self.close();
     }
 
     pub(crate) fn configuration(&self) -> &Configuration {
@@ -123,11 +240,22 @@ impl ConnectionCore {
         self.state.get()
     }
 
+    pub(crate) fn id(&self) -> ConnectionId {
+        ConnectionId::from_bits(self.id.load(Ordering::Acquire))
+    }
+
+    /// The error of a call that came at a wrong time.
+    pub(crate) fn state_error(&self, kind: ErrorKind) -> Error {
+        let notifier = self.recovery.as_ref().and_then(Recovery::notifier);
+        let error = Error::from(kind);
+        notifier.map_or(error.clone(), |notifier| error.with_notifier(notifier))
+    }
+
     /// The connection's id, if it is open.
     pub(crate) fn open_id(&self) -> Result<ConnectionId> {
-        match (self.state(), self.id.get()) {
-            (ConnectionState::Connected, Some(id)) => Ok(*id),
-            (state, _) => Err(ErrorKind::InvalidConnectionState(state).into()),
+        match self.state() {
+            ConnectionState::Connected => Ok(self.id()),
+            state => Err(self.state_error(ErrorKind::InvalidConnectionState(state))),
         }
     }
 
@@ -142,7 +270,8 @@ impl ConnectionCore {
         loop {
             numbers.last = if numbers.last >= max { 1 } else { numbers.last + 1 };
             let number = numbers.last;
-            if numbers.open.insert(number) {
+            if let Entry::Vacant(free) = numbers.open.entry(number) {
+                free.insert(Weak::new());
                 return Ok(number);
             }
         }
@@ -156,7 +285,7 @@ impl ConnectionCore {
     pub(crate) fn close(&self) -> Result<()> {
         let id = self.open_id()?;
         self.state.set(ConnectionState::Closing);
-        let closed = self.port.disconnect(id).map_err(translate::broker_error);
+        let closed = self.port().disconnect(id).map_err(translate::broker_error);
         if closed.is_err() {
             // A broker that is broken says no more, not even that.
             let mut deferred = Deferred::default();
@@ -180,14 +309,25 @@ impl Mailbox for ConnectionCore {
                 self.events.tell(|| Event::ConnectionUnblocked, deferred);
             }
             Notice::ConnectionClosed(refusal) => {
-                let error = translate::refusal(refusal);
-                self.events.tell(|| Event::Error(error.clone()), deferred);
-                self.end(ConnectionState::Error, Some(error), deferred);
+                self.lost(translate::refusal(refusal), deferred);
             }
+            Notice::ConnectionLost => self.lost(translate::loss(), deferred),
             Notice::ConnectionEnded => self.end(ConnectionState::Closed, None, deferred),
             _ => {}
         }
     }
+}
+
+/// The broker that is reached at an address, and what keeps it.
+fn find_broker(host: &str, port: u16) -> Result<(Port, Option<Arc<Kept>>)> {
+    match translate::find_broker(host, port) {
+        Some(found) => Ok((found, None)),
+        None => environment::broker_at(host, port)?.ok_or_else(|| nobody_listens(host, port)),
+    }
+}
+
+fn credentials<'a>(login: &'a AMQPUserInfo, vhost: &'a str) -> Login<'a> {
+    Login { user: &login.username, password: &login.password, vhost }
 }
 
 fn nobody_listens(host: &str, port: u16) -> Error {

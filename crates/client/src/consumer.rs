@@ -122,6 +122,10 @@ impl Consumer {
         self.shared.core.take_delivery(self.shared.id)
     }
 
+    pub(crate) fn has_ended(&self) -> bool {
+        self.shared.core.has_ended(self.shared.id)
+    }
+
     pub(crate) fn ended_by_broker(&self) -> bool {
         self.shared.core.ended_by_broker(self.shared.id)
     }

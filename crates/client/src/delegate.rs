@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use crate::consumer::Consumer;
 use crate::error::Error;
 use crate::message::DeliveryResult;
-use crate::spawn::{self, Spawn};
+use crate::spawn::{self, Job, Spawn};
 
 /// Takes what a consumer receives; see [`Consumer::set_delegate`]. A function of a [`DeliveryResult`] that gives a future is
 /// one.
@@ -86,12 +86,23 @@ impl DelegateSlot {
             assigned.hand(item);
         }
     }
+
+    fn drop_prefetched_messages(&self) {
+        let current = self.current.lock().clone();
+        if let Some(assigned) = current {
+            assigned.run(|delegate| delegate.drop_prefetched_messages());
+        }
+    }
 }
 
 impl Assigned {
     fn hand(&self, item: DeliveryResult) {
+        self.run(|delegate| delegate.on_new_delivery(item));
+    }
+
+    fn run(&self, call: impl FnOnce(&dyn ConsumerDelegate) -> Job) {
         // A delegate that panics fails for this delivery alone, which stays unacknowledged.
-        let job = catch_unwind(AssertUnwindSafe(|| self.delegate.on_new_delivery(item)));
+        let job = catch_unwind(AssertUnwindSafe(|| call(&*self.delegate)));
         if let Ok(job) = job {
             self.runtime.spawn(job);
         }
@@ -101,6 +112,9 @@ impl Assigned {
 /// Hands what a consumer receives to its delegate. It holds the consumer, and with it the channel and the connection.
 async fn hand_out(mut consumer: Consumer) {
     while let Some(item) = poll_fn(|cx| Pin::new(&mut consumer).poll_next(cx)).await {
+        if item.is_err() && !consumer.has_ended() {
+            consumer.delegate().drop_prefetched_messages();
+        }
         consumer.delegate().hand(item.map(Some));
     }
     if consumer.ended_by_broker() {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use cookie_factory::GenError;
 
 use crate::protocol::{AMQPError, AMQPErrorKind, ProtocolVersion};
+use crate::recovery::Notifier;
 use crate::status::{ChannelState, ConnectionState};
 use crate::types::parsing::ParserError;
 
@@ -26,6 +27,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Clone)]
 pub struct Error {
     kind: ErrorKind,
+    /// When what was lost is there again, if it is being made anew.
+    notifier: Option<Notifier>,
 }
 
 /// The kinds of [`Error`].
@@ -138,6 +141,15 @@ impl Error {
         ErrorKind::IOError(Arc::new(io::Error::new(kind, text.into()))).into()
     }
 
+    pub(crate) fn with_notifier(mut self, notifier: Notifier) -> Self {
+        self.notifier = Some(notifier);
+        self
+    }
+
+    pub(crate) fn notifier(&self) -> Option<&Notifier> {
+        self.notifier.as_ref()
+    }
+
     fn amqp_kind(&self) -> Option<&AMQPErrorKind> {
         match &self.kind {
             ErrorKind::ProtocolError(error) => Some(error.kind()),
@@ -148,7 +160,7 @@ impl Error {
 
 impl From<ErrorKind> for Error {
     fn from(kind: ErrorKind) -> Self {
-        Self { kind }
+        Self { kind, notifier: None }
     }
 }
 
@@ -161,7 +173,7 @@ impl From<io::Error> for Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The second field is lapin's; programs compare and log this text.
-        write!(f, "Error {{ kind: {:?}, notifier: None }}", self.kind)
+        f.debug_struct("Error").field("kind", &self.kind).field("notifier", &self.notifier).finish()
     }
 }
 

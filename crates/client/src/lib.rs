@@ -77,6 +77,7 @@ pub mod options;
 mod properties;
 pub mod protocol;
 mod queue;
+mod recovery;
 pub mod runtime;
 mod spawn;
 mod status;

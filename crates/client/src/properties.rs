@@ -49,29 +49,43 @@ impl ConnectionProperties {
         self
     }
 
-    /// Sets how long to wait between attempts to connect. Without effect: a broker of this process is there or not.
+    /// Sets how often and after which times to try to [recover](Self::enable_auto_recover) a connection. The first
+    /// connection is not tried twice: a broker of this process is there or not.
     #[must_use]
     pub fn with_backoff(mut self, backoff: ExponentialBuilder) -> Self {
         self.backoff = Some(backoff);
         self
     }
 
-    /// Changes how long to wait between attempts to connect, which has no effect.
+    /// Changes how often and after which times to try to [recover](Self::enable_auto_recover) a connection.
     #[must_use]
     pub fn configure_backoff(
         mut self,
         configure: impl Fn(ExponentialBuilder) -> ExponentialBuilder,
     ) -> Self {
-        self.backoff = Some(configure(self.backoff.unwrap_or_default()));
+        self.backoff =
+            Some(configure(self.backoff.unwrap_or(ExponentialBuilder::new().with_max_times(0))));
         self
     }
 
-    /// Asks for connections that are made anew when they are lost. Without effect: no connection of one process is
-    /// lost by itself.
+    /// Asks for a connection that is made anew when it is lost or the broker closes it: with its channels, their windows and
+    /// confirm mode, what they declared and bound, and their consumers. A queue whose name the broker made gets a new one.
+    ///
+    /// Until then calls fail; [`Channel::wait_for_recovery`](crate::Channel::wait_for_recovery) waits it out. Consumers give
+    /// the error and then go on: what was unacknowledged comes again, marked redelivered and with new tags, and its old
+    /// [`Acker`](crate::Acker)s do nothing. Confirms that were waited for fail. Transactions are not selected again.
+    ///
+    /// The first attempt is made at once, the others after the times of [`with_backoff`](Self::with_backoff) (by default 16,
+    /// from one second, doubling, at most a minute), on the connection's runtime.
     #[must_use]
     pub fn enable_auto_recover(mut self) -> Self {
         self.auto_recover = true;
         self
+    }
+
+    /// How to try to make a connection anew, if that is asked for.
+    pub(crate) fn recovery(&self) -> Option<Option<ExponentialBuilder>> {
+        self.auto_recover.then_some(self.backoff)
     }
 
     /// Who logs in, and with which password, where a URI says this.

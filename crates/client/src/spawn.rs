@@ -4,9 +4,10 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use async_rs::Runtime;
-use async_rs::traits::{Executor, RuntimeKit};
+use async_rs::traits::{Executor, Reactor, RuntimeKit};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
@@ -16,6 +17,9 @@ pub(crate) type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Runs jobs.
 pub(crate) trait Spawn: Send + Sync {
     fn spawn(&self, job: Job);
+
+    /// Waits; to be asked for by a job.
+    fn sleep(&self, time: Duration) -> Job;
 }
 
 /// A runtime that a program has chosen, which may be one that threads cannot share.
@@ -33,11 +37,21 @@ impl<RK: RuntimeKit + Clone + Send> Spawn for Chosen<RK> {
         let runtime = self.0.lock().clone();
         drop(runtime.spawn(job));
     }
+
+    fn sleep(&self, time: Duration) -> Job {
+        let runtime = self.0.lock().clone();
+        let sleep = runtime.sleep(time);
+        Box::pin(async move { drop(sleep.await) })
+    }
 }
 
 impl Spawn for Handle {
     fn spawn(&self, job: Job) {
         drop(Self::spawn(self, job));
+    }
+
+    fn sleep(&self, time: Duration) -> Job {
+        Box::pin(tokio::time::sleep(time))
     }
 }
 

@@ -136,9 +136,10 @@ pub(crate) fn basic_publish(
 }
 
 /// A delivery as its program sees it; the body is copied only if the broker still needs its own.
-pub(crate) fn delivery(core: &Arc<ChannelCore>, parcel: Parcel) -> Delivery {
+/// `life` is the channel's at the time.
+pub(crate) fn delivery(core: &Arc<ChannelCore>, parcel: Parcel, life: u32) -> Delivery {
     let Parcel { delivery_tag, redelivered, message } = parcel;
-    let acker = Acker::new(Arc::clone(core), delivery_tag);
+    let acker = Acker::new(Arc::clone(core), delivery_tag, life);
     unpack(message, delivery_tag, redelivered, acker)
 }
 
@@ -173,6 +174,11 @@ pub(crate) fn refusal(refusal: Refusal) -> Error {
         Some(error) => ErrorKind::ProtocolError(error).into(),
         None => Error::io(io::ErrorKind::Other, format!("unknown reply code {}", code.code())),
     }
+}
+
+/// The connection is gone without a word from the broker.
+pub(crate) fn loss() -> Error {
+    Error::io(io::ErrorKind::ConnectionAborted, "the connection was lost")
 }
 
 /// The broker is gone, or broken.

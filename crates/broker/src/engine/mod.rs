@@ -277,7 +277,10 @@ impl Engine {
         match &mut command {
             Command::OpenConnection { user } => self.open_connection(user.clone(), effects),
             Command::CloseConnection { connection } => {
-                self.end_connection(*connection, None, effects);
+                self.end_connection(*connection, Notice::ConnectionEnded, effects);
+            }
+            Command::EndConnection { number, refusal } => {
+                self.force_end(*number, refusal.take(), effects);
             }
             Command::TimePassed => {}
             Command::SetPolicy { policy } => self.set_policy(policy, effects),
@@ -285,7 +288,8 @@ impl Engine {
             Command::Shutdown { refusal } => self.shutdown(refusal, effects),
             Command::OpenChannel { connection, number, call } => {
                 if let Err(refusal) = self.open_channel(*connection, *number, *call, effects) {
-                    self.end_connection(*connection, Some(refusal), effects);
+                    let notice = Notice::ConnectionClosed(refusal);
+                    self.end_connection(*connection, notice, effects);
                 }
             }
             Command::Channel { channel, call, method } => {

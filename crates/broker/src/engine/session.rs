@@ -74,7 +74,7 @@ impl Engine {
     /// The broker closes the caller's channel, or for a hard code its connection.
     pub(super) fn refuse(&mut self, caller: Caller, refusal: Refusal, effects: &mut Effects) {
         if refusal.code.is_hard() {
-            self.end_connection(caller.connection, Some(refusal), effects);
+            self.end_connection(caller.connection, Notice::ConnectionClosed(refusal), effects);
             return;
         }
         effects.outputs.push(Output {
@@ -86,21 +86,34 @@ impl Engine {
         self.end_channel(caller, Some(refusal.text), effects);
     }
 
-    /// Ends a connection: its client closed it or is lost, or the broker gives up on it for `reason`.
+    /// The operator closes a connection, or it is lost.
+    pub(super) fn force_end(
+        &mut self,
+        number: u64,
+        refusal: Option<Refusal>,
+        effects: &mut Effects,
+    ) {
+        let mut connections = self.connections.iter();
+        let found = connections.find(|(_, connection)| connection.number == number);
+        let found = found.map(|(id, _)| id);
+        let notice = refusal.map_or(Notice::ConnectionLost, Notice::ConnectionClosed);
+        if let Some(connection) = found {
+            self.end_connection(connection, notice, effects);
+        }
+    }
+
+    /// Ends a connection: its client closed it or is lost, or the broker gives up on it. `notice` says which, to it and to
+    /// each of its channels.
     pub(super) fn end_connection(
         &mut self,
         connection_id: ConnectionId,
-        reason: Option<Refusal>,
+        notice: Notice,
         effects: &mut Effects,
     ) {
         let Some(connection) = self.connections.get(connection_id) else {
             return;
         };
         let connection_number = connection.number;
-        let notice = match &reason {
-            Some(refusal) => Notice::ConnectionClosed(refusal.clone()),
-            None => Notice::ConnectionEnded,
-        };
         let say = |channel: Option<ChannelId>| Output {
             connection: connection_id,
             channel,
@@ -126,7 +139,11 @@ impl Engine {
         for queue in connection.exclusive_queues.into_values() {
             self.delete_queue(queue, effects);
         }
-        let text = reason.as_ref().map(|refusal| refusal.text.clone());
+        let text = match &notice {
+            Notice::ConnectionClosed(refusal) => Some(refusal.text.clone()),
+            Notice::ConnectionLost => Some("lost".to_owned()),
+            _ => None,
+        };
         effects.record_event(Some(connection_number), None, || EventKind::ConnectionClosed(text));
         effects.outputs.push(say(None));
     }
@@ -137,7 +154,7 @@ impl Engine {
         connections.sort_by_key(|(_, connection)| connection.number);
         let connections: Vec<_> = connections.into_iter().map(|(id, _)| id).collect();
         for connection in connections {
-            self.end_connection(connection, Some(refusal.clone()), effects);
+            self.end_connection(connection, Notice::ConnectionClosed(refusal.clone()), effects);
         }
     }
 

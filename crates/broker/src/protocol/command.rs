@@ -18,6 +18,13 @@ pub enum Command {
         /// The connection; nothing happens if it is gone.
         connection: ConnectionId,
     },
+    /// The operator closes a connection, or it is lost as when a network fails.
+    EndConnection {
+        /// Its place in the order of connecting, from 1; nothing happens if it is gone.
+        number: u64,
+        /// What its client is told; `None` if it is lost.
+        refusal: Option<Refusal>,
+    },
     /// The operator closes every connection: a graceful stop (S178).
     Shutdown {
         /// What each of them is told.

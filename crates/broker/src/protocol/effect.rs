@@ -121,6 +121,9 @@ pub enum Notice {
     },
     /// `connection.unblocked`: there is room again.
     ConnectionUnblocked,
+    /// The connection is lost, without a word from the broker; said to each of its channels and to the connection, the last
+    /// they hear.
+    ConnectionLost,
     /// The client itself closed the connection; said to each of its channels and to the connection,
     /// the last they hear.
     ConnectionEnded,

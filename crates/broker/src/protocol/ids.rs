@@ -17,6 +17,29 @@ slotmap::new_key_type! {
     pub struct ConsumerId;
 }
 
+/// A handle as a number, and back, for who keeps it where only a number goes. No handle is 0.
+macro_rules! as_bits {
+    ($($id:ident)*) => {
+        $(
+            impl $id {
+                /// The handle as a number other than 0.
+                #[must_use]
+                pub fn to_bits(self) -> u64 {
+                    slotmap::Key::data(&self).as_ffi()
+                }
+
+                /// The handle that is this number; of a number that is none, one that names nothing.
+                #[must_use]
+                pub fn from_bits(bits: u64) -> Self {
+                    slotmap::KeyData::from_ffi(bits).into()
+                }
+            }
+        )*
+    };
+}
+
+as_bits! { ConnectionId ChannelId ConsumerId }
+
 /// The running number of a published message, from 1, over the whole broker.
 ///
 /// It is also the message's place: a queue is always in the order of these numbers (S56).

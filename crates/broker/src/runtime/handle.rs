@@ -484,6 +484,7 @@ fn is_last(notice: &Notice) -> bool {
             | Notice::ChannelClosed(_)
             | Notice::ConnectionClosed(_)
             | Notice::ConnectionEnded
+            | Notice::ConnectionLost
     )
 }
 

@@ -23,6 +23,7 @@ pub trait Mailbox: Send + Sync + 'static {
 pub struct Deferred {
     wakers: SmallVec<[Waker; 4]>,
     garbage: Vec<Box<dyn Any + Send>>,
+    last: Vec<Box<dyn FnOnce() + Send>>,
 }
 
 impl Deferred {
@@ -36,18 +37,25 @@ impl Deferred {
         self.garbage.push(Box::new(garbage));
     }
 
-    /// Does what was deferred, in the order of asking, wakers first.
+    /// Calls `work` after the lock is released, when all others are woken.
+    pub fn call(&mut self, work: impl FnOnce() + Send + 'static) {
+        self.last.push(Box::new(work));
+    }
+
+    /// Does what was deferred, in the order of asking: wakers first, calls last.
     pub fn run(self) {
         for waker in self.wakers {
             waker.wake();
         }
         drop(self.garbage);
+        self.last.into_iter().for_each(|work| work());
     }
 }
 
 impl fmt::Debug for Deferred {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { wakers, garbage } = self;
-        write!(f, "Deferred {{ wakers: {}, garbage: {} }}", wakers.len(), garbage.len())
+        let Self { wakers, garbage, last } = self;
+        let (wakers, garbage, last) = (wakers.len(), garbage.len(), last.len());
+        write!(f, "Deferred {{ wakers: {wakers}, garbage: {garbage}, calls: {last} }}")
     }
 }

@@ -12,6 +12,7 @@ mod host;
 mod level;
 mod mailbox;
 mod open;
+mod operator;
 mod options;
 mod policies;
 mod port;

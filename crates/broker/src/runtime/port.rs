@@ -46,6 +46,12 @@ impl Port {
         Ok(Self { shared, ..self })
     }
 
+    /// Whether both lead to the same virtual host of the same broker.
+    #[must_use]
+    pub fn leads_where(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
     /// Connects, to the virtual host that the port leads to. `mailbox` hears what the broker says to the connection as a whole.
     ///
     /// # Errors

@@ -113,6 +113,8 @@ pub enum What {
     ConnectionUnblocked,
     /// The client's own end of the connection.
     ConnectionEnded,
+    /// The connection is lost.
+    ConnectionLost,
 }
 
 /// Why the broker closes something: code, text, class and method id.
@@ -176,6 +178,7 @@ impl fmt::Display for What {
             Self::ConnectionBlocked(why) => write!(f, "connection.blocked {why}"),
             Self::ConnectionUnblocked => f.write_str("connection.unblocked"),
             Self::ConnectionEnded => f.write_str("connection ended"),
+            Self::ConnectionLost => f.write_str("connection lost"),
         }
     }
 }

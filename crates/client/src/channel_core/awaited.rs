@@ -11,15 +11,22 @@ use crate::translate::{CallId, Reply};
 pub(super) struct AwaitedReply<'a> {
     pub(super) core: &'a ChannelCore,
     pub(super) call: CallId,
+    /// The channel's life in which the call was made.
+    pub(super) life: u32,
 }
 
 impl AwaitedReply<'_> {
-    pub(super) fn poll(&self, cx: &Context<'_>) -> Poll<Result<Reply>> {
+    pub(super) fn poll(&self, cx: &Context<'_>) -> Poll<Result<(Reply, u32)>> {
         let mut inbox = self.core.inbox.lock();
         if let Some(reply) = inbox.replies.remove(&self.call) {
-            return Poll::Ready(Ok(reply));
+            return Poll::Ready(Ok((reply, self.life)));
         }
-        if self.core.state() != ChannelState::Connected {
+        let open = match self.core.state() {
+            ChannelState::Connected => true,
+            // A call of those that make the channel anew.
+            state => state == ChannelState::Reconnecting,
+        };
+        if !open || self.core.life() != self.life {
             drop(inbox);
             return Poll::Ready(Err(self.core.failure()));
         }

@@ -33,11 +33,15 @@ impl ChannelCore {
         let mut inbox = self.inbox.lock();
         let Some(consumer) = inbox.consumers.get_mut(&consumer) else { return Poll::Ready(None) };
         if let Some(parcel) = consumer.deliveries.pop_front() {
+            let life = self.life();
             drop(inbox);
-            return Poll::Ready(Some(Ok(translate::delivery(self, parcel))));
+            return Poll::Ready(Some(Ok(translate::delivery(self, parcel, life))));
+        }
+        if let Some(error) = consumer.error.take() {
+            return Poll::Ready(Some(Err(error)));
         }
         if consumer.ended {
-            return Poll::Ready(consumer.error.take().map(Err));
+            return Poll::Ready(None);
         }
         let waker = cx.waker();
         // A waker may own its task, and dropping that may call here: never under the lock.
@@ -114,8 +118,16 @@ impl ChannelCore {
 
     /// What has arrived for a consumer, without waiting.
     pub(crate) fn take_delivery(self: &Arc<Self>, consumer: ConsumerId) -> Option<Delivery> {
-        let parcel = self.inbox.lock().consumers.get_mut(&consumer)?.deliveries.pop_front()?;
-        Some(translate::delivery(self, parcel))
+        let (parcel, life) = {
+            let mut inbox = self.inbox.lock();
+            (inbox.consumers.get_mut(&consumer)?.deliveries.pop_front()?, self.life())
+        };
+        Some(translate::delivery(self, parcel, life))
+    }
+
+    /// Whether a consumer has ended.
+    pub(crate) fn has_ended(&self, consumer: ConsumerId) -> bool {
+        self.inbox.lock().consumers.get(&consumer).is_none_or(|consumer| consumer.ended)
     }
 
     /// Whether a consumer has ended without being asked to by its program.

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use crate::channel::ChannelCloser;
 use crate::confirm::Outcome;
 use crate::error::Error;
-use crate::translate::{CallId, ConsumerId, Deferred, Parcel, Reply, Returned, Verdict};
+use crate::translate::{CallId, ConsumerId, Deferred, Method, Parcel, Reply, Returned, Verdict};
 
 /// What the broker has said, and nobody has taken yet.
 #[derive(Default)]
@@ -21,7 +21,12 @@ pub(super) struct Inbox {
     pub(super) waiting: BTreeMap<CallId, Waker>,
     /// Calls that were dropped while they waited: their replies are for nobody.
     pub(super) abandoned: BTreeSet<CallId>,
+    /// By the first id that each had.
     pub(super) consumers: BTreeMap<ConsumerId, ConsumerInbox>,
+    /// The first id of who has another one now, because the connection was made anew.
+    pub(super) aliases: BTreeMap<ConsumerId, ConsumerId>,
+    /// Who subscribes again, by the call that does it.
+    pub(super) subscribing: BTreeMap<CallId, ConsumerId>,
     pub(super) outcomes: BTreeMap<CallId, Outcome>,
     /// How many of them the broker has yet to decide.
     pub(super) undecided: usize,
@@ -44,9 +49,35 @@ pub(super) struct ConsumerInbox {
     pub(super) wakers: SmallVec<[(u64, Waker); 1]>,
     /// A consumer keeps its channel open, even when it has ended: what it gave may be unsettled.
     pub(super) keeps_open: Option<Arc<ChannelCloser>>,
+    /// How it subscribes again, if its connection is made anew when it is lost.
+    pub(super) subscribed_by: Option<Box<Method>>,
 }
 
 impl Inbox {
+    /// The consumer that the broker means.
+    pub(super) fn consumer(&mut self, id: ConsumerId) -> Option<&mut ConsumerInbox> {
+        let id = self.aliases.get(&id).copied().unwrap_or(id);
+        self.consumers.get_mut(&id)
+    }
+
+    /// The broker gives a consumer an id; gives the one by which it is known here.
+    pub(super) fn subscribe(&mut self, call: CallId, id: ConsumerId) -> ConsumerId {
+        if let Some(known) = self.subscribing.remove(&call) {
+            self.aliases.insert(id, known);
+            return known;
+        }
+        let mut known = id;
+        // Another broker may give ids that this one gave before.
+        while self.consumers.contains_key(&known) {
+            known = ConsumerId::from_bits(known.to_bits() + 1);
+        }
+        if known != id {
+            self.aliases.insert(id, known);
+        }
+        self.consumers.insert(known, ConsumerInbox::default());
+        known
+    }
+
     /// The broker says what becomes of a publish.
     pub(super) fn decide(&mut self, call: CallId, verdict: Verdict, deferred: &mut Deferred) {
         let outcome = self.outcomes.entry(call).or_default();
@@ -75,6 +106,16 @@ impl ConsumerInbox {
         }
         self.ended_by_broker = by_broker;
         self.error = error;
+        self.wake(deferred);
+    }
+
+    /// Its connection is lost and will be made anew: it gives the error once, and goes on after that.
+    pub(super) fn interrupt(&mut self, error: &Error, automatic: bool, deferred: &mut Deferred) {
+        // What need not be acknowledged is the program's already.
+        if !automatic {
+            self.deliveries.clear();
+        }
+        self.error = Some(error.clone());
         self.wake(deferred);
     }
 

@@ -112,6 +112,7 @@ impl Harness {
             Notice::ConnectionBlocked { reason } => What::ConnectionBlocked((*reason).to_owned()),
             Notice::ConnectionUnblocked => What::ConnectionUnblocked,
             Notice::ConnectionEnded => What::ConnectionEnded,
+            Notice::ConnectionLost => What::ConnectionLost,
         }
     }
 }

@@ -1,0 +1,55 @@
+//! Connections that are lost while something waits for the disk.
+
+use futures_util::FutureExt;
+use leveret_client::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use leveret_client::types::FieldTable;
+use leveret_client::{BasicProperties, Connection, ConnectionProperties};
+
+use super::slow_disk::{Slow, SlowDisk};
+use super::{PERSISTENT, declare, open};
+
+#[tokio::test]
+async fn what_waited_for_the_disk_when_the_connection_was_lost_fails_and_the_next_does_not() {
+    let disk = SlowDisk::default();
+    let broker = open(&disk);
+    let properties = ConnectionProperties::default().enable_auto_recover();
+    let connection = Connection::connect(&broker.uri(), properties).await.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+    declare(&channel, "q", true).await.unwrap();
+    let publish = || {
+        let properties = BasicProperties::default().with_delivery_mode(PERSISTENT);
+        let options = BasicPublishOptions::default();
+        channel.basic_publish("".into(), "q".into(), options, b"m", properties)
+    };
+
+    let stopped = disk.stop();
+    let mut held = publish().await.unwrap();
+    let (late, dropped) = (publish().await.unwrap(), publish().await.unwrap());
+    drop(dropped);
+    let (options, none) = (QueueDeclareOptions::durable(), FieldTable::default());
+    let mut declaring = Box::pin(channel.queue_declare("other".into(), options, none));
+    let mut confirms = Box::pin(channel.wait_for_confirms());
+    assert!((&mut held).now_or_never().is_none());
+    assert!((&mut declaring).now_or_never().is_none());
+    assert!((&mut confirms).now_or_never().is_none());
+
+    assert!(broker.lose_connection(1));
+    for failed in [held.await.map(drop), declaring.await.map(drop), confirms.await.map(drop)] {
+        let error = failed.unwrap_err();
+        assert!(error.is_io_error(), "{error}");
+        // Making the connection anew declares the queue, which waits for the disk too.
+        let mut recovery = Box::pin(channel.wait_for_recovery(error));
+        assert!((&mut recovery).now_or_never().is_none());
+    }
+    let refused = channel.wait_for_confirms().await.unwrap();
+    assert_eq!(refused.len(), 0, "nothing is under way any more");
+    let error = publish().await.unwrap_err();
+    assert!(channel.status().reconnecting());
+    drop(stopped);
+    channel.wait_for_recovery(error).await.unwrap();
+    assert!(late.await.unwrap_err().is_io_error(), "it was not asked before");
+    assert!(publish().await.unwrap().await.unwrap().is_ack());
+    assert_eq!(broker.queue("q").unwrap().messages_ready, 4, "what was under way may be there");
+    assert!(broker.queue("other").is_some());
+}
