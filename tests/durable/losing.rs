@@ -53,3 +53,33 @@ async fn what_waited_for_the_disk_when_the_connection_was_lost_fails_and_the_nex
     assert_eq!(broker.queue("q").unwrap().messages_ready, 4, "what was under way may be there");
     assert!(broker.queue("other").is_some());
 }
+
+#[tokio::test]
+async fn a_connection_that_is_dropped_while_it_is_made_anew_is_closed_when_it_is_there() {
+    let disk = SlowDisk::default();
+    let broker = open(&disk);
+    let properties = ConnectionProperties::default().enable_auto_recover();
+    let connection = Connection::connect(&broker.uri(), properties).await.unwrap();
+    let (first, second) =
+        (connection.create_channel().await.unwrap(), connection.create_channel().await.unwrap());
+    declare(&first, "q", true).await.unwrap();
+    let _delivery = {
+        let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
+        drop(second.basic_publish("".into(), "q".into(), options, b"m", properties).await.unwrap());
+        second.basic_get("q".into(), Default::default()).await.unwrap().unwrap()
+    };
+    let other = Connection::connect(&broker.uri(), ConnectionProperties::default()).await.unwrap();
+    let elsewhere = other.create_channel().await.unwrap();
+    // So that the recovery has a durable queue to make, and waits.
+    elsewhere.queue_delete("q".into(), Default::default()).await.unwrap();
+    let stopped = disk.stop();
+    broker.lose_connection(1);
+    let error = first.access_request("".into(), Default::default()).await.unwrap_err();
+    tokio::task::yield_now().await;
+    assert!(broker.connections().len() == 2 && first.status().reconnecting());
+    drop((first, second, connection));
+    drop(stopped);
+    // Whoever holds the error can wait it out, too.
+    let _ = elsewhere.wait_for_recovery(error).await;
+    assert_eq!(broker.connections().len(), 1, "the other's");
+}

@@ -227,9 +227,10 @@ async fn f_a_message_whose_queue_is_lost_gets_the_queue_again() {
     let disk = disk.kill_image();
     let name = segment_name(1);
     let bytes = disk.contents(&name).unwrap();
-    // The first letter of a queue's name in its declaration.
-    let at = bytes.windows(2).position(|two| two == [1, b'b']).unwrap();
-    disk.flip(&name, at + 1, 1).unwrap();
+    // The first letter of a queue's name in its declaration: a record of version 1 and kind 1, and a name of one byte.
+    let declared = [1, 1, 1, 1, b'b'];
+    let at = bytes.windows(5).position(|bytes| bytes == declared).unwrap();
+    disk.flip(&name, at + 4, 1).unwrap();
     assert_eq!(refused(&disk), JournalCase::Damaged);
     let Saved { b, report, .. } = salvaged(&disk);
     assert_eq!(b, ["b1*"]);
