@@ -3,10 +3,10 @@
 use futures_util::FutureExt;
 use leveret_client::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use leveret_client::types::FieldTable;
-use leveret_client::{BasicProperties, Connection, ConnectionProperties};
+use leveret_client::{BasicProperties, Broker, Channel, Connection, ConnectionProperties};
 
-use super::slow_disk::{Slow, SlowDisk};
-use super::{PERSISTENT, declare, open};
+use super::slow_disk::{Slow, SlowDisk, Stopped};
+use super::{PERSISTENT, declare, open, publish};
 
 #[tokio::test]
 async fn what_waited_for_the_disk_when_the_connection_was_lost_fails_and_the_next_does_not() {
@@ -54,32 +54,69 @@ async fn what_waited_for_the_disk_when_the_connection_was_lost_fails_and_the_nex
     assert!(broker.queue("other").is_some());
 }
 
-#[tokio::test]
-async fn a_connection_that_is_dropped_while_it_is_made_anew_is_closed_when_it_is_there() {
-    let disk = SlowDisk::default();
-    let broker = open(&disk);
+/// Two channels of a connection that will be made anew, of which the first has a durable queue to make again, and the disk
+/// stopped, so that this waits; and a channel of another connection.
+async fn in_the_middle(disk: &SlowDisk, broker: &Broker) -> (Connection, [Channel; 3], Stopped) {
     let properties = ConnectionProperties::default().enable_auto_recover();
     let connection = Connection::connect(&broker.uri(), properties).await.unwrap();
     let (first, second) =
         (connection.create_channel().await.unwrap(), connection.create_channel().await.unwrap());
     declare(&first, "q", true).await.unwrap();
-    let _delivery = {
-        let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
-        drop(second.basic_publish("".into(), "q".into(), options, b"m", properties).await.unwrap());
-        second.basic_get("q".into(), Default::default()).await.unwrap().unwrap()
-    };
-    let other = Connection::connect(&broker.uri(), ConnectionProperties::default()).await.unwrap();
-    let elsewhere = other.create_channel().await.unwrap();
-    // So that the recovery has a durable queue to make, and waits.
-    elsewhere.queue_delete("q".into(), Default::default()).await.unwrap();
+    let other = super::channel(broker).await;
+    other.queue_delete("q".into(), Default::default()).await.unwrap();
     let stopped = disk.stop();
     broker.lose_connection(1);
-    let error = first.access_request("".into(), Default::default()).await.unwrap_err();
     tokio::task::yield_now().await;
     assert!(broker.connections().len() == 2 && first.status().reconnecting());
+    (connection, [first, second, other], stopped)
+}
+
+#[tokio::test]
+async fn a_connection_that_is_lost_again_while_it_is_made_anew_is_made_anew_again() {
+    let disk = SlowDisk::default();
+    let broker = open(&disk);
+    let (connection, [first, second, _other], stopped) = in_the_middle(&disk, &broker).await;
+    for number in 3..6 {
+        assert!(broker.lose_connection(number));
+        for _ in 0..5 {
+            tokio::task::yield_now().await;
+        }
+    }
+    let error = second.access_request("".into(), Default::default()).await.unwrap_err();
+    drop(stopped);
+    first.wait_for_recovery(error).await.unwrap();
+    assert!(connection.status().connected());
+    for channel in [&first, &second] {
+        drop(publish(channel, "q", "m", PERSISTENT).await.unwrap());
+    }
+    assert_eq!(broker.queue("q").unwrap().messages_ready, 2);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_closed_while_it_is_made_anew_ends_all_its_channels() {
+    let disk = SlowDisk::default();
+    let broker = open(&disk);
+    let (connection, [first, second, _other], stopped) = in_the_middle(&disk, &broker).await;
+    let error = second.access_request("".into(), Default::default()).await.unwrap_err();
+    connection.close(200, "".into()).await.unwrap();
+    drop(stopped);
+    let _ = second.wait_for_recovery(error).await;
+    for channel in [&first, &second] {
+        let error = channel.access_request("".into(), Default::default()).await.unwrap_err();
+        assert_eq!(error.to_string(), "invalid channel state: Closed (access.request)");
+    }
+    assert_eq!(broker.connections().len(), 1, "the other's");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_dropped_while_it_is_made_anew_is_closed() {
+    let disk = SlowDisk::default();
+    let broker = open(&disk);
+    let (connection, [first, second, other], stopped) = in_the_middle(&disk, &broker).await;
+    let error = first.access_request("".into(), Default::default()).await.unwrap_err();
     drop((first, second, connection));
     drop(stopped);
     // Whoever holds the error can wait it out, too.
-    let _ = elsewhere.wait_for_recovery(error).await;
+    let _ = other.wait_for_recovery(error).await;
     assert_eq!(broker.connections().len(), 1, "the other's");
 }

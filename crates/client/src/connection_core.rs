@@ -171,7 +171,12 @@ impl ConnectionCore {
             self.events.tell(|| Event::Error(error.clone()), deferred);
             return self.end(ConnectionState::Error, Some(error), deferred);
         };
+        // Before the channels hear of it: who makes one anew looks at this first.
         self.state.set(ConnectionState::Reconnecting);
+        for channel in self.channels_of_recovery() {
+            channel.lose_again(deferred);
+            deferred.discard(channel);
+        }
         self.blockade.lift(deferred);
         deferred.call(move || {
             if let Some(recovery) = &core.recovery {
@@ -190,9 +195,6 @@ impl ConnectionCore {
     /// The connection cannot be made anew.
     pub(crate) fn give_up(&self, error: &Error) {
         let mut deferred = Deferred::default();
-        for channel in self.open_channels() {
-            channel.give_up(error, &mut deferred);
-        }
         self.events.tell(|| Event::Error(error.clone()), &mut deferred);
         self.end(ConnectionState::Error, Some(error.clone()), &mut deferred);
         deferred.run();
@@ -229,11 +231,20 @@ impl ConnectionCore {
     fn end(&self, state: ConnectionState, error: Option<Error>, deferred: &mut Deferred) {
         let mut end = self.end.lock();
         self.state.set(state);
-        end.error = error;
+        end.error = error.clone();
         deferred.discard(end.kept.take());
         end.waiting.drain(..).for_each(|waker| deferred.wake(waker));
         drop(end);
         self.blockade.lift(deferred);
+        // The broker does not know of channels that were not yet made anew.
+        for channel in self.channels_of_recovery() {
+            channel.end_unrecovered(error.clone(), deferred);
+            deferred.discard(channel);
+        }
+    }
+
+    fn channels_of_recovery(&self) -> Vec<Arc<ChannelCore>> {
+        self.recovery.as_ref().map_or_else(Vec::new, |_| self.open_channels())
     }
 
     pub(crate) fn state(&self) -> ConnectionState {

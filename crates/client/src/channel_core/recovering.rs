@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use super::{AwaitedReply, ChannelCore, Inbox};
 use crate::error::{Error, Result};
 use crate::recovery::{Topology, again, rename};
-use crate::status::ChannelState;
+use crate::status::{ChannelState, ConnectionState};
 use crate::translate::{CallId, ConsumerId, Deferred, Mailbox, Method, Reply};
 
 impl ChannelCore {
@@ -48,25 +48,39 @@ impl ChannelCore {
         inbox.interrupt(error, deferred);
     }
 
-    /// The connection could not be made anew.
-    pub(crate) fn give_up(&self, error: &Error, deferred: &mut Deferred) {
+    /// The connection is lost before this channel was made anew, which the broker then knows nothing of: who is about to
+    /// gets no answer.
+    pub(crate) fn lose_again(&self, deferred: &mut Deferred) {
         let mut inbox = self.inbox.lock();
         if self.state() == ChannelState::Reconnecting {
-            self.end(&mut inbox, ChannelState::Error, Some(error.clone()), deferred);
+            self.life.fetch_add(1, Ordering::AcqRel);
+            let waiting = std::mem::take(&mut inbox.waiting).into_values();
+            waiting.for_each(|waker| deferred.wake(waker));
+        }
+    }
+
+    /// The connection has ended, or could not be made anew because of `error`, and this channel with it.
+    pub(crate) fn end_unrecovered(&self, error: Option<Error>, deferred: &mut Deferred) {
+        let mut inbox = self.inbox.lock();
+        let state = if error.is_some() { ChannelState::Error } else { ChannelState::Closed };
+        if self.state() == ChannelState::Reconnecting {
+            self.end(&mut inbox, state, error, deferred);
         }
     }
 
     /// Opens the channel on the connection that was made anew, and makes it what it was.
     pub(crate) async fn recover(self: &Arc<Self>) -> Result<()> {
-        if self.state() != ChannelState::Reconnecting {
+        let life = self.life();
+        // Looked at after the life: if the connection is lost after this, the life is over.
+        let open = self.connection.state() == ConnectionState::Connected;
+        if self.state() != ChannelState::Reconnecting || !open {
             return Ok(());
         }
-        let life = self.life();
         let recovered = self.try_recover(life).await;
         let mut deferred = Deferred::default();
         // If the connection was lost again, this is tried again.
         if let Some(error) = recovered.as_ref().err().filter(|_| self.life() == life) {
-            self.give_up(error, &mut deferred);
+            self.end_unrecovered(Some(error.clone()), &mut deferred);
         }
         deferred.run();
         if self.abandoned.load(Ordering::Acquire) {
