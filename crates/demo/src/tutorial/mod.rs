@@ -8,6 +8,10 @@
 //!
 //! The programs `new_task` and `worker` run one of them each, on a broker in a directory; the program
 //! `tutorial` runs both in one process.
+//!
+//! With the feature `rabbitmq` the same two files are compiled a second time, against lapin.
+
+use leveret_client::{self as lapin, blocking};
 
 pub mod new_task;
 pub mod worker;

@@ -3,10 +3,11 @@
 use std::io::Write;
 
 use anyhow::{Result, ensure};
-use leveret_client::blocking::Connection;
-use leveret_client::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
-use leveret_client::types::FieldTable;
-use leveret_client::{BasicProperties, ConnectionProperties};
+
+use super::blocking::Connection;
+use super::lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use super::lapin::types::FieldTable;
+use super::lapin::{BasicProperties, ConnectionProperties};
 
 /// The program: `broker` is the broker's URI, `arguments` are the words of the task.
 ///

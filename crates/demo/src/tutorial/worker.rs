@@ -4,14 +4,14 @@ use std::io::Write;
 use std::time::Duration;
 
 use anyhow::Result;
-use leveret_client::ConnectionProperties;
-use leveret_client::blocking::{Channel, Connection};
-use leveret_client::message::Delivery;
-use leveret_client::options::{
+
+use super::blocking::{Channel, Connection};
+use super::lapin::ConnectionProperties;
+use super::lapin::message::Delivery;
+use super::lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions,
 };
-use leveret_client::types::FieldTable;
-
+use super::lapin::types::FieldTable;
 use crate::pause;
 
 /// The program: `broker` is the broker's URI. The original waits for ever; this one until `is_over`,

@@ -7,7 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use leveret_client::message::Delivery;
+use leveret_client::types::ShortString;
 use leveret_client::{Broker, History};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
@@ -19,6 +19,9 @@ use crate::calls;
 
 /// What is called for each event, as it happens. It may look at the broker.
 pub type Watch<'a> = dyn FnMut(&Event, &Broker) -> io::Result<()> + 'a;
+
+/// The same without a broker to look at: it may be another process.
+pub(crate) type Hear<'a> = dyn FnMut(&Event) -> io::Result<()> + 'a;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,16 +106,17 @@ impl fmt::Display for Who {
 }
 
 /// The board of one run.
-pub(super) struct Board<'a> {
-    pub(super) plan: &'a Plan,
-    pub(super) broker: &'a Broker,
+pub(crate) struct Board<'a> {
+    pub(crate) plan: &'a Plan,
+    /// Where the broker is.
+    pub(crate) uri: String,
     began: Instant,
     progress: Notify,
     notes: RefCell<Notes<'a>>,
 }
 
 struct Notes<'a> {
-    watch: &'a mut Watch<'a>,
+    hear: &'a mut Hear<'a>,
     events: Vec<Event>,
     failure: Option<io::Error>,
     /// Texts of calls that have been shown; the publisher's are its own.
@@ -124,22 +128,19 @@ struct Notes<'a> {
 }
 
 /// What a message is known by: its id, or its text.
-pub(super) fn key_of(delivery: &Delivery) -> Vec<u8> {
-    match delivery.properties.message_id() {
-        Some(id) => id.as_str().as_bytes().to_vec(),
-        None => delivery.data.clone(),
-    }
+pub(super) fn key_of(id: Option<&ShortString>, body: &[u8]) -> Vec<u8> {
+    id.map_or(body, |id| id.as_str().as_bytes()).to_vec()
 }
 
 impl<'a> Board<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         plan: &'a Plan,
-        broker: &'a Broker,
+        uri: String,
         register: Register,
-        watch: &'a mut Watch<'_>,
+        hear: &'a mut Hear<'_>,
     ) -> Self {
         let notes = Notes {
-            watch,
+            hear,
             events: Vec::new(),
             failure: None,
             shown: BTreeSet::new(),
@@ -149,7 +150,7 @@ impl<'a> Board<'a> {
         };
         Self {
             plan,
-            broker,
+            uri,
             began: Instant::now(),
             progress: Notify::new(),
             notes: RefCell::new(notes),
@@ -157,11 +158,11 @@ impl<'a> Board<'a> {
     }
 
     /// Notes what happened.
-    pub(super) fn note(&self, who: Who, what: What) {
+    pub(crate) fn note(&self, who: Who, what: What) {
         let event = Event { at: self.began.elapsed(), who, what };
         let notes = &mut *self.notes.borrow_mut();
         if notes.failure.is_none()
-            && let Err(failure) = (notes.watch)(&event, self.broker)
+            && let Err(failure) = (notes.hear)(&event)
         {
             notes.failure = Some(failure);
             self.progress.notify_one();
@@ -182,25 +183,30 @@ impl<'a> Board<'a> {
     }
 
     /// The id that a task's message is sent with.
-    pub(super) fn id(&self, task: usize) -> String {
+    pub(crate) fn id(&self, task: usize) -> String {
         self.notes.borrow().register.id(task).to_owned()
     }
 
     /// The task that has come to a worker, and whether one had it before.
-    pub(super) fn take(&self, delivery: &Delivery) -> Result<(usize, bool)> {
+    pub(crate) fn take(
+        &self,
+        id: Option<&ShortString>,
+        body: &[u8],
+        redelivered: bool,
+    ) -> Result<(usize, bool)> {
         let register = &mut self.notes.borrow_mut().register;
-        let task = register.take(&key_of(delivery)).context("a message of somebody else")?;
-        Ok((task, register.begun_before(task, delivery.redelivered)))
+        let task = register.take(&key_of(id, body)).context("a message of somebody else")?;
+        Ok((task, register.begun_before(task, redelivered)))
     }
 
     /// The worker that had these tasks is gone.
-    pub(super) fn give_back(&self, tasks: &[usize]) {
+    pub(crate) fn give_back(&self, tasks: &[usize]) {
         let register = &mut self.notes.borrow_mut().register;
         tasks.iter().for_each(|&task| register.give_back(task));
     }
 
     /// Notes that a task needs no more work.
-    pub(super) fn settle(&self, task: usize) {
+    pub(crate) fn settle(&self, task: usize) {
         let notes = &mut *self.notes.borrow_mut();
         if notes.register.settle(task) {
             notes.unsettled -= 1;
@@ -209,20 +215,20 @@ impl<'a> Board<'a> {
     }
 
     /// Notes that nobody waits for a later moment any more.
-    pub(super) fn onlooker_goes(&self) {
+    pub(crate) fn onlooker_goes(&self) {
         self.notes.borrow_mut().onlooker_gone = true;
         self.progress.notify_one();
     }
 
     /// Waits until this time of the run; not at all if it is past.
-    pub(super) async fn until(&self, at: Duration) {
+    pub(crate) async fn until(&self, at: Duration) {
         if self.began.elapsed() < at {
             sleep_until(self.began + at).await;
         }
     }
 
-    /// Waits until there is nothing more to do, or `watch` has failed.
-    pub(super) async fn over(&self) -> Result<()> {
+    /// Waits until there is nothing more to do, or whoever listens has failed.
+    pub(crate) async fn over(&self) -> Result<()> {
         loop {
             {
                 let notes = &mut *self.notes.borrow_mut();
@@ -238,7 +244,7 @@ impl<'a> Board<'a> {
         }
     }
 
-    pub(super) fn report(self, history: History) -> Report {
+    pub(crate) fn report(self, history: History) -> Report {
         let ended_at = self.began.elapsed();
         let events = self.notes.into_inner().events;
         Report { plan: self.plan.clone(), events, history, ended_at }

@@ -10,11 +10,11 @@ use leveret_client::{Broker, BrokerOptions, Connection, ConnectionProperties};
 use tokio::runtime::{self, Runtime};
 
 use super::batches::{Batches, place_of, task_id};
-use super::board::{Board, Watch, key_of};
+use super::board::{Board, Event, Watch, key_of};
 use super::plan::{Plan, Task};
 use super::register::Register;
 use super::report::Report;
-use super::{QUEUE, people, play};
+use super::{QUEUE, confirmed, play};
 use crate::directory;
 
 /// A run whose broker is on a directory.
@@ -130,10 +130,11 @@ impl DurableRun {
     pub fn run(self, watch: &mut Watch<'_>) -> Result<Report> {
         let Self { runtime, broker, plan, register, batch_of, mut batches, in_queue, .. } = self;
         let report = runtime.block_on(async {
-            let board = Board::new(&plan, &broker, register, watch);
-            people::confirmed_publisher(&board, in_queue).await?;
+            let mut hear = |event: &Event| watch(event, &broker);
+            let board = Board::new(&plan, broker.uri(), register, &mut hear);
+            confirmed::publisher(&board, in_queue).await?;
             batches.all_sent().await?;
-            let history = play(&board, false).await?;
+            let history = play(&board, &broker, false).await?;
             anyhow::Ok(board.report(history))
         })?;
         let unfinished: BTreeSet<u64> =
@@ -183,7 +184,7 @@ async fn look(broker: &Broker) -> Result<Vec<Found>> {
     channel.queue_declare(QUEUE.into(), durable, FieldTable::default()).await?;
     let mut found = Vec::new();
     while let Some(got) = channel.basic_get(QUEUE.into(), BasicGetOptions::default()).await? {
-        let key = key_of(&got.delivery);
+        let key = key_of(got.properties.message_id().as_ref(), &got.data);
         let body = String::from_utf8_lossy(&got.delivery.data).into_owned();
         found.push(Found { key, body, redelivered: got.delivery.redelivered });
     }

@@ -16,11 +16,13 @@
 //! ```
 
 mod batches;
-mod board;
+pub(crate) mod board;
+mod confirmed;
 mod durable;
+mod onlooker;
 mod people;
-mod plan;
-mod register;
+pub(crate) mod plan;
+pub(crate) mod register;
 mod report;
 mod summary;
 
@@ -29,7 +31,7 @@ use std::pin::Pin;
 use anyhow::{Context, Result};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use leveret_client::{Broker, BrokerOptions, History};
+use leveret_client::{self as lapin, Broker, BrokerOptions, History};
 use tokio::runtime;
 
 pub use board::{Event, Watch, What, Who};
@@ -60,30 +62,40 @@ pub fn run(plan: &Plan, watch: &mut Watch<'_>) -> Result<Report> {
         // A worker may have hours of tasks in hand, for which a server would close its channel.
         let options = BrokerOptions::default().with_consumer_timeout(None);
         let broker = Broker::new(if plan.history { options.with_history() } else { options });
-        let board = Board::new(plan, &broker, Register::numbered(plan.tasks.len()), watch);
+        let mut hear = |event: &Event| watch(event, &broker);
+        let register = Register::numbered(plan.tasks.len());
+        let board = Board::new(plan, broker.uri(), register, &mut hear);
         if plan.backlog {
             people::publisher(&board).await?;
         }
-        let history = play(&board, !plan.backlog).await?;
+        let history = play(&board, &broker, !plan.backlog).await?;
         Ok(board.report(history))
     })
 }
 
 /// A participant, as something to be run.
-type Person<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
+pub(crate) type Person<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
 /// Lets everybody act until all is over, the publisher only if it is still to send.
-async fn play(board: &Board<'_>, still_to_send: bool) -> Result<History> {
+async fn play(board: &Board<'_>, broker: &Broker, still_to_send: bool) -> Result<History> {
     // Everybody runs on this one thread and is woken in a fixed order: the same plan gives the same
     // report every time.
     let mut everybody: FuturesUnordered<Person<'_>> = FuturesUnordered::new();
-    for worker in 0..board.plan.workers.len() {
-        everybody.push(Box::pin(people::worker(board, worker)));
+    for (number, worker) in board.plan.workers.iter().enumerate() {
+        everybody.push(Box::pin(async move {
+            board.until(worker.starts_at).await;
+            let mut desk = people::Desk::set_up(board, number).await?;
+            if let Some(held) = desk.serve().await? {
+                desk.leave("killed").await?;
+                board.note(Who::Worker(number), What::Killed { held });
+            }
+            Ok(())
+        }));
     }
     if still_to_send {
         everybody.push(Box::pin(people::publisher(board)));
     }
-    everybody.push(Box::pin(people::onlooker(board)));
+    everybody.push(Box::pin(onlooker::onlooker(board, broker)));
     let all_gone = async {
         while let Some(end) = everybody.next().await {
             end?;
@@ -96,5 +108,5 @@ async fn play(board: &Board<'_>, still_to_send: bool) -> Result<History> {
         end = board.over() => end,
     }?;
     // Taken before the workers are sent home, which is no part of the story.
-    Ok(board.broker.history())
+    Ok(broker.history())
 }

@@ -1,23 +1,24 @@
-//! The people of the story: the publisher, the workers, and somebody who looks on.
+//! The people of the story: the publisher and the workers.
 //!
-//! They make the tutorial's calls in the tutorial's order, with the asynchronous client.
+//! They make the tutorial's calls in the tutorial's order, with the asynchronous client; with the feature
+//! `rabbitmq` this file is compiled a second time, against lapin.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use futures_util::{FutureExt, StreamExt};
-use leveret_client::options::{
-    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
-    ConfirmSelectOptions, QueueDeclareOptions,
-};
-use leveret_client::types::FieldTable;
-use leveret_client::{
-    BasicProperties, Channel, Connection, ConnectionProperties, Consumer, PublisherConfirm,
-};
 use tokio::time::sleep;
 
-use super::QUEUE;
-use super::board::{Board, What, Who};
-use super::plan::{Acks, length_of};
+use super::lapin::message::Delivery;
+use super::lapin::options::{
+    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, QueueDeclareOptions,
+};
+use super::lapin::types::FieldTable;
+use super::lapin::{
+    BasicProperties, Channel, Connection, ConnectionProperties, Consumer, PublisherConfirm,
+};
 use crate::calls::shown;
+use crate::work_queue::QUEUE;
+use crate::work_queue::board::{Board, What, Who};
+use crate::work_queue::plan::{Acks, length_of};
 
 /// `new_task`, once for each task.
 pub(super) async fn publisher(board: &Board<'_>) -> Result<()> {
@@ -33,29 +34,12 @@ pub(super) async fn publisher(board: &Board<'_>) -> Result<()> {
     Ok(())
 }
 
-/// `new_task` for each task from the `first` on, on a broker whose confirms wait for the disk: a task is
-/// sent when it is confirmed.
-pub(super) async fn confirmed_publisher(board: &Board<'_>, first: usize) -> Result<()> {
-    let who = Who::Publisher;
-    let (connection, channel) = open(board, who).await?;
-    shown!(board, who, channel.confirm_select(ConfirmSelectOptions::default()).await?);
-    // All are under way before the first confirm is awaited, so that one sync confirms many.
-    let mut under_way = Vec::new();
-    for number in first..board.plan.tasks.len() {
-        under_way.push((number, send(board, &channel, number).await?));
-    }
-    for (number, confirm) in under_way {
-        let taken = confirm.await?.is_ack();
-        ensure!(taken, "the broker could not take {:?}", board.plan.tasks[number].body);
-        board.note(who, What::Sent(number));
-    }
-    channel.close(200, "done".into()).await?;
-    connection.close(200, "done".into()).await?;
-    Ok(())
-}
-
 /// Publishes one task.
-async fn send(board: &Board<'_>, channel: &Channel, number: usize) -> Result<PublisherConfirm> {
+pub(super) async fn send(
+    board: &Board<'_>,
+    channel: &Channel,
+    number: usize,
+) -> Result<PublisherConfirm> {
     let who = Who::Publisher;
     let body = board.plan.tasks[number].body.as_bytes();
     let options = BasicPublishOptions::default();
@@ -71,54 +55,9 @@ async fn send(board: &Board<'_>, channel: &Channel, number: usize) -> Result<Pub
     Ok(confirm)
 }
 
-/// `worker`, until it is killed.
-pub(super) async fn worker(board: &Board<'_>, number: usize) -> Result<()> {
-    let plan = &board.plan.workers[number];
-    board.until(plan.starts_at).await;
-    let mut desk = Desk::set_up(board, number).await?;
-    let killed = async {
-        match plan.killed_at {
-            Some(at) => board.until(at).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        // A task that is done at the very moment of the kill is done.
-        biased;
-        end = desk.work() => return end,
-        () = killed => {}
-    }
-    let held = desk.held();
-    board.give_back(&held);
-    if plan.acks == Acks::Automatic {
-        held.iter().for_each(|&task| board.settle(task));
-    }
-    // To a broker a killed process is a connection that ends, with all that was on it at once.
-    desk.connection.close(200, "killed".into()).await?;
-    drop(desk);
-    board.note(Who::Worker(number), What::Killed { held });
-    Ok(())
-}
-
-/// Looks at the queue when the plan says so, and keeps the run going until then.
-pub(super) async fn onlooker(board: &Board<'_>) -> Result<()> {
-    for &at in &board.plan.looks {
-        board.until(at).await;
-        let queue = board.broker.queue(QUEUE).context("the queue is gone")?;
-        let ready = queue.messages_ready;
-        let unacked = queue.messages_unacknowledged;
-        let consumers = queue.consumers.len();
-        board.note(Who::Onlooker, What::Queue { ready, unacked, consumers });
-    }
-    board.until(board.plan.at_least).await;
-    board.onlooker_goes();
-    Ok(())
-}
-
 /// Connects and declares the queue, as both programs do first.
-async fn open(board: &Board<'_>, who: Who) -> Result<(Connection, Channel)> {
-    let uri = board.broker.uri();
-    let connection = Connection::connect(&uri, ConnectionProperties::default()).await?;
+pub(super) async fn open(board: &Board<'_>, who: Who) -> Result<(Connection, Channel)> {
+    let connection = Connection::connect(&board.uri, ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;
     let durable = QueueDeclareOptions::durable();
     let arguments = FieldTable::default();
@@ -126,20 +65,21 @@ async fn open(board: &Board<'_>, who: Who) -> Result<(Connection, Channel)> {
     Ok((connection, channel))
 }
 
-/// What a worker has while it lives.
-struct Desk<'a, 'b> {
+/// `worker`, and what it has while it lives.
+pub(super) struct Desk<'a, 'b> {
     board: &'a Board<'b>,
     number: usize,
     consumer: Consumer,
     /// What it is at.
     current: Option<usize>,
     connection: Connection,
-    /// Open for as long as it is here.
-    _channel: Channel,
+    /// Open for as long as the worker lives.
+    channel: Option<Channel>,
 }
 
 impl<'a, 'b> Desk<'a, 'b> {
-    async fn set_up(board: &'a Board<'b>, number: usize) -> Result<Self> {
+    /// Connects and subscribes, as the program does before it waits.
+    pub(super) async fn set_up(board: &'a Board<'b>, number: usize) -> Result<Self> {
         let who = Who::Worker(number);
         let plan = &board.plan.workers[number];
         let (connection, channel) = open(board, who).await?;
@@ -173,7 +113,39 @@ impl<'a, 'b> Desk<'a, 'b> {
         );
         board.note(who, What::Waiting);
         let current = None;
-        Ok(Self { board, number, consumer, current, connection, _channel: channel })
+        Ok(Self { board, number, consumer, current, connection, channel: Some(channel) })
+    }
+
+    /// Works until the worker is killed; gives the tasks that it held then, or nothing if no more messages can come.
+    pub(super) async fn serve(&mut self) -> Result<Option<Vec<usize>>> {
+        let (board, plan) = (self.board, &self.board.plan.workers[self.number]);
+        let killed = async {
+            match plan.killed_at {
+                Some(at) => board.until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            // A task that is done at the very moment of the kill is done.
+            biased;
+            end = self.work() => return end.map(|()| None),
+            () = killed => {}
+        }
+        let held = self.held();
+        board.give_back(&held);
+        if plan.acks == Acks::Automatic {
+            held.iter().for_each(|&task| board.settle(task));
+        }
+        Ok(Some(held))
+    }
+
+    /// Closes the connection, if it is open. To a broker a killed process is just that: a connection that ends, with
+    /// all that was on it at once.
+    pub(super) async fn leave(&mut self, why: &str) -> Result<()> {
+        if self.channel.take().is_some() {
+            self.connection.close(200, why.into()).await?;
+        }
+        Ok(())
     }
 
     /// Works for as long as messages come.
@@ -182,7 +154,7 @@ impl<'a, 'b> Desk<'a, 'b> {
         let board = self.board;
         while let Some(delivery) = self.consumer.next().await {
             let delivery = delivery?;
-            let (task, redelivered) = board.take(&delivery)?;
+            let (task, redelivered) = self.take(&delivery)?;
             self.current = Some(task);
             board.note(who, What::Received { task, redelivered });
             let length = length_of(&delivery.data);
@@ -207,8 +179,14 @@ impl<'a, 'b> Desk<'a, 'b> {
     fn held(&mut self) -> Vec<usize> {
         let mut held: Vec<usize> = self.current.into_iter().collect();
         while let Some(Some(Ok(delivery))) = self.consumer.next().now_or_never() {
-            held.extend(self.board.take(&delivery).map(|(task, _)| task));
+            held.extend(self.take(&delivery).map(|(task, _)| task));
         }
         held
+    }
+
+    /// The task that a delivery brings, and whether a worker had it before.
+    fn take(&self, delivery: &Delivery) -> Result<(usize, bool)> {
+        let id = delivery.properties.message_id().as_ref();
+        self.board.take(id, &delivery.data, delivery.redelivered)
     }
 }

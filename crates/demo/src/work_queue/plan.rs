@@ -106,7 +106,7 @@ impl Plan {
     }
 
     /// Whether a worker never acknowledges what it must.
-    pub(super) fn forgets(&self) -> bool {
+    pub(crate) fn forgets(&self) -> bool {
         self.workers.iter().any(|worker| worker.acks == Acks::Forgotten)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 /// The tasks of a run, by what their messages are known by: an id, or the text if they have none. Of
 /// several with the same text it does not matter which one a message is, as long as each is done.
 #[derive(Default)]
-pub(super) struct Register {
+pub(crate) struct Register {
     entries: Vec<Entry>,
     by_key: BTreeMap<Vec<u8>, Vec<usize>>,
 }
@@ -23,7 +23,7 @@ struct Entry {
 
 impl Register {
     /// So many tasks, with their numbers as ids.
-    pub(super) fn numbered(count: usize) -> Self {
+    pub(crate) fn numbered(count: usize) -> Self {
         let mut register = Self::default();
         (0..count).for_each(|number| register.add(number.to_string()));
         register

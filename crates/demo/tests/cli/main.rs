@@ -5,5 +5,6 @@ mod journal;
 mod process;
 mod tour;
 mod tutorial;
+mod uri;
 mod work_queue;
 mod work_queue_dir;

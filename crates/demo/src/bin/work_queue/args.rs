@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
+use leveret_demo::server;
 use leveret_demo::work_queue::{Acks, Plan, TASK_BYTES_MAX};
 
 /// Runs a work queue: a publisher and workers side by side, on virtual time.
@@ -33,6 +34,10 @@ struct Args {
     /// directory at a time; it is made if there is none.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
+    /// Run on a RabbitMQ server instead: amqp://user:password@host:port/vhost. Seconds are real. For a program
+    /// that was built with the feature `rabbitmq`.
+    #[arg(long, value_name = "URI", conflicts_with_all = ["dir", "history"], value_parser = server::uri)]
+    uri: Option<String>,
     /// How many workers.
     #[arg(long, value_name = "N", default_value_t = 2,
           value_parser = clap::value_parser!(u16).range(1..=1000))]
@@ -77,6 +82,9 @@ pub(crate) struct Job {
     pub(crate) plan: Plan,
     /// The directory that it is on, if it is on one.
     pub(crate) directory: Option<PathBuf>,
+    /// The server that it is on, if it is on one.
+    #[cfg(feature = "rabbitmq")]
+    pub(crate) server: Option<String>,
     /// Whether to leave out its lines.
     pub(crate) quiet: bool,
 }
@@ -119,6 +127,11 @@ pub(crate) fn parse() -> Job {
             format!("task {number} has {bytes} bytes; the broker takes {TASK_BYTES_MAX} at most");
         refuse(ErrorKind::InvalidValue, message);
     }
+    if args.uri.is_some() && args.no_ack && !args.kill.is_empty() {
+        let message = "--uri with --no-ack and --kill: what a server had on its way to a killed worker is lost, \
+                       and nobody could tell when the work is done";
+        refuse(ErrorKind::ArgumentConflict, message);
+    }
     let mut plan = Plan::new(tasks, args.workers.into()).prefetch(args.prefetch);
     if args.no_ack {
         plan = plan.acks(Acks::Automatic);
@@ -137,9 +150,15 @@ pub(crate) fn parse() -> Job {
         }
     }
     plan.backlog = args.backlog;
-    plan.real_time = args.real_time;
+    plan.real_time = args.real_time || args.uri.is_some();
     plan.history = args.history;
-    Job { plan, directory: args.dir, quiet: args.quiet }
+    Job {
+        plan,
+        directory: args.dir,
+        #[cfg(feature = "rabbitmq")]
+        server: args.uri,
+        quiet: args.quiet,
+    }
 }
 
 fn tasks(args: &Args) -> Vec<String> {

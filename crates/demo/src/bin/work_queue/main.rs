@@ -9,8 +9,12 @@ mod args;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+#[cfg(feature = "rabbitmq")]
+use anyhow::Context;
 use anyhow::Result;
 use leveret_demo::output::{exit_code, printable, stdout};
+#[cfg(feature = "rabbitmq")]
+use leveret_demo::rabbitmq;
 use leveret_demo::work_queue::{DurableRun, Event, Plan, Report, What, Who, run, summary};
 
 use args::Job;
@@ -22,19 +26,7 @@ fn main() -> ExitCode {
 
 fn play(job: &Job) -> Result<ExitCode> {
     let mut output = stdout();
-    let report = match &job.directory {
-        Some(directory) => {
-            let run = DurableRun::open(directory, job.plan.clone())?;
-            if !job.quiet || run.plan().tasks.is_empty() {
-                write!(output, "{}", prologue(&run))?;
-            }
-            let plan = run.plan().clone();
-            run.run(&mut |event, _broker| show(&mut *output, job.quiet, &plan, event))?
-        }
-        None => {
-            run(&job.plan, &mut |event, _broker| show(&mut *output, job.quiet, &job.plan, event))?
-        }
-    };
+    let report = report(job, &mut *output)?;
     if report.plan.tasks.is_empty() {
         output.flush()?;
         return Ok(ExitCode::SUCCESS);
@@ -52,6 +44,25 @@ fn play(job: &Job) -> Result<ExitCode> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// Plays the plan where it is to be played.
+fn report(job: &Job, output: &mut dyn Write) -> Result<Report> {
+    #[cfg(feature = "rabbitmq")]
+    if let Some(uri) = &job.server {
+        let mut hear = |event: &Event| show(output, job.quiet, &job.plan, event);
+        let report = rabbitmq::run(uri, &job.plan, &mut hear);
+        return report.with_context(|| format!("on {}", rabbitmq::place(uri)));
+    }
+    let Some(directory) = &job.directory else {
+        return run(&job.plan, &mut |event, _broker| show(output, job.quiet, &job.plan, event));
+    };
+    let run = DurableRun::open(directory, job.plan.clone())?;
+    if !job.quiet || run.plan().tasks.is_empty() {
+        write!(output, "{}", prologue(&run))?;
+    }
+    let plan = run.plan().clone();
+    run.run(&mut |event, _broker| show(output, job.quiet, &plan, event))
 }
 
 /// Prints what there is to say about an event.

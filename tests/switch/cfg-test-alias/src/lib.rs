@@ -1,0 +1,4 @@
+//! A service with unit tests.
+
+mod broker;
+pub mod jobs;
