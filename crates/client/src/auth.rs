@@ -59,7 +59,9 @@ pub trait TokenProvider: Send + Sync + 'static {
     fn create_token(&self) -> Result<LongString, String>;
 
     /// How long the last one can be used; `None` for ever.
-    fn valid_for(&self) -> Option<Duration>;
+    fn valid_for(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// Logs in with tokens, in the place of a password.
