@@ -340,7 +340,8 @@ impl Channel {
     pub async fn wait_for_confirms(&self) -> Result<Vec<BasicReturnMessage>> {
         self.core.take_turn().await;
         let returned = poll_fn(|cx| self.core.poll_all_decided(cx)).await?;
-        Ok(returned.into_iter().map(translate::return_message).collect())
+        let core = || Some(Arc::clone(&self.core));
+        Ok(returned.into_iter().map(|message| translate::return_message(core(), message)).collect())
     }
 
     /// Asks for deliveries to flow, which they do.

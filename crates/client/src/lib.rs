@@ -51,6 +51,7 @@
 //! # Differences from lapin
 //!
 //! - A [`Consumer`] that has ended goes on giving `None`; lapin's stays pending for ever.
+//! - A [delegate](ConsumerDelegate) is told when the broker closes its connection; lapin's is told nothing.
 //! - With `nowait`, a refusal of `basic_consume` is reported at once; `queue_purge` and
 //!   `confirm_select` return, where lapin waits for an answer that never comes.
 //! - Closing by drop is over when the drop is.
