@@ -260,11 +260,13 @@ fn rabbitmq_is_asked_everything_that_it_can_be_asked() {
         lines.map(str::to_owned).collect()
     };
     let own = |module: &String| module.starts_with("leveret_") || module == "facts";
-    let mut shared = modules("tests/conformance/main.rs");
-    shared.retain(|module| !own(module));
-    let mut asked = modules("tests/rabbitmq/conformance.rs");
-    asked.sort();
-    assert_eq!(asked, shared, "the modules of both suites, in order");
+    for suite in ["conformance", "surface"] {
+        let mut shared = modules(&format!("tests/{suite}/main.rs"));
+        shared.retain(|module| !own(module));
+        let mut asked = modules(&format!("tests/rabbitmq/{suite}.rs"));
+        asked.sort();
+        assert_eq!(asked, shared, "the modules of both suites, in order");
+    }
 }
 
 #[test]

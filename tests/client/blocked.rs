@@ -119,6 +119,40 @@ async fn who_waits_hears_of_the_end_of_the_channel_of_the_connection_and_of_the_
 }
 
 #[tokio::test]
+async fn an_ack_under_way_fails_with_what_ended_its_channel_and_can_be_taken_back() {
+    type End = fn(&Broker, &Channel);
+    let ends: [(End, &str); 2] = [
+        (
+            |_, channel| assert!(ready(channel.close(200, "done".into())).is_ok()),
+            "invalid channel: 1",
+        ),
+        (|broker, _| broker.shutdown(), "protocol error: AMQP hard error: CONNECTION-FORCED"),
+    ];
+    for (end, text) in ends {
+        let broker = broker();
+        let channel = channel(&broker).await;
+        let mut consumer = consume(&channel, 0).await;
+        publish(&channel, b"m1").await;
+        publish(&channel, b"m2").await;
+        let (one, two) = (consumer.next().await, consumer.next().await);
+        let (one, two) = (one.unwrap().unwrap(), two.unwrap().unwrap());
+        let mut cx = Context::from_waker(Waker::noop());
+        {
+            let mut dropped = pin!(one.ack(BasicAckOptions::default()));
+            assert!(dropped.as_mut().poll(&mut cx).is_pending());
+            assert!(!one.usable() && !one.ack(BasicAckOptions::default()).await.unwrap());
+        }
+        assert!(one.usable());
+        let mut waiting = pin!(one.ack(BasicAckOptions::default()));
+        assert!(waiting.as_mut().poll(&mut cx).is_pending());
+        end(&broker, &channel);
+        let Poll::Ready(Err(error)) = waiting.poll(&mut cx) else { panic!("it goes on waiting") };
+        assert!(error.to_string().starts_with(text), "{error}");
+        assert!(!two.ack(BasicAckOptions::default()).await.unwrap(), "it was not under way");
+    }
+}
+
+#[tokio::test]
 async fn a_call_that_is_dropped_while_it_waits_leaves_nothing_behind() {
     let broker = broker();
     let (_connection, channel) = blocked(&broker).await;

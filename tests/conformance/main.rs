@@ -18,6 +18,7 @@ mod errors;
 mod exchanges;
 mod expiry;
 mod facts;
+mod lapin_events;
 mod lapin_lifetimes;
 mod lapin_results;
 mod lapin_seams;

@@ -27,6 +27,8 @@ mod errors;
 mod exchanges;
 #[path = "../conformance/expiry.rs"]
 mod expiry;
+#[path = "../conformance/lapin_events.rs"]
+mod lapin_events;
 #[path = "../conformance/lapin_lifetimes.rs"]
 mod lapin_lifetimes;
 #[path = "../conformance/lapin_results.rs"]

@@ -12,7 +12,8 @@ use crate::translate::Method;
 use crate::types::{ChannelId, DeliveryTag};
 
 /// Settles one delivery. Clones share the one use: the first call gives `Ok(true)`, every later one
-/// `Ok(false)`, as does any call after the channel closed.
+/// `Ok(false)`, as does any call after the channel closed. A call that is under way then, because the broker
+/// [blocks](crate::ConnectionStatus::blocked) the connection, fails.
 ///
 /// `Ok(true)` means that the broker was told. A tag that the broker does not know closes the channel.
 #[derive(Clone)]
@@ -23,6 +24,7 @@ pub struct Acker {
 struct Shared {
     /// The channel that the delivery came on; `None` for a mock.
     core: Option<Arc<ChannelCore>>,
+    channel_id: ChannelId,
     delivery_tag: DeliveryTag,
     /// The channel's life in which it was delivered; in a later one the tag means nothing, or another delivery.
     life: u32,
@@ -31,22 +33,26 @@ struct Shared {
 
 impl Acker {
     pub(crate) fn new(core: Arc<ChannelCore>, delivery_tag: DeliveryTag, life: u32) -> Self {
-        Self::make(Some(core), delivery_tag, life, false)
+        let channel_id = core.number;
+        Self::make(Some(core), channel_id, delivery_tag, life, false)
     }
 
     pub(crate) fn mock(delivery_tag: DeliveryTag) -> Self {
-        Self::make(None, delivery_tag, 0, false)
+        Self::make(None, 0, delivery_tag, 0, false)
     }
 
-    pub(crate) fn used_up() -> Self {
-        Self::make(None, 0, 0, true)
+    /// Of a message that came back on a channel, which nobody can settle.
+    pub(crate) fn used_up(core: Option<Arc<ChannelCore>>) -> Self {
+        let life = core.as_ref().map_or(0, |core| core.life());
+        Self::make(core, 0, 0, life, true)
     }
 
     /// Acknowledges the delivery.
     ///
     /// # Errors
     ///
-    /// The broker was shut down or is broken.
+    /// The error that ended the channel while the call waited, or `InvalidChannel` if the program closed it. The broker
+    /// is broken.
     ///
     /// # Cancel safety
     ///
@@ -61,7 +67,8 @@ impl Acker {
     ///
     /// # Errors
     ///
-    /// The broker was shut down or is broken.
+    /// The error that ended the channel while the call waited, or `InvalidChannel` if the program closed it. The broker
+    /// is broken.
     ///
     /// # Cancel safety
     ///
@@ -76,7 +83,8 @@ impl Acker {
     ///
     /// # Errors
     ///
-    /// The broker was shut down or is broken.
+    /// The error that ended the channel while the call waited, or `InvalidChannel` if the program closed it. The broker
+    /// is broken.
     ///
     /// # Cancel safety
     ///
@@ -87,11 +95,11 @@ impl Acker {
         self.settle("basic.reject", method).await
     }
 
-    /// Whether the channel closed, or its connection was lost, before it was used.
+    /// Whether the channel has closed, or its connection was lost.
     #[must_use]
     pub fn poisoned(&self) -> bool {
         let core = self.shared.core.as_ref();
-        !self.used() && core.is_some_and(|core| !self.reaches(core))
+        core.is_some_and(|core| !self.reaches(core))
     }
 
     /// Whether a call would still do something.
@@ -102,12 +110,13 @@ impl Acker {
 
     fn make(
         core: Option<Arc<ChannelCore>>,
+        channel_id: ChannelId,
         delivery_tag: DeliveryTag,
         life: u32,
         used: bool,
     ) -> Self {
         let used = AtomicBool::new(used);
-        Self { shared: Arc::new(Shared { core, delivery_tag, life, used }) }
+        Self { shared: Arc::new(Shared { core, channel_id, delivery_tag, life, used }) }
     }
 
     /// Whether the channel is still the one that the delivery came on.
@@ -120,23 +129,42 @@ impl Acker {
     }
 
     fn channel_id(&self) -> ChannelId {
-        self.shared.core.as_ref().map_or(0, |core| core.number)
+        self.shared.channel_id
     }
 
     async fn settle(&self, context: &'static str, method: Method) -> Result<bool> {
-        if let Some(core) = &self.shared.core {
-            core.take_turn().await;
-        }
         if self.poisoned() || self.shared.used.swap(true, Ordering::AcqRel) {
             return Ok(false);
         }
         let Some(core) = &self.shared.core else { return Ok(true) };
+        let claim = Claim(&self.shared.used);
+        core.take_turn().await;
+        claim.keep();
+        if core.life() != self.shared.life {
+            // The tag is another delivery's now.
+            return Err(core.failure());
+        }
         match core.send(context, core.next_call(), method) {
             Ok(()) => Ok(true),
-            // The channel closed since it was looked at.
-            Err(_) if !self.reaches(core) => Ok(false),
+            // The channel has ended while the call waited.
+            Err(_) if !self.reaches(core) => Err(core.failure()),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// The one use of an acker, by a call that is under way; given back if the call is dropped.
+struct Claim<'a>(&'a AtomicBool);
+
+impl Claim<'_> {
+    fn keep(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 

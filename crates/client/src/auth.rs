@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::types::{LongString, ShortString};
+use crate::uri::SASLMechanism;
 
 /// Provides what to log in with.
 pub trait AuthProvider: Send + Sync + 'static {
@@ -31,7 +32,11 @@ pub trait AuthProvider: Send + Sync + 'static {
     ///
     /// As [`auth_starter`](Self::auth_starter).
     fn continue_auth(&self, challenge: LongString) -> Result<LongString, String> {
-        Err(format!("no answer to the challenge '{challenge}' is known for {}", self.mechanism()))
+        let mechanism = self.mechanism();
+        Err(format!(
+            "Received Connection.Secure with challenge '{challenge}' but we don't know how to \
+             handle it for {mechanism}."
+        ))
     }
 
     /// How long what it provides can be used; `None` for ever.
@@ -45,7 +50,7 @@ pub trait AuthProvider: Send + Sync + 'static {
     ///
     /// As [`auth_starter`](Self::auth_starter).
     fn refresh(&self) -> Result<LongString, String> {
-        Err("this provider has nothing new to log in with".to_owned())
+        Err("Refresh not supported on current auth provider".to_owned())
     }
 }
 
@@ -59,7 +64,9 @@ pub trait TokenProvider: Send + Sync + 'static {
     fn create_token(&self) -> Result<LongString, String>;
 
     /// How long the last one can be used; `None` for ever.
-    fn valid_for(&self) -> Option<Duration>;
+    fn valid_for(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// Logs in with tokens, in the place of a password.
@@ -83,7 +90,10 @@ impl<TP: TokenProvider> From<TP> for TokenAuthProvider<TP> {
 
 impl<TP: TokenProvider + fmt::Debug> fmt::Debug for TokenAuthProvider<TP> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenAuthProvider").field("token_provider", &self.token_provider).finish()
+        f.debug_struct("TokenAuthProvider")
+            .field("token_provider", &self.token_provider)
+            .field("mechanism", &SASLMechanism::Plain)
+            .finish()
     }
 }
 

@@ -343,7 +343,8 @@ impl Channel {
         self.core.take_turn().await;
         let life = self.core.life();
         let returned = poll_fn(|cx| self.core.poll_all_decided(life, cx)).await?;
-        Ok(returned.into_iter().map(translate::return_message).collect())
+        let core = || Some(Arc::clone(&self.core));
+        Ok(returned.into_iter().map(|message| translate::return_message(core(), message)).collect())
     }
 
     /// Asks for deliveries to flow, which they do.

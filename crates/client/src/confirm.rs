@@ -113,7 +113,8 @@ impl Future for PublisherConfirm {
             }
         };
         Poll::Ready(result.map(|Outcome { verdict, returned, .. }| {
-            let message = returned.map(translate::return_message);
+            let message =
+                returned.map(|message| translate::return_message(self.core.clone(), message));
             match verdict {
                 Some(Verdict::Ack) => Confirmation::Ack(message),
                 Some(Verdict::Nack) => Confirmation::Nack(message),

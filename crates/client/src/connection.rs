@@ -201,6 +201,9 @@ impl Drop for ConnectionCloser {
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").field("status", &self.status).finish_non_exhaustive()
+        f.debug_struct("Connection")
+            .field("configuration", self.configuration())
+            .field("status", &self.status)
+            .finish()
     }
 }

@@ -3,6 +3,7 @@
 use std::error;
 use std::fmt;
 use std::io;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 use cookie_factory::GenError;
@@ -157,6 +158,10 @@ impl Error {
         }
     }
 }
+
+/// An error is never changed, so that no panic leaves one half changed: a program may take one out of `catch_unwind`.
+impl UnwindSafe for Error {}
+impl RefUnwindSafe for Error {}
 
 impl From<ErrorKind> for Error {
     fn from(kind: ErrorKind) -> Self {

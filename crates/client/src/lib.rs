@@ -51,9 +51,11 @@
 //! # Differences from lapin
 //!
 //! - A [`Consumer`] that has ended goes on giving `None`; lapin's stays pending for ever.
+//! - A [delegate](ConsumerDelegate) is told when the broker closes its connection; lapin's is told nothing.
 //! - With `nowait`, a refusal of `basic_consume` is reported at once; `queue_purge` and
 //!   `confirm_select` return, where lapin waits for an answer that never comes.
 //! - Closing by drop is over when the drop is.
+//! - An IPv6 address in a URI is the host that it says; lapin takes `localhost` in its place.
 //! - A connection that the broker [blocks](ConnectionStatus::blocked), and its channels, can be closed; lapin's call
 //!   hangs until the broker lets it go.
 

@@ -7,32 +7,51 @@ use backon::ExponentialBuilder;
 
 use crate::auth::AuthProvider;
 use crate::error::{ErrorKind, Result};
-use crate::types::{LongString, ShortString};
+use crate::types::{AMQPValue, FieldTable, LongString, ShortString};
 use crate::uri::AMQPUserInfo;
 
 /// What a client tells a broker about itself, and how it connects. In one process most of it has no effect; it is
 /// there because programs written for lapin set it.
-#[derive(Clone, Default)]
+///
+/// By default the locale is `en_US`, and nothing is tried twice.
+#[derive(Clone)]
 pub struct ConnectionProperties {
-    locale: Option<ShortString>,
-    client_properties: Vec<(ShortString, LongString)>,
+    locale: ShortString,
+    client_properties: FieldTable,
     auth_provider: Option<Arc<dyn AuthProvider>>,
-    backoff: Option<ExponentialBuilder>,
+    backoff: ExponentialBuilder,
+    backoff_was_set: bool,
     auto_recover: bool,
+}
+
+/// How often connecting is tried again by who asks for recovery, unless he says.
+const RECOVERY_ATTEMPTS: usize = 16;
+
+impl Default for ConnectionProperties {
+    fn default() -> Self {
+        Self {
+            locale: "en_US".into(),
+            client_properties: FieldTable::default(),
+            auth_provider: None,
+            backoff: ExponentialBuilder::default().with_max_times(0),
+            backoff_was_set: false,
+            auto_recover: false,
+        }
+    }
 }
 
 impl ConnectionProperties {
     /// Sets the locale of the broker's texts, which are in English whatever it is.
     #[must_use]
     pub fn with_locale(mut self, locale: ShortString) -> Self {
-        self.locale = Some(locale);
+        self.locale = locale;
         self
     }
 
     /// Adds a property that describes the client.
     #[must_use]
     pub fn with_client_property(mut self, key: ShortString, value: LongString) -> Self {
-        self.client_properties.push((key, value));
+        self.client_properties.insert(key, AMQPValue::LongString(value));
         self
     }
 
@@ -53,7 +72,7 @@ impl ConnectionProperties {
     /// connection is not tried twice: a broker of this process is there or not.
     #[must_use]
     pub fn with_backoff(mut self, backoff: ExponentialBuilder) -> Self {
-        self.backoff = Some(backoff);
+        (self.backoff, self.backoff_was_set) = (backoff, true);
         self
     }
 
@@ -63,8 +82,7 @@ impl ConnectionProperties {
         mut self,
         configure: impl Fn(ExponentialBuilder) -> ExponentialBuilder,
     ) -> Self {
-        self.backoff =
-            Some(configure(self.backoff.unwrap_or(ExponentialBuilder::new().with_max_times(0))));
+        (self.backoff, self.backoff_was_set) = (configure(self.backoff), true);
         self
     }
 
@@ -80,11 +98,15 @@ impl ConnectionProperties {
     #[must_use]
     pub fn enable_auto_recover(mut self) -> Self {
         self.auto_recover = true;
+        if !self.backoff_was_set {
+            let backoff = self.backoff.with_max_times(RECOVERY_ATTEMPTS);
+            (self.backoff, self.backoff_was_set) = (backoff, true);
+        }
         self
     }
 
     /// How to try to make a connection anew, if that is asked for.
-    pub(crate) fn recovery(&self) -> Option<Option<ExponentialBuilder>> {
+    pub(crate) fn recovery(&self) -> Option<ExponentialBuilder> {
         self.auto_recover.then_some(self.backoff)
     }
 
@@ -114,6 +136,6 @@ impl fmt::Debug for ConnectionProperties {
             .field("client_properties", &self.client_properties)
             .field("backoff", &self.backoff)
             .field("auto_recover", &self.auto_recover)
-            .finish_non_exhaustive()
+            .finish()
     }
 }

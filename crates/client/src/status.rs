@@ -129,7 +129,7 @@ impl fmt::Debug for ChannelStatus {
     }
 }
 
-/// Shows the state of a connection as it is now.
+/// Shows the state of a connection as it is now. The default is of none: of `guest` in `/`, and not yet open.
 #[derive(Clone, Default)]
 pub struct ConnectionStatus {
     /// `None` for the default, which is of no connection.
@@ -140,7 +140,7 @@ impl ConnectionStatus {
     /// The virtual host.
     #[must_use]
     pub fn vhost(&self) -> ShortString {
-        let vhost = self.core.as_ref().map_or("", |core| core.vhost.as_str());
+        let vhost = self.core.as_ref().map_or("/", |core| core.vhost.as_str());
         // One that is longer is in no broker.
         ShortString::try_new(vhost).unwrap_or_default()
     }
@@ -148,7 +148,7 @@ impl ConnectionStatus {
     /// Who logged in.
     #[must_use]
     pub fn username(&self) -> String {
-        self.core.as_ref().map(|core| core.username.clone()).unwrap_or_default()
+        self.core.as_ref().map_or("guest", |core| core.username.as_str()).to_owned()
     }
 
     /// Whether the broker blocks it, because it has published while there was too much

@@ -143,9 +143,12 @@ pub(crate) fn delivery(core: &Arc<ChannelCore>, parcel: Parcel, life: u32) -> De
     unpack(message, delivery_tag, redelivered, acker)
 }
 
-pub(crate) fn return_message(returned: Returned) -> BasicReturnMessage {
+pub(crate) fn return_message(
+    core: Option<Arc<ChannelCore>>,
+    returned: Returned,
+) -> BasicReturnMessage {
     let Returned { reply_code, reply_text, message } = returned;
-    let delivery = unpack(message, 0, false, Acker::used_up());
+    let delivery = unpack(message, 0, false, Acker::used_up(core));
     BasicReturnMessage { delivery, reply_code, reply_text: ShortString::from(reply_text) }
 }
 

@@ -1,6 +1,7 @@
 //! Connection URIs: `amqp://user:password@authority/vhost`, read as RabbitMQ's clients read them.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -183,65 +184,123 @@ impl Default for AMQPUri {
 impl FromStr for AMQPUri {
     type Err = String;
 
+    /// Reads a URI as browsers read one: spaces around it and the ends of lines within do not count.
     fn from_str(uri: &str) -> Result<Self, String> {
-        let (scheme, rest) = uri.split_once("://").ok_or("relative URL without a base")?;
-        let scheme: AMQPScheme = scheme.to_ascii_lowercase().parse()?;
+        let text: String = uri
+            .trim_matches(|letter| letter <= ' ')
+            .chars()
+            .filter(|letter| !['\t', '\n', '\r'].contains(letter))
+            .collect();
+        let (scheme, rest) = scheme_of(&text).ok_or("relative URL without a base")?;
         let rest = rest.split('#').next().unwrap_or(rest);
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let (authority, vhost) = match rest.split_once('/') {
-            Some((authority, path)) => (authority, decode(path)?),
-            None => (rest, "/".to_owned()),
+        let (authority, path) = match rest.strip_prefix("//") {
+            Some(rest) => match rest.split_once('/') {
+                Some((authority, path)) => (authority, Some(path)),
+                None => (rest, None),
+            },
+            None => match rest.strip_prefix('/') {
+                Some(path) => ("", Some(path)),
+                None => return Err(format!("Invalid URL: '{uri}'")),
+            },
         };
-        let authority = authority_of(authority, &scheme)?;
+        let parts = parts_of(authority)?;
+        let scheme: AMQPScheme = scheme.to_ascii_lowercase().parse()?;
+        let authority = parts.decoded(&scheme)?;
+        let vhost = path.map_or_else(|| Ok("/".to_owned()), decode)?;
         Ok(Self { scheme, authority, vhost, query: query.parse()? })
     }
 }
 
-fn authority_of(text: &str, scheme: &AMQPScheme) -> Result<AMQPAuthority, String> {
-    let mut authority = AMQPAuthority { port: scheme.default_port(), ..AMQPAuthority::default() };
-    let (userinfo, host) = text.rsplit_once('@').unwrap_or(("", text));
-    let (username, password) = match userinfo.split_once(':') {
-        Some((username, password)) => (username, Some(password)),
-        None => (userinfo, None),
+/// The scheme of a URI, and what follows its colon.
+fn scheme_of(uri: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = uri.split_once(':')?;
+    let mut letters = scheme.bytes();
+    let begins = letters.next().is_some_and(|letter| letter.is_ascii_alphabetic());
+    let goes_on = letters.all(|letter| letter.is_ascii_alphanumeric() || b"+-.".contains(&letter));
+    (begins && goes_on).then_some((scheme, rest))
+}
+
+/// An authority in its parts, as they are written; one that is empty is not there.
+struct Parts<'a> {
+    username: &'a str,
+    password: &'a str,
+    host: &'a str,
+    port: Option<u16>,
+}
+
+fn parts_of(authority: &str) -> Result<Parts<'_>, &'static str> {
+    let (userinfo, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let (username, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
+    let (host, port) = match host.strip_prefix('[') {
+        Some(rest) => {
+            let address = rest.split_once(']').filter(|(address, port)| {
+                let ends = port.is_empty() || port.starts_with(':');
+                ends && address.parse::<Ipv6Addr>().is_ok()
+            });
+            let (address, _) = address.ok_or("invalid IPv6 address")?;
+            host.split_at(address.len() + "[]".len())
+        }
+        None => host.split_at(host.find(':').unwrap_or(host.len())),
     };
-    if !username.is_empty() {
-        authority.userinfo.username = decode(username)?;
+    if !host.starts_with('[') && host.contains(|letter| "\0 <>[\\]^|".contains(letter)) {
+        return Err("invalid domain character");
     }
-    if let Some(password) = password {
-        authority.userinfo.password = decode(password)?;
+    if host.is_empty() && !authority.is_empty() {
+        return Err("empty host");
     }
-    let in_brackets = host.ends_with(']');
-    let (host, port) = match host.rsplit_once(':').filter(|_| !in_brackets) {
-        Some((host, port)) => (host, port),
-        None => (host, ""),
+    let digits = port.strip_prefix(':').unwrap_or(port);
+    let port = match digits {
+        "" => None,
+        // What is a number to Rust may have a sign.
+        _ if !digits.bytes().all(|digit| digit.is_ascii_digit()) => {
+            return Err("invalid port number");
+        }
+        _ => Some(digits.parse().map_err(|_| "invalid port number")?),
     };
-    if !port.is_empty() {
-        authority.port = port.parse().map_err(|_| "invalid port number")?;
+    Ok(Parts { username, password, host, port })
+}
+
+impl Parts<'_> {
+    fn decoded(self, scheme: &AMQPScheme) -> Result<AMQPAuthority, String> {
+        let given = |text: &str, default: String| match text {
+            "" => Ok(default),
+            text => decode(text),
+        };
+        let AMQPAuthority { userinfo, host, .. } = AMQPAuthority::default();
+        let username = given(self.username, userinfo.username)?;
+        let password = given(self.password, userinfo.password)?;
+        let host = given(self.host, host)?;
+        let port = self.port.unwrap_or_else(|| scheme.default_port());
+        Ok(AMQPAuthority { userinfo: AMQPUserInfo { username, password }, host, port })
     }
-    if !host.is_empty() {
-        authority.host = decode(host)?.to_ascii_lowercase();
-    }
-    Ok(authority)
 }
 
 impl FromStr for AMQPQueryString {
     type Err = String;
 
+    /// Reads what is asked for; if it is asked for twice, the first counts.
     fn from_str(text: &str) -> Result<Self, String> {
-        let mut query = Self::default();
-        for pair in text.split('&') {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let value = decode(value)?;
-            match key {
-                "frame_max" => query.frame_max = Some(number(&value)?),
-                "channel_max" => query.channel_max = Some(number(&value)?),
-                "heartbeat" => query.heartbeat = Some(number(&value)?),
-                "connection_timeout" => query.connection_timeout = Some(number(&value)?),
-                "auth_mechanism" => query.auth_mechanism = Some(value.parse()?),
-                _ => {}
-            }
-        }
-        Ok(query)
+        let words = |text: &str| {
+            let text = text.replace('+', " ");
+            percent_decode_str(&text).decode_utf8_lossy().into_owned()
+        };
+        let pairs: Vec<_> = text
+            .split('&')
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+            .map(|(key, value)| (words(key), words(value)))
+            .collect();
+        let asked = |name: &str| {
+            let found = pairs.iter().find(|(key, _)| key == name);
+            found.map(|(_, value)| value.as_str())
+        };
+        Ok(Self {
+            frame_max: asked("frame_max").map(number).transpose()?,
+            channel_max: asked("channel_max").map(number).transpose()?,
+            heartbeat: asked("heartbeat").map(number).transpose()?,
+            connection_timeout: asked("connection_timeout").map(number).transpose()?,
+            auth_mechanism: asked("auth_mechanism").map(str::parse).transpose()?,
+        })
     }
 }
 
@@ -251,7 +310,7 @@ fn number<T: FromStr<Err = std::num::ParseIntError>>(text: &str) -> Result<T, St
 
 fn decode(text: &str) -> Result<String, String> {
     let decoded = percent_decode_str(text).decode_utf8();
-    decoded.map(|text| text.into_owned()).map_err(|_| format!("'{text}' is not UTF-8 when decoded"))
+    decoded.map(|text| text.into_owned()).map_err(|error| error.to_string())
 }
 
 impl fmt::Display for AMQPUri {
@@ -286,7 +345,7 @@ mod tests {
             "amqp://a%20user:p%40ss@Host:5673/%2fteam?heartbeat=5&x=y".parse().unwrap();
         let userinfo = &full.authority.userinfo;
         assert_eq!((userinfo.username.as_str(), userinfo.password.as_str()), ("a user", "p@ss"));
-        assert_eq!((full.authority.host.as_str(), full.authority.port), ("host", 5673));
+        assert_eq!((full.authority.host.as_str(), full.authority.port), ("Host", 5673));
         assert_eq!((full.vhost.as_str(), full.query.heartbeat), ("/team", Some(5)));
         let vhost = |uri: &str| uri.parse::<AMQPUri>().unwrap().vhost;
         assert_eq!(vhost("amqp://h"), "/");

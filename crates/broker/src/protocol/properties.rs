@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::types::{FieldTable, ShortString};
 
 /// The `delivery_mode` of a message that is to survive a restart of the broker.
@@ -20,7 +22,8 @@ pub const PERSISTENT: u8 = 2;
 /// assert_eq!(properties.delivery_mode(), &Some(2));
 /// assert_eq!(properties.headers(), &None);
 /// ```
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(from = "Flat", into = "Flat")]
 pub struct Properties {
     delivery_mode: Option<u8>,
     priority: Option<u8>,
@@ -149,6 +152,29 @@ impl Properties {
         &self.priority
     }
 
+    /// Which of them are set, one bit for each, in the order that AMQP has them in: `content_type` is the highest.
+    #[must_use]
+    pub fn bitmask(&self) -> u16 {
+        let rest = self.rest();
+        let set = [
+            rest.content_type.is_some(),
+            rest.content_encoding.is_some(),
+            rest.headers.is_some(),
+            self.delivery_mode.is_some(),
+            self.priority.is_some(),
+            rest.correlation_id.is_some(),
+            rest.reply_to.is_some(),
+            rest.expiration.is_some(),
+            rest.message_id.is_some(),
+            rest.timestamp.is_some(),
+            rest.kind.is_some(),
+            rest.user_id.is_some(),
+            rest.app_id.is_some(),
+            rest.cluster_id.is_some(),
+        ];
+        (0..).zip(set).map(|(place, set)| u16::from(set) << (15 - place)).sum()
+    }
+
     fn rest(&self) -> &Rest {
         self.rest.as_deref().unwrap_or(&EMPTY)
     }
@@ -181,4 +207,51 @@ impl fmt::Debug for Properties {
             .field("cluster_id", &rest.cluster_id)
             .finish()
     }
+}
+
+macro_rules! flat {
+    ($($field:ident: $type:ty,)*) => {
+        /// How they are serialized: all fourteen side by side, as lapin has them.
+        #[derive(Serialize, Deserialize)]
+        #[serde(rename = "AMQPProperties")]
+        struct Flat {
+            content_type: Option<ShortString>,
+            content_encoding: Option<ShortString>,
+            headers: Option<FieldTable>,
+            delivery_mode: Option<u8>,
+            priority: Option<u8>,
+            $($field: Option<$type>,)*
+        }
+
+        impl From<Properties> for Flat {
+            fn from(properties: Properties) -> Self {
+                let Properties { delivery_mode, priority, own_deaths: _, rest } = properties;
+                let Rest { content_type, content_encoding, headers, $($field,)* } =
+                    rest.map(|rest| *rest).unwrap_or_default();
+                Self { content_type, content_encoding, headers, delivery_mode, priority, $($field,)* }
+            }
+        }
+
+        impl From<Flat> for Properties {
+            fn from(flat: Flat) -> Self {
+                let Flat { content_type, content_encoding, headers, delivery_mode, priority, $($field,)* } = flat;
+                let rest = Rest { content_type, content_encoding, headers, $($field,)* };
+                // None of them set is no allocation, as the builder has it.
+                let rest = (rest != EMPTY).then(|| Box::new(rest));
+                Self { delivery_mode, priority, own_deaths: false, rest }
+            }
+        }
+    };
+}
+
+flat! {
+    correlation_id: ShortString,
+    reply_to: ShortString,
+    expiration: ShortString,
+    message_id: ShortString,
+    timestamp: u64,
+    kind: ShortString,
+    user_id: ShortString,
+    app_id: ShortString,
+    cluster_id: ShortString,
 }

@@ -43,8 +43,9 @@ pub(super) fn stop_listening(address: &str, broker: &Weak<Host>) {
     }
 }
 
-/// The broker that is reached at an address.
+/// The broker that is reached at an address. Upper and lower case are one in the name of a host.
 pub(super) fn find(host: &str, port: u16) -> Option<Arc<Host>> {
+    let host = &*host.to_ascii_lowercase();
     // The table's lock is released before the broker can be dropped, which takes it again.
     let broker = {
         let table = LISTENING.lock();

@@ -1,15 +1,36 @@
 //! AMQP's methods as plain data, class by class. Nothing here sends them; programs name them in errors and tests.
 
 macro_rules! methods {
-    ($($(#[doc = $doc:literal])* $class:ident { $($method:ident $({ $($field:ident: $kind:ident,)* })?;)* })*) => {
+    ($($(#[doc = $doc:literal])* $class:ident $class_id:literal {
+        $($method:ident $id:literal $({ $($field:ident: $kind:ident,)* })?;)*
+    })*) => {
         $(
             $(#[doc = $doc])*
             #[allow(unreachable_pub, reason = "the methods of `basic` stand beside its properties")]
             pub mod $class {
                 #[allow(unused_imports, reason = "not every class has fields of every type")]
                 use crate::types::{
-                    Boolean, FieldTable, LongLongUInt, LongString, LongUInt, ShortShortUInt, ShortString, ShortUInt,
+                    Boolean, FieldTable, Identifier, LongLongUInt, LongString, LongUInt, ShortShortUInt, ShortString,
+                    ShortUInt,
                 };
+
+                /// The methods of the class.
+                #[derive(Clone, Debug, PartialEq)]
+                pub enum AMQPMethod {
+                    $(
+                        #[doc = concat!("`", stringify!($method), "`.")]
+                        $method($method),
+                    )*
+                }
+
+                impl AMQPMethod {
+                    /// What AMQP numbers the method by, within its class.
+                    pub(crate) fn id(&self) -> Identifier {
+                        match self {
+                            $(Self::$method(_) => $id,)*
+                        }
+                    }
+                }
 
                 $(
                     #[doc = concat!("`", stringify!($class), ".", stringify!($method), "`.")]
@@ -20,6 +41,20 @@ macro_rules! methods {
                             pub $field: $kind,
                         )*)?
                     }
+
+                    impl $method {
+                        /// What AMQP numbers its class by.
+                        #[must_use]
+                        pub fn get_amqp_class_id(&self) -> Identifier {
+                            $class_id
+                        }
+
+                        /// What AMQP numbers it by, within its class.
+                        #[must_use]
+                        pub fn get_amqp_method_id(&self) -> Identifier {
+                            $id
+                        }
+                    }
                 )*
             }
         )*
@@ -28,93 +63,93 @@ macro_rules! methods {
 
 methods! {
     /// What may be done.
-    access {
-        Request { active: Boolean, exclusive: Boolean, passive: Boolean, read: Boolean, realm: ShortString, write: Boolean, };
-        RequestOk;
+    access 30 {
+        Request 10 { realm: ShortString, exclusive: Boolean, passive: Boolean, active: Boolean, write: Boolean, read: Boolean, };
+        RequestOk 11;
     }
     /// Channels.
-    channel {
-        Close { class_id: ShortUInt, method_id: ShortUInt, reply_code: ShortUInt, reply_text: ShortString, };
-        CloseOk;
-        Flow { active: Boolean, };
-        FlowOk { active: Boolean, };
-        Open;
-        OpenOk;
+    channel 20 {
+        Close 40 { reply_code: ShortUInt, reply_text: ShortString, class_id: ShortUInt, method_id: ShortUInt, };
+        CloseOk 41;
+        Flow 20 { active: Boolean, };
+        FlowOk 21 { active: Boolean, };
+        Open 10;
+        OpenOk 11;
     }
     /// Publisher confirms.
-    confirm {
-        Select { nowait: Boolean, };
-        SelectOk;
+    confirm 85 {
+        Select 10 { nowait: Boolean, };
+        SelectOk 11;
     }
     /// Connections.
-    connection {
-        Blocked { reason: ShortString, };
-        Close { class_id: ShortUInt, method_id: ShortUInt, reply_code: ShortUInt, reply_text: ShortString, };
-        CloseOk;
-        Open { virtual_host: ShortString, };
-        OpenOk;
-        Secure { challenge: LongString, };
-        SecureOk { response: LongString, };
-        Start { locales: LongString, mechanisms: LongString, server_properties: FieldTable, version_major: ShortShortUInt, version_minor: ShortShortUInt, };
-        StartOk { client_properties: FieldTable, locale: ShortString, mechanism: ShortString, response: LongString, };
-        Tune { channel_max: ShortUInt, frame_max: LongUInt, heartbeat: ShortUInt, };
-        TuneOk { channel_max: ShortUInt, frame_max: LongUInt, heartbeat: ShortUInt, };
-        Unblocked;
-        UpdateSecret { new_secret: LongString, reason: ShortString, };
-        UpdateSecretOk;
+    connection 10 {
+        Blocked 60 { reason: ShortString, };
+        Close 50 { reply_code: ShortUInt, reply_text: ShortString, class_id: ShortUInt, method_id: ShortUInt, };
+        CloseOk 51;
+        Open 40 { virtual_host: ShortString, };
+        OpenOk 41;
+        Secure 20 { challenge: LongString, };
+        SecureOk 21 { response: LongString, };
+        Start 10 { version_major: ShortShortUInt, version_minor: ShortShortUInt, server_properties: FieldTable, mechanisms: LongString, locales: LongString, };
+        StartOk 11 { client_properties: FieldTable, mechanism: ShortString, response: LongString, locale: ShortString, };
+        Tune 30 { channel_max: ShortUInt, frame_max: LongUInt, heartbeat: ShortUInt, };
+        TuneOk 31 { channel_max: ShortUInt, frame_max: LongUInt, heartbeat: ShortUInt, };
+        Unblocked 61;
+        UpdateSecret 70 { new_secret: LongString, reason: ShortString, };
+        UpdateSecretOk 71;
     }
     /// Exchanges.
-    exchange {
-        Bind { arguments: FieldTable, destination: ShortString, nowait: Boolean, routing_key: ShortString, source: ShortString, };
-        BindOk;
-        Declare { arguments: FieldTable, auto_delete: Boolean, durable: Boolean, exchange: ShortString, internal: Boolean, kind: ShortString, nowait: Boolean, passive: Boolean, };
-        DeclareOk;
-        Delete { exchange: ShortString, if_unused: Boolean, nowait: Boolean, };
-        DeleteOk;
-        Unbind { arguments: FieldTable, destination: ShortString, nowait: Boolean, routing_key: ShortString, source: ShortString, };
-        UnbindOk;
+    exchange 40 {
+        Bind 30 { destination: ShortString, source: ShortString, routing_key: ShortString, nowait: Boolean, arguments: FieldTable, };
+        BindOk 31;
+        Declare 10 { exchange: ShortString, kind: ShortString, passive: Boolean, durable: Boolean, auto_delete: Boolean, internal: Boolean, nowait: Boolean, arguments: FieldTable, };
+        DeclareOk 11;
+        Delete 20 { exchange: ShortString, if_unused: Boolean, nowait: Boolean, };
+        DeleteOk 21;
+        Unbind 40 { destination: ShortString, source: ShortString, routing_key: ShortString, nowait: Boolean, arguments: FieldTable, };
+        UnbindOk 51;
     }
     /// Queues.
-    queue {
-        Bind { arguments: FieldTable, exchange: ShortString, nowait: Boolean, queue: ShortString, routing_key: ShortString, };
-        BindOk;
-        Declare { arguments: FieldTable, auto_delete: Boolean, durable: Boolean, exclusive: Boolean, nowait: Boolean, passive: Boolean, queue: ShortString, };
-        DeclareOk { consumer_count: LongUInt, message_count: LongUInt, queue: ShortString, };
-        Delete { if_empty: Boolean, if_unused: Boolean, nowait: Boolean, queue: ShortString, };
-        DeleteOk { message_count: LongUInt, };
-        Purge { nowait: Boolean, queue: ShortString, };
-        PurgeOk { message_count: LongUInt, };
-        Unbind { arguments: FieldTable, exchange: ShortString, queue: ShortString, routing_key: ShortString, };
-        UnbindOk;
+    queue 50 {
+        Bind 20 { queue: ShortString, exchange: ShortString, routing_key: ShortString, nowait: Boolean, arguments: FieldTable, };
+        BindOk 21;
+        Declare 10 { queue: ShortString, passive: Boolean, durable: Boolean, exclusive: Boolean, auto_delete: Boolean, nowait: Boolean, arguments: FieldTable, };
+        DeclareOk 11 { queue: ShortString, message_count: LongUInt, consumer_count: LongUInt, };
+        Delete 40 { queue: ShortString, if_unused: Boolean, if_empty: Boolean, nowait: Boolean, };
+        DeleteOk 41 { message_count: LongUInt, };
+        Purge 30 { queue: ShortString, nowait: Boolean, };
+        PurgeOk 31 { message_count: LongUInt, };
+        Unbind 50 { queue: ShortString, exchange: ShortString, routing_key: ShortString, arguments: FieldTable, };
+        UnbindOk 51;
     }
     /// Transactions.
-    tx {
-        Commit;
-        CommitOk;
-        Rollback;
-        RollbackOk;
-        Select;
-        SelectOk;
+    tx 90 {
+        Commit 20;
+        CommitOk 21;
+        Rollback 30;
+        RollbackOk 31;
+        Select 10;
+        SelectOk 11;
     }
     /// Messages: the methods of the class `basic`.
-    basic_methods {
-        Ack { delivery_tag: LongLongUInt, multiple: Boolean, };
-        Cancel { consumer_tag: ShortString, nowait: Boolean, };
-        CancelOk { consumer_tag: ShortString, };
-        Consume { arguments: FieldTable, consumer_tag: ShortString, exclusive: Boolean, no_ack: Boolean, no_local: Boolean, nowait: Boolean, queue: ShortString, };
-        ConsumeOk { consumer_tag: ShortString, };
-        Deliver { consumer_tag: ShortString, delivery_tag: LongLongUInt, exchange: ShortString, redelivered: Boolean, routing_key: ShortString, };
-        Get { no_ack: Boolean, queue: ShortString, };
-        GetEmpty;
-        GetOk { delivery_tag: LongLongUInt, exchange: ShortString, message_count: LongUInt, redelivered: Boolean, routing_key: ShortString, };
-        Nack { delivery_tag: LongLongUInt, multiple: Boolean, requeue: Boolean, };
-        Publish { exchange: ShortString, immediate: Boolean, mandatory: Boolean, routing_key: ShortString, };
-        Qos { global: Boolean, prefetch_count: ShortUInt, };
-        QosOk;
-        Recover { requeue: Boolean, };
-        RecoverAsync { requeue: Boolean, };
-        RecoverOk;
-        Reject { delivery_tag: LongLongUInt, requeue: Boolean, };
-        Return { exchange: ShortString, reply_code: ShortUInt, reply_text: ShortString, routing_key: ShortString, };
+    basic_methods 60 {
+        Ack 80 { delivery_tag: LongLongUInt, multiple: Boolean, };
+        Cancel 30 { consumer_tag: ShortString, nowait: Boolean, };
+        CancelOk 31 { consumer_tag: ShortString, };
+        Consume 20 { queue: ShortString, consumer_tag: ShortString, no_local: Boolean, no_ack: Boolean, exclusive: Boolean, nowait: Boolean, arguments: FieldTable, };
+        ConsumeOk 21 { consumer_tag: ShortString, };
+        Deliver 60 { consumer_tag: ShortString, delivery_tag: LongLongUInt, redelivered: Boolean, exchange: ShortString, routing_key: ShortString, };
+        Get 70 { queue: ShortString, no_ack: Boolean, };
+        GetEmpty 72;
+        GetOk 71 { delivery_tag: LongLongUInt, redelivered: Boolean, exchange: ShortString, routing_key: ShortString, message_count: LongUInt, };
+        Nack 120 { delivery_tag: LongLongUInt, multiple: Boolean, requeue: Boolean, };
+        Publish 40 { exchange: ShortString, routing_key: ShortString, mandatory: Boolean, immediate: Boolean, };
+        Qos 10 { prefetch_count: ShortUInt, global: Boolean, };
+        QosOk 11;
+        Recover 110 { requeue: Boolean, };
+        RecoverAsync 100 { requeue: Boolean, };
+        RecoverOk 111;
+        Reject 90 { delivery_tag: LongLongUInt, requeue: Boolean, };
+        Return 50 { reply_code: ShortUInt, reply_text: ShortString, exchange: ShortString, routing_key: ShortString, };
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 
 pub use self::methods::{access, channel, confirm, connection, exchange, queue, tx};
 pub use crate::BasicProperties;
-use crate::types::ShortString;
+use crate::types::{Identifier, ShortString};
 
 /// Messages, with their properties.
 pub mod basic {
@@ -44,6 +44,46 @@ pub mod metadata {
     pub const REVISION: u8 = 1;
     /// The port that its servers listen on.
     pub const PORT: u32 = 5672;
+    /// Whose it is.
+    pub const COPYRIGHT: &str = "The specification of AMQP 0-9-1 belongs to its authors.";
+}
+
+macro_rules! classes {
+    ($($variant:ident $class:ident $id:literal $what:literal,)*) => {
+        /// A method of any class.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum AMQPClass {
+            $(
+                #[doc = $what]
+                $variant($class::AMQPMethod),
+            )*
+        }
+
+        impl AMQPClass {
+            /// What AMQP numbers the class by.
+            #[must_use]
+            pub fn get_amqp_class_id(&self) -> Identifier {
+                match self { $(Self::$variant(_) => $id,)* }
+            }
+
+            /// What AMQP numbers the method by, within its class.
+            #[must_use]
+            pub fn get_amqp_method_id(&self) -> Identifier {
+                match self { $(Self::$variant(method) => method.id(),)* }
+            }
+        }
+    };
+}
+
+classes! {
+    Basic basic 60 "Of messages.",
+    Connection connection 10 "Of connections.",
+    Channel channel 20 "Of channels.",
+    Access access 30 "Of what may be done.",
+    Exchange exchange 40 "Of exchanges.",
+    Queue queue 50 "Of queues.",
+    Tx tx 90 "Of transactions.",
+    Confirm confirm 85 "Of publisher confirms.",
 }
 
 /// A version of the protocol.
@@ -57,9 +97,18 @@ pub struct ProtocolVersion {
     pub revision: u8,
 }
 
+impl ProtocolVersion {
+    /// 0-9-1.
+    #[must_use]
+    pub fn amqp_0_9_1() -> Self {
+        let (major, minor) = (metadata::MAJOR_VERSION, metadata::MINOR_VERSION);
+        Self { major, minor, revision: metadata::REVISION }
+    }
+}
+
 impl fmt::Display for ProtocolVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}-{}", self.major, self.minor, self.revision)
+        write!(f, "{}.{}.{}", self.major, self.minor, self.revision)
     }
 }
 
@@ -106,8 +155,8 @@ impl TryFrom<channel::Close> for AMQPError {
     type Error = String;
 
     fn try_from(close: channel::Close) -> Result<Self, String> {
-        let channel::Close { reply_code, reply_text, .. } = close;
-        Self::from_id(reply_code, reply_text).ok_or_else(|| no_error(reply_code))
+        let error = Self::from_id(close.reply_code, close.reply_text.clone());
+        error.ok_or_else(|| no_error(&close))
     }
 }
 
@@ -115,13 +164,13 @@ impl TryFrom<connection::Close> for AMQPError {
     type Error = String;
 
     fn try_from(close: connection::Close) -> Result<Self, String> {
-        let connection::Close { reply_code, reply_text, .. } = close;
-        Self::from_id(reply_code, reply_text).ok_or_else(|| no_error(reply_code))
+        let error = Self::from_id(close.reply_code, close.reply_text.clone());
+        error.ok_or_else(|| no_error(&close))
     }
 }
 
-fn no_error(reply_code: u16) -> String {
-    format!("{reply_code} is no reply code of an error")
+fn no_error(close: &dyn fmt::Debug) -> String {
+    format!("Couldn't convert method to error: {close:?}")
 }
 
 impl fmt::Display for AMQPError {

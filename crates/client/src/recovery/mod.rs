@@ -23,9 +23,6 @@ use crate::spawn::Spawn;
 use crate::status::ConnectionState;
 use crate::uri::AMQPUserInfo;
 
-/// How often lapin tries by default.
-const ATTEMPTS: usize = 16;
-
 /// What a connection needs to be made anew, and where that stands.
 pub(crate) struct Recovery {
     pub(crate) host: String,
@@ -52,10 +49,9 @@ impl Recovery {
     pub(crate) fn new(
         (host, port): (String, u16),
         login: AMQPUserInfo,
-        backoff: Option<ExponentialBuilder>,
+        backoff: ExponentialBuilder,
         runtime: Arc<dyn Spawn>,
     ) -> Self {
-        let backoff = backoff.unwrap_or_else(|| ExponentialBuilder::new().with_max_times(ATTEMPTS));
         Self { host, port, login, backoff, runtime, stand: Mutex::default() }
     }
 
