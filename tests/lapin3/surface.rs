@@ -6,6 +6,10 @@
 mod behaviour;
 #[path = "../../crates/client/lapin3/tests/surface/names.rs"]
 mod names;
+#[path = "../../crates/client/lapin3/tests/surface/same_behaviour.rs"]
+mod same_behaviour;
+#[path = "../../crates/client/lapin3/tests/surface/same_names.rs"]
+mod same_names;
 
 /// Where the tests find a broker.
 mod subject {

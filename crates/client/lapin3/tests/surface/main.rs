@@ -7,6 +7,8 @@ extern crate leveret_lapin3 as lapin;
 
 mod behaviour;
 mod names;
+mod same_behaviour;
+mod same_names;
 
 /// Where the tests find a broker.
 mod subject {
