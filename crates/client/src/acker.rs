@@ -108,6 +108,11 @@ impl Acker {
         !self.used() && !self.poisoned()
     }
 
+    /// The channel that its delivery came on.
+    pub(crate) fn core(&self) -> Option<&Arc<ChannelCore>> {
+        self.shared.core.as_ref()
+    }
+
     fn make(
         core: Option<Arc<ChannelCore>>,
         channel_id: ChannelId,

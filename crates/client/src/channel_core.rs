@@ -19,6 +19,7 @@ use parking_lot::Mutex;
 use crate::confirm::Outcome;
 use crate::connection_core::ConnectionCore;
 use crate::error::{Error, ErrorKind, Result};
+use crate::error_handler::ErrorHandler;
 use crate::events::Event;
 use crate::recovery::{Topology, counts};
 use crate::status::{ChannelQos, ChannelState, ChannelStateCell};
@@ -46,6 +47,7 @@ pub(crate) struct ChannelCore {
     calls: AtomicU64,
     turns: Turns,
     qos: Mutex<ChannelQos>,
+    pub(crate) error_handler: ErrorHandler,
     inbox: Mutex<Inbox>,
 }
 
@@ -63,6 +65,7 @@ impl ChannelCore {
             calls: AtomicU64::new(0),
             turns: Turns::default(),
             qos: Mutex::default(),
+            error_handler: ErrorHandler::default(),
             inbox: Mutex::default(),
         }
     }
@@ -348,6 +351,7 @@ impl Mailbox for ChannelCore {
             Notice::ChannelClosed(refusal) => {
                 let error = translate::refusal(refusal);
                 self.connection.events.tell(|| Event::Error(error.clone()), deferred);
+                self.error_handler.tell(&error, deferred);
                 self.end(&mut inbox, ChannelState::Closed, Some(error), deferred);
             }
             Notice::ConnectionClosed(refusal) => {

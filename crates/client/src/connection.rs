@@ -11,6 +11,7 @@ use crate::channel_core::ChannelCore;
 use crate::connect;
 use crate::connection_core::ConnectionCore;
 use crate::error::Result;
+use crate::error_handler::ErrorHandler;
 use crate::events::Event;
 use crate::properties::ConnectionProperties;
 use crate::spawn::Spawn;
@@ -75,6 +76,10 @@ impl Connection {
     /// It is done at the first poll: dropped before, nothing happened.
     pub async fn connect_uri(uri: AMQPUri, options: ConnectionProperties) -> Result<Self> {
         Self::open(uri, options, None)
+    }
+
+    pub(crate) fn error_handler(&self) -> &ErrorHandler {
+        &self.core.error_handler
     }
 
     pub(crate) fn open(

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use crate::channel_core::ChannelCore;
 use crate::environment::{self, Kept, VARIABLE};
 use crate::error::{Error, ErrorKind, Result};
+use crate::error_handler::ErrorHandler;
 use crate::events::{Event, Events};
 use crate::properties::ConnectionProperties;
 use crate::recovery::Recovery;
@@ -32,6 +33,7 @@ pub(crate) struct ConnectionCore {
     state: ConnectionStateCell,
     pub(crate) blockade: Blockade,
     pub(crate) events: Events,
+    pub(crate) error_handler: ErrorHandler,
     configuration: Configuration,
     /// What delegates run on, if the program has chosen.
     pub(crate) runtime: Option<Arc<dyn Spawn>>,
@@ -108,6 +110,7 @@ impl ConnectionCore {
             state: ConnectionStateCell::default(),
             blockade: Blockade::default(),
             events: Events::default(),
+            error_handler: ErrorHandler::default(),
             configuration,
             runtime,
             recovery,
@@ -168,8 +171,7 @@ impl ConnectionCore {
     fn lost(&self, error: Error, deferred: &mut Deferred) {
         let again = self.error_of_loss(&error).zip(self.this.upgrade());
         let Some((error, core)) = again else {
-            self.events.tell(|| Event::Error(error.clone()), deferred);
-            return self.end(ConnectionState::Error, Some(error), deferred);
+            return self.fail(error, deferred);
         };
         // Before the channels hear of it: who makes one anew looks at this first.
         self.state.set(ConnectionState::Reconnecting);
@@ -195,9 +197,15 @@ impl ConnectionCore {
     /// The connection cannot be made anew.
     pub(crate) fn give_up(&self, error: &Error) {
         let mut deferred = Deferred::default();
-        self.events.tell(|| Event::Error(error.clone()), &mut deferred);
-        self.end(ConnectionState::Error, Some(error.clone()), &mut deferred);
+        self.fail(error.clone(), &mut deferred);
         deferred.run();
+    }
+
+    /// The connection has failed for good: everybody who listens hears why.
+    fn fail(&self, error: Error, deferred: &mut Deferred) {
+        self.events.tell(|| Event::Error(error.clone()), deferred);
+        self.error_handler.tell(&error, deferred);
+        self.end(ConnectionState::Error, Some(error), deferred);
     }
 
     /// Nobody holds the connection any more.

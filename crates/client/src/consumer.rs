@@ -130,6 +130,11 @@ impl Consumer {
         self.shared.core.ended_by_broker(self.shared.id)
     }
 
+    /// Its channel, and what it is called there.
+    pub(crate) fn place(&self) -> (&Arc<ChannelCore>, ConsumerId) {
+        (&self.shared.core, self.shared.id)
+    }
+
     pub(crate) fn key(&self) -> (ConsumerId, u64) {
         (self.shared.id, self.handle)
     }

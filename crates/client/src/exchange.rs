@@ -12,6 +12,7 @@ use crate::types::{FieldTable, ShortString};
 /// The type of an exchange: how it compares bindings with what is published. See
 /// [exchanges](https://www.rabbitmq.com/docs/exchanges).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ExchangeKind {
     /// A type of that name. There are none beside the other four.
     Custom(String),

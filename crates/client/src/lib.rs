@@ -72,8 +72,11 @@ mod consumer;
 mod delegate;
 mod environment;
 mod error;
+mod error_handler;
 mod events;
 mod exchange;
+#[doc(hidden)]
+pub mod facade;
 pub mod message;
 pub mod options;
 mod properties;

@@ -5,6 +5,7 @@ macro_rules! options {
         $(
             $(#[doc = $doc])*
             #[derive(Copy, Clone, Debug, Default, PartialEq)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
             pub struct $name {
                 $(
                     #[doc = $what]

@@ -195,7 +195,7 @@ impl ConnectionStatus {
         self.state() == ConnectionState::Error
     }
 
-    fn state(&self) -> ConnectionState {
+    pub(crate) fn state(&self) -> ConnectionState {
         self.core.as_ref().map(|core| core.state()).unwrap_or_default()
     }
 }

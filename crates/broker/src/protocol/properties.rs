@@ -124,6 +124,14 @@ impl Properties {
         self
     }
 
+    /// Sets `type`: what lapin 2 called it first.
+    #[doc(hidden)]
+    #[deprecated(note = "use with_type instead")]
+    #[must_use]
+    pub fn with_kind(self, value: ShortString) -> Self {
+        self.with_type(value)
+    }
+
     /// Sets `priority`: higher ones first, in a queue that has priorities.
     #[must_use]
     pub fn with_priority(mut self, value: u8) -> Self {

@@ -1,0 +1,80 @@
+//! lapin 2's API on an in-process broker: a program written for lapin 2 and RabbitMQ runs without RabbitMQ.
+//!
+//! ```toml
+//! lapin = { package = "leveret-lapin2", version = "0.1" }
+//! ```
+//!
+//! ```
+//! use futures_util::StreamExt;
+//! use leveret_lapin2 as lapin;
+//! use lapin::{options::*, types::FieldTable, *};
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<()> {
+//!     let broker = Broker::in_memory();
+//!     let options = ConnectionProperties::default()
+//!         .with_executor(tokio_executor_trait::Tokio::current())
+//!         .with_reactor(tokio_reactor_trait::Tokio);
+//!     let connection = Connection::connect(&broker.uri(), options).await?;
+//!     let channel = connection.create_channel().await?;
+//!     channel.queue_declare("task_queue", QueueDeclareOptions::default(), FieldTable::default()).await?;
+//!
+//!     let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
+//!     channel.basic_publish("", "task_queue", options, b"a task", properties).await?.await?;
+//!
+//!     let options = BasicConsumeOptions::default();
+//!     let mut consumer =
+//!         channel.basic_consume("task_queue", "worker", options, FieldTable::default()).await?;
+//!     if let Some(delivery) = consumer.next().await {
+//!         delivery?.ack(BasicAckOptions::default()).await?;
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! But for `broker`, this is a program for lapin 2 and a RabbitMQ server. Names, arguments, types and results are those of
+//! lapin 2.5; what is the same in lapin 4 is `leveret-client`'s, and everything else is a translation to it. Its documentation says
+//! [where brokers come from](leveret_client#where-the-broker-comes-from) and [where it differs](leveret_client#differences-from-lapin)
+//! from lapin.
+//!
+//! # Differences from lapin 2
+//!
+//! - [`types`] are those of the crate `amq-protocol-types` 10, in the place of 7: a program that names that crate itself needs
+//!   the later version of it. A [`ShortString`](types::ShortString) holds at most 255 bytes: making a longer one panics. A name or a key
+//!   that is longer is refused with an I/O error, where RabbitMQ closes the connection.
+//!   [`FieldTable::insert`](types::FieldTable::insert) gives the table.
+//! - The executor of [`ConnectionProperties`] runs delegates, and nothing else. The reactor has no effect.
+//! - What [`Connection::on_error`] and [`Channel::on_error`] are given is called by the call that leads to the error, before
+//!   that returns, on its thread.
+//! - [`Connection::block`] and [`Connection::unblock`] do nothing; RabbitMQ closes the connection.
+//! - [`Connection::topology`] lists an exclusive queue with its channel alone, as it was declared, and the rest in the order of
+//!   declaring.
+//! - [`tcp`] has no streams, nor anything of a TLS library: what [`Connection::connector`] is given is not called.
+
+pub mod acker;
+mod channel;
+mod connection;
+mod consumer;
+mod error;
+pub mod message;
+mod properties;
+pub mod publisher_confirm;
+mod registry;
+mod status;
+pub mod tcp;
+pub mod topology;
+
+pub use channel::Channel;
+pub use connection::{Connect, Connection};
+pub use consumer::{Consumer, ConsumerDelegate, ConsumerState};
+pub use error::{Error, Result};
+pub use leveret_lapin3::{
+    ActivityStatus, ApplyTo, BasicProperties, Binding, Broker, BrokerOptions, Cause, ChannelView,
+    Clock, Configuration, ConnectionView, ConsumerView, DestinationType, EngineView, EventKind,
+    Examined, ExchangeKind, ExchangeView, History, HistoryEvent, JournalCase, JournalVerdict,
+    Level, ManualClock, MessageId, MessageView, OpenError, Policy, PolicyError, Queue, QueueView,
+    RabbitMqVersion, RecoveryReport, SalvageError, SalvageReport, Setting, Stop, TcpStream, auth,
+    heartbeat, options, protocol, socket_state, types, uri,
+};
+pub use properties::ConnectionProperties;
+pub use status::{ChannelState, ChannelStatus, ConnectionState, ConnectionStatus};

@@ -1,0 +1,3 @@
+//! Publisher confirms.
+
+leveret_lapin3::same_confirms!();

@@ -1,0 +1,3 @@
+//! Consumers: streams of deliveries.
+
+same_consumers!();

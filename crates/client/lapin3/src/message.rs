@@ -1,0 +1,3 @@
+//! Messages as a program receives them.
+
+same_messages!();

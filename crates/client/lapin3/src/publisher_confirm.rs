@@ -1,0 +1,3 @@
+//! Publisher confirms.
+
+same_confirms!();
