@@ -239,14 +239,12 @@ fn the_readme_names_the_commands_that_are_run() {
 }
 
 #[test]
-fn the_tests_that_the_readme_names_exist() {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let promises = readme.split("## What is promised").nth(1).unwrap();
-    let promises = promises.split("\n## ").next().unwrap();
+fn the_tests_that_the_promises_name_exist() {
+    let promises = fs::read_to_string(root().join("docs/promises.md")).unwrap();
     let sources: String = files("tests", ".rs").into_iter().map(|(_, text)| text).collect();
     let quoted = promises.split('`').skip(1).step_by(2);
     let names: Vec<_> = quoted.filter(|text| text.contains('_') && !text.contains(' ')).collect();
-    assert!(names.len() >= 8, "the README names its tests: {names:?}");
+    assert!(names.len() >= 8, "the promises name their tests: {names:?}");
     for name in names {
         assert!(sources.contains(&format!("fn {name}(")), "no test is called {name}");
     }
