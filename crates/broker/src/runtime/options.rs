@@ -1,11 +1,13 @@
 //! What a broker is made with.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::clock::Clock;
 use super::handle::Broker;
 use super::host::User;
 use super::level::Level;
+use super::open::OpenError;
 use crate::engine::EngineOptions;
 use crate::protocol::{Name, Policy, RabbitMqVersion};
 
@@ -207,6 +209,32 @@ impl BrokerOptions {
         self.any_vhost = true;
         self
     }
+
+    /// Makes a broker with these options whose queues live as long as it does: [`Broker::new`].
+    #[must_use]
+    pub fn in_memory(self) -> Broker {
+        Broker::new(self)
+    }
+
+    /// Makes such a broker, found at an address: [`Broker::listen`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Broker::listen`].
+    pub fn listen(self, address: &str) -> std::io::Result<Broker> {
+        let broker = Broker::new(self);
+        broker.listen(address)?;
+        Ok(broker)
+    }
+
+    /// Opens a directory with these options: [`Broker::open_with`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Broker::open_with`].
+    pub fn open(self, directory: impl AsRef<Path>) -> Result<Broker, OpenError> {
+        Broker::open_with(directory, self)
+    }
 }
 
 impl Broker {
@@ -214,5 +242,20 @@ impl Broker {
     #[must_use]
     pub fn version(&self) -> RabbitMqVersion {
         self.shared.version
+    }
+
+    /// Options to make a broker with.
+    ///
+    /// ```
+    /// use leveret_broker::Broker;
+    ///
+    /// let broker = Broker::builder().with_user("worker", "secret").listen("amqp://10.0.0.7:5672")?;
+    /// assert!(Broker::find("10.0.0.7", 5672).is_some());
+    /// # drop(broker);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn builder() -> BrokerOptions {
+        BrokerOptions::default()
     }
 }
