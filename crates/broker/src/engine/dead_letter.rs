@@ -43,6 +43,7 @@ impl DeadLetter {
         effects.record_event(None, None, || EventKind::Dropped {
             message: message.id,
             queue: queue.clone(),
+            delivery_tag: None,
             cause: *cause,
         });
     }
@@ -98,7 +99,7 @@ impl Engine {
         let message = Message { id, address, properties, body, entered_ms };
         let (queues, refused) = self.admit(route.queues, message.body.len());
         let message = Arc::new(self.entering(message, &queues));
-        let names: Vec<_> = queues.iter().map(|queue| self.queues[*queue].name.clone()).collect();
+        let names = self.names_of(&queues);
         effects.record_event(None, None, || EventKind::DeadLettered {
             message: letter.message.id,
             queue: letter.queue.clone(),

@@ -9,7 +9,7 @@ use super::transaction::cannot_switch;
 use super::{Caller, Engine, erlang, is_recorded};
 use crate::protocol::types::{AMQPValue, FieldTable};
 use crate::protocol::{
-    BasicPublish, Effects, EventKind, Gate, Message, MessageId, Notice, Output, Properties,
+    BasicPublish, Effects, EventKind, Gate, Message, MessageId, Name, Notice, Output, Properties,
     QueueId, Record, Refusal, Reply, ReplyCode, Verdict, limits,
 };
 
@@ -77,7 +77,14 @@ impl Engine {
             body: message.preview(),
             exchange: message.address.exchange.clone(),
             routing_key: message.address.routing_key.clone(),
-            queues: queues.iter().map(|queue| self.queues[*queue].name.clone()).collect(),
+            queues: self.names_of(&queues),
+            refused_by: self.names_of(&refused),
+            replies: route.replies.len(),
+            publish_seq,
+            mandatory: publish.mandatory,
+            persistent: message.persistent(),
+            body_bytes: message.body.len(),
+            message_id: message.properties.message_id().as_ref().map(|id| id.as_str().into()),
         });
         let mut gate = Gate::AtOnce;
         self.deliver_replies(&route.replies, &message, effects);
@@ -90,6 +97,11 @@ impl Engine {
             gate = self.enqueue(&queues, message, effects);
         }
         Taken { by_all: refused.is_empty(), gate }
+    }
+
+    /// The names of queues, for the history.
+    pub(super) fn names_of(&self, queues: &[QueueId]) -> Vec<Name> {
+        queues.iter().map(|queue| self.queues[*queue].name.clone()).collect()
     }
 
     /// Checks what is published, in RabbitMQ's order, and says where it goes. What nobody but the broker is
@@ -353,7 +365,12 @@ fn return_message(
     message: Arc<Message>,
     effects: &mut Effects,
 ) {
-    caller.record(effects, || EventKind::Returned { message: message.id });
+    caller.record(effects, || EventKind::Returned {
+        message: message.id,
+        exchange: message.address.exchange.clone(),
+        routing_key: message.address.routing_key.clone(),
+        publish_seq,
+    });
     effects.outputs.push(Output {
         connection: caller.connection,
         channel: Some(caller.channel),

@@ -147,11 +147,31 @@ pub enum EventKind {
         routing_key: Name,
         /// The queues that took it.
         queues: Vec<Name>,
+        /// The queues that it was for and that were too full for it (S108).
+        refused_by: Vec<Name>,
+        /// How many consumers of answers got it at once (direct reply-to, S166).
+        replies: usize,
+        /// The channel's number of the publish; `None` if it is not confirmed.
+        publish_seq: Option<u64>,
+        /// Whether its publisher wants it back if no queue takes it.
+        mandatory: bool,
+        /// Whether it is to survive a restart (`delivery_mode` 2).
+        persistent: bool,
+        /// The length of its body.
+        body_bytes: usize,
+        /// The property `message_id`, if it has one.
+        message_id: Option<Name>,
     },
     /// A mandatory message was returned to its publisher.
     Returned {
         /// The message.
         message: MessageId,
+        /// The exchange that it was published to.
+        exchange: Name,
+        /// The routing key.
+        routing_key: Name,
+        /// The channel's number of the publish; `None` if it is not confirmed.
+        publish_seq: Option<u64>,
     },
     /// A publish was confirmed.
     Confirmed {
@@ -212,6 +232,8 @@ pub enum EventKind {
         message: MessageId,
         /// The queue.
         queue: Name,
+        /// The delivery tag under which the event's channel held it.
+        delivery_tag: u64,
         /// Why.
         cause: Cause,
     },
@@ -221,6 +243,8 @@ pub enum EventKind {
         message: MessageId,
         /// The queue.
         queue: Name,
+        /// The delivery tag under which the event's channel held it, if it was rejected.
+        delivery_tag: Option<u64>,
         /// Why.
         cause: Cause,
     },
@@ -327,7 +351,7 @@ impl fmt::Display for EventKind {
                 ("consumer removed", format!("{consumer_tag} from {queue}"))
             }
             Self::Published { .. } => ("published", self.publish_detail()),
-            Self::Returned { message } => ("returned", message.to_string()),
+            Self::Returned { message, .. } => ("returned", message.to_string()),
             Self::Confirmed { publish_seq } => ("confirmed", format!("publish {publish_seq}")),
             Self::Refused { publish_seq } => ("refused", format!("publish {publish_seq}")),
             Self::DeadLettered { .. } => ("dead-lettered", self.dead_letter()),
@@ -336,10 +360,10 @@ impl fmt::Display for EventKind {
             Self::Acked { message, queue, delivery_tag } => {
                 ("acked", format!("{message} of {queue}, tag {delivery_tag}"))
             }
-            Self::Requeued { message, queue, cause } => {
+            Self::Requeued { message, queue, cause, .. } => {
                 ("requeued", format!("{message} into {queue}: {cause}"))
             }
-            Self::Dropped { message, queue, cause } => {
+            Self::Dropped { message, queue, cause, .. } => {
                 ("dropped", format!("{message} of {queue}: {cause}"))
             }
         };
@@ -367,7 +391,7 @@ fn consumer_notes(no_ack: bool, prefetch_count: u16, priority: i64) -> String {
 impl EventKind {
     /// What was published, and where it went.
     fn publish_detail(&self) -> String {
-        let Self::Published { message, body, exchange, routing_key, queues } = self else {
+        let Self::Published { message, body, exchange, routing_key, queues, .. } = self else {
             return String::new();
         };
         let place = match queues.as_slice() {
