@@ -111,10 +111,12 @@ pub use status::{
 pub use tcp::AsyncTcpStream;
 pub use translate::{
     ActivityStatus, ApplyTo, Binding, Broker, BrokerOptions, Cause, ChannelView, Clock,
-    ConnectionView, ConsumerView, DestinationType, EngineView, EventKind, Examined, ExchangeView,
-    History, HistoryEvent, JournalCase, JournalVerdict, Level, ManualClock, MessageId, MessageView,
-    OpenError, Policy, PolicyError, Properties as BasicProperties, QueueView, RabbitMqVersion,
-    RecoveryReport, SalvageError, SalvageReport, Setting, Stop, types,
+    ConnectionView, ConsumerView, Death, DestinationType, Digest, Divergence, EngineView,
+    EventKind, Examined, ExchangeView, HeldMessage, History, HistoryEvent, HistoryTime,
+    InspectedChannel, InspectedConnection, InspectedQueue, Inspection, JournalCase, JournalVerdict,
+    Level, ManualClock, MessageId, MessageView, OpenError, OperatorError, PeekedMessage, Policy,
+    PolicyError, Properties as BasicProperties, QueueView, RabbitMqVersion, RecoveryReport, Remark,
+    RemarkKind, Routed, SalvageError, SalvageReport, Selection, Setting, Stop, TakenMessage, types,
 };
 
 /// The README's code runs as a test.
