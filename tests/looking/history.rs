@@ -71,6 +71,7 @@ async fn the_story_of_a_message_goes_on_where_it_is_a_dead_letter() {
     let expected = expected.join("\n");
     assert_eq!(history.story_of(MessageId(2)).to_string(), expected);
     assert_eq!(history.story_of(MessageId(2)).to_history().to_string(), expected);
+    assert_eq!(history.story_of(MessageId(3)).to_string(), expected);
     assert_eq!(history.dead_letters().first(), history.story_of(MessageId(2)).last());
 }
 

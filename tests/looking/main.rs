@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod arranging;
+mod asserting;
+mod diagnosing;
 mod history;
 mod inspecting;
 mod stage;

@@ -1,5 +1,7 @@
 //! What every test begins with.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use leveret_client::options::*;
 use leveret_client::types::{AMQPValue, FieldTable};
 use leveret_client::{
@@ -74,4 +76,12 @@ pub(crate) async fn consume(channel: &Channel, queue: &str, tag: &str) -> Consum
 pub(crate) fn assert_text(shown: &impl std::fmt::Display, written: &str) {
     let shown = shown.to_string();
     assert!(shown == written, "shown:\n{shown}\nwritten down:\n{written}");
+}
+
+/// What a panic says.
+#[track_caller]
+pub(crate) fn failure(what: impl FnOnce()) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(what)).expect_err("it is to fail");
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).expect("a panic says something")
 }

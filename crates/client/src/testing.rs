@@ -31,4 +31,7 @@
 //! # }
 //! ```
 
-pub use crate::translate::disk;
+pub use crate::translate::{
+    Assertions, Diagnosis, DiagnosisAtEnd, Finding, Mistake, PublishAssertions, QueueAssertions,
+    Thresholds, disk,
+};

@@ -31,7 +31,11 @@ pub use leveret_broker::runtime::{
     SalvageError, SalvageReport, Selection, TakenMessage,
 };
 #[cfg(feature = "testing")]
-pub use leveret_broker::testing::disk;
+pub use leveret_broker::testing::diagnosis::{
+    Diagnosis, DiagnosisAtEnd, Finding, Mistake, Thresholds,
+};
+#[cfg(feature = "testing")]
+pub use leveret_broker::testing::{Assertions, PublishAssertions, QueueAssertions, disk};
 pub use leveret_broker::{
     ApplyTo, Broker, BrokerOptions, Clock, History, Level, ManualClock, Policy, PolicyError,
     RabbitMqVersion, Setting,

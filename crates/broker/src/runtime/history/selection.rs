@@ -103,7 +103,8 @@ impl History {
         Selection { events: self.events().iter().collect() }
     }
 
-    /// What happened with one message, with what it became as a dead letter, and with its confirm.
+    /// What happened with one message: with what it became as a dead letter, with what it was before if it is one, and with
+    /// its confirm.
     #[must_use]
     pub fn story_of(&self, message: MessageId) -> Selection<'_> {
         self.select().story_of(message)
@@ -117,14 +118,28 @@ impl<'a> Selection<'a> {
         Self { events: self.events.iter().copied().filter(|event| keep(event)).collect() }
     }
 
-    /// What happened with one message, with what it became as a dead letter, and with its confirm.
+    /// What happened with one message: with what it became as a dead letter, with what it was before if it is one, and with
+    /// its confirm.
     #[must_use]
     pub fn story_of(&self, message: MessageId) -> Self {
-        let mut messages = BTreeSet::from([message]);
-        let mut publish = None;
+        self.stories_of([message])
+    }
+
+    /// The same of several messages.
+    #[must_use]
+    pub fn stories_of(&self, messages: impl IntoIterator<Item = MessageId>) -> Self {
+        let mut messages: BTreeSet<_> = messages.into_iter().collect();
+        for event in self.events.iter().rev() {
+            if let EventKind::DeadLettered { message, letter, .. } = &event.kind
+                && messages.contains(letter)
+            {
+                messages.insert(*message);
+            }
+        }
+        let mut publishes = BTreeSet::new();
         let events = self.events.iter().copied().filter(|event| match &event.kind {
             EventKind::Published { message, publish_seq, .. } if messages.contains(message) => {
-                publish = publish_seq.map(|seq| (event.connection, event.channel, seq));
+                publishes.extend(publish_seq.map(|seq| (event.connection, event.channel, seq)));
                 true
             }
             EventKind::DeadLettered { message, letter, .. } if messages.contains(message) => {
@@ -132,7 +147,7 @@ impl<'a> Selection<'a> {
                 true
             }
             EventKind::Confirmed { publish_seq } | EventKind::Refused { publish_seq } => {
-                publish == Some((event.connection, event.channel, *publish_seq))
+                publishes.contains(&(event.connection, event.channel, *publish_seq))
             }
             kind => kind.message().is_some_and(|message| messages.contains(&message)),
         });
