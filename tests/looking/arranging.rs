@@ -1,7 +1,9 @@
 //! Publishing and collecting without a connection.
 
 use futures_util::StreamExt;
+use leveret_client::message::Delivery;
 use leveret_client::options::*;
+use leveret_client::testing::{Decision, Ran, RunQueued};
 use leveret_client::types::{AMQPValue, FieldTable};
 use leveret_client::{BasicProperties, OperatorError};
 
@@ -117,4 +119,66 @@ async fn what_was_drained_is_gone_from_the_disk_too() {
         broker.drain("tasks").unwrap().iter().map(|taken| taken.text()).collect::<Vec<_>>()
     };
     assert_eq!(bodies(&open(disk)), ["two"]);
+}
+
+#[tokio::test]
+async fn a_handler_runs_once_over_each_message_that_is_queued() {
+    let (broker, _clock) = broker();
+    let channel = channel(&broker).await;
+    let letters = [
+        ("x-dead-letter-exchange", AMQPValue::LongString("".into())),
+        ("x-dead-letter-routing-key", AMQPValue::LongString("dead".into())),
+    ];
+    declare_with(&channel, "tasks", QueueDeclareOptions::durable(), &letters).await;
+    declare(&channel, "dead").await;
+    for body in ["again", "done", "bad", "left", "mine"] {
+        publish(&channel, "tasks", body).await;
+    }
+    let mut seen = Vec::new();
+    let handler = async |delivery: Delivery| {
+        // What comes meanwhile is for the next time.
+        broker.publish("", "tasks", "new").unwrap();
+        seen.push(String::from_utf8(delivery.data.clone()).unwrap());
+        match &*delivery.data {
+            b"again" => Decision::Requeue,
+            b"bad" => Decision::Reject,
+            b"left" => Decision::Leave,
+            b"mine" => {
+                delivery.ack(BasicAckOptions::default()).await.unwrap();
+                Decision::Requeue
+            }
+            _ => Decision::Ack,
+        }
+    };
+    let ran = broker.run_queued("tasks", handler).await.unwrap();
+    assert_eq!(seen, ["again", "done", "bad", "left", "mine"]);
+    let expected =
+        Ran { deliveries: 5, acked: 1, requeued: 1, rejected: 1, settled_by_handler: 1, left: 1 };
+    assert_eq!(ran, expected);
+    let bodies = ["again", "left", "new", "new", "new", "new", "new"];
+    broker
+        .assert_that()
+        .nothing_unacked()
+        .queue("tasks")
+        .holds(bodies)
+        .queue("dead")
+        .holds(["bad"]);
+}
+
+#[tokio::test]
+async fn what_a_handler_gives_decides() {
+    let (broker, _clock) = broker();
+    let channel = channel(&broker).await;
+    declare(&channel, "tasks").await;
+    let run = async |result: Result<(), &'static str>| {
+        broker.publish("", "tasks", "task").unwrap();
+        broker.run_queued("tasks", async |_| result).await.unwrap()
+    };
+    assert_eq!(run(Ok(())).await, Ran { deliveries: 1, acked: 1, ..Ran::default() });
+    assert_eq!(run(Err("no")).await, Ran { deliveries: 1, rejected: 1, ..Ran::default() });
+    let nothing = broker.run_queued("tasks", async |_| ()).await.unwrap();
+    assert_eq!(nothing, Ran::default());
+    let error = broker.run_queued("typo", async |_| ()).await.unwrap_err();
+    assert!(error.to_string().contains("no queue 'typo'"), "{error}");
+    broker.assert_that().nothing_left().nothing_unacked();
 }

@@ -1,4 +1,41 @@
-//! What a test needs to let the power go (feature `testing`).
+//! What tests need beside a broker (feature `testing`).
+//!
+//! # Looking
+//!
+//! A broker that keeps a history can be asked what is to hold, and which of the classic mistakes were made:
+//!
+//! ```
+//! use leveret_client::options::*;
+//! use leveret_client::testing::RunQueued;
+//! use leveret_client::types::FieldTable;
+//! use leveret_client::{Broker, BrokerOptions, Connection, ConnectionProperties};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let broker = Broker::new(BrokerOptions::default().with_history());
+//! let _diagnosis = broker.diagnose_at_end();
+//! let connection = Connection::connect(&broker.uri(), ConnectionProperties::default()).await?;
+//! let channel = connection.create_channel().await?;
+//! channel.queue_declare("tasks".into(), QueueDeclareOptions::durable(), FieldTable::default()).await?;
+//!
+//! broker.publish("", "tasks", "a task")?;
+//! let mut done = Vec::new();
+//! broker.run_queued("tasks", async |delivery| done.push(delivery.data)).await?;
+//!
+//! broker
+//!     .assert_that()
+//!     .nothing_unacked()
+//!     .nothing_dead_lettered()
+//!     .queue("tasks")
+//!     .is_empty()
+//!     .every_task_done_exactly_once(done);
+//! println!("{}", broker.inspect());
+//! println!("{}", broker.history().of_queue("tasks"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Letting the power go
 //!
 //! A [`disk::SimDisk`] in the place of a directory keeps apart what was synced and what was not; from it
 //! come the disks that a power cut, or the end of the process, could leave. A broker opened on one of
@@ -30,6 +67,10 @@
 //! # Ok(())
 //! # }
 //! ```
+
+mod running;
+
+pub use running::{Decision, Ran, RunQueued};
 
 pub use crate::translate::{
     Assertions, Diagnosis, DiagnosisAtEnd, Finding, Mistake, PublishAssertions, QueueAssertions,
