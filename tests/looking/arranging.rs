@@ -80,6 +80,7 @@ async fn draining_takes_what_is_ready_and_leaves_what_is_held() {
     back.nack(options).await.unwrap();
     publish(&channel, "tasks", "four").await;
     assert_eq!(broker.publish("", "tasks", "one too many").unwrap().refused_by.len(), 1);
+    assert_eq!(broker.history().drops().of_queue("tasks").count(), 1);
 
     let taken = broker.drain("tasks").unwrap();
     let said: Vec<_> = taken.iter().map(|taken| (taken.text(), taken.redelivered)).collect();
@@ -93,6 +94,21 @@ async fn draining_takes_what_is_ready_and_leaves_what_is_held() {
     assert!(broker.publish("", "tasks", "room again").unwrap().is_routed());
     assert_eq!(broker.check_invariants(), Ok(()));
     held.ack(BasicAckOptions::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn draining_makes_room_in_a_full_queue() {
+    let (broker, _clock) = broker();
+    let channel = channel(&broker).await;
+    let limited = [
+        ("x-queue-type", AMQPValue::LongString("quorum".into())),
+        ("x-max-length", AMQPValue::LongInt(1)),
+        ("x-overflow", AMQPValue::LongString("reject-publish".into())),
+    ];
+    declare_with(&channel, "tasks", QueueDeclareOptions::durable(), &limited).await;
+    while broker.publish("", "tasks", "task").unwrap().is_routed() {}
+    broker.drain("tasks").unwrap();
+    assert!(broker.publish("", "tasks", "another").unwrap().is_routed());
 }
 
 #[tokio::test]

@@ -47,6 +47,7 @@ async fn filters_leave_what_they_say() {
     assert_eq!(bodies(history.unroutable()), "an answer");
     assert_eq!(bodies(history.of_consumer("worker")), "one");
     assert_eq!(bodies(history.since(Duration::from_millis(501))), "an answer");
+    assert_eq!(history.since(Duration::from_millis(500)).dead_letters().count(), 1);
     assert_eq!(history.before(Duration::from_secs(1)).publishes().count(), 2);
     assert_eq!(history.confirms().count(), 3);
     let counts = [history.acks(), history.requeues(), history.drops(), history.returns()];
@@ -73,6 +74,38 @@ async fn the_story_of_a_message_goes_on_where_it_is_a_dead_letter() {
     assert_eq!(history.story_of(MessageId(2)).to_history().to_string(), expected);
     assert_eq!(history.story_of(MessageId(3)).to_string(), expected);
     assert_eq!(history.dead_letters().first(), history.story_of(MessageId(2)).last());
+}
+
+#[tokio::test]
+async fn what_a_consumer_did_is_its_own() {
+    let (broker, _clock) = broker();
+    let connection = crate::stage::connect(&broker).await;
+    let channel = connection.create_channel().await.unwrap();
+    let letters = [
+        ("x-dead-letter-exchange", AMQPValue::LongString("".into())),
+        ("x-dead-letter-routing-key", AMQPValue::LongString("dead".into())),
+    ];
+    declare_with(&channel, "tasks", QueueDeclareOptions::durable(), &letters).await;
+    declare_with(&channel, "dead", QueueDeclareOptions::durable(), &[]).await;
+    prefetch(&channel, 1).await;
+    let mut one = consume(&channel, "tasks", "one").await;
+    let mut other = consume(&channel, "tasks", "other").await;
+    for body in ["a", "b", "c"] {
+        publish(&channel, "tasks", body).await;
+    }
+    let first = one.next().await.unwrap().unwrap();
+    let second = other.next().await.unwrap().unwrap();
+    second.ack(BasicAckOptions::default()).await.unwrap();
+    first.reject(BasicRejectOptions::default()).await.unwrap();
+    broker.publish("", "tasks", "d").unwrap();
+    channel.close(200, "done".into()).await.unwrap();
+    // Another channel of the same number, with the same tags.
+    let channel = connection.create_channel().await.unwrap();
+    let got = channel.basic_get("tasks".into(), BasicGetOptions::default()).await.unwrap().unwrap();
+    got.ack(BasicAckOptions::default()).await.unwrap();
+    let history = broker.history();
+    let story = |tag: &str| history.of_consumer(tag).to_string();
+    assert_text(&(story("one") + &story("other")), include_str!("texts/consumers.txt"));
 }
 
 #[tokio::test]

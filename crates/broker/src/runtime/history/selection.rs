@@ -57,8 +57,6 @@ filters! {
     /// What happened on a channel, by the number of its connection and its own.
     fn of_channel(connection: u64, channel: u16) =
         |event| event.connection == Some(connection) && event.channel == Some(channel);
-    /// What happened with consumers of this tag, and what was delivered to them.
-    fn of_consumer(consumer_tag: &str) = |event| event.kind.consumer_tag() == Some(consumer_tag);
     /// What happened with one message, but for its confirm. What it became as a dead letter is another message:
     /// see [`story_of`](Self::story_of).
     fn of_message(message: MessageId) = |event| event.kind.message() == Some(message);
@@ -103,6 +101,12 @@ impl History {
         Selection { events: self.events().iter().collect() }
     }
 
+    /// What happened with consumers of this tag: what was delivered to them, and how that was settled.
+    #[must_use]
+    pub fn of_consumer(&self, consumer_tag: &str) -> Selection<'_> {
+        self.select().of_consumer(consumer_tag)
+    }
+
     /// What happened with one message: with what it became as a dead letter, with what it was before if it is one, and with
     /// its confirm.
     #[must_use]
@@ -123,6 +127,46 @@ impl<'a> Selection<'a> {
     #[must_use]
     pub fn story_of(&self, message: MessageId) -> Self {
         self.stories_of([message])
+    }
+
+    /// What happened with consumers of this tag: what was delivered to them, and how that was settled.
+    #[must_use]
+    pub fn of_consumer(&self, consumer_tag: &str) -> Self {
+        // A delivery is known by its tag and channel, or by message and queue where no channel is told.
+        let mut tags = BTreeSet::new();
+        let mut held = BTreeSet::new();
+        let events = self.events.iter().copied().filter(|event| {
+            let channel = (event.connection, event.channel);
+            match &event.kind {
+                EventKind::ChannelOpened => {
+                    tags.retain(|(its, _)| *its != channel);
+                    false
+                }
+                EventKind::Delivered {
+                    message, queue, delivery_tag, consumer_tag: whom, ..
+                } => {
+                    let is_its = whom.as_deref() == Some(consumer_tag);
+                    if is_its {
+                        tags.insert((channel, *delivery_tag));
+                        held.insert((*message, queue.clone()));
+                    } else {
+                        held.remove(&(*message, queue.clone()));
+                    }
+                    is_its
+                }
+                EventKind::DeadLettered { message, queue, .. } => {
+                    held.remove(&(*message, queue.clone()))
+                }
+                EventKind::Acked { message, queue, delivery_tag, .. }
+                | EventKind::Requeued { message, queue, delivery_tag, .. } => {
+                    held.remove(&(*message, queue.clone()));
+                    tags.remove(&(channel, *delivery_tag))
+                }
+                EventKind::Dropped { delivery_tag: Some(tag), .. } => tags.remove(&(channel, *tag)),
+                kind => kind.consumer_tag() == Some(consumer_tag),
+            }
+        });
+        Self { events: events.collect() }
     }
 
     /// The same of several messages.
