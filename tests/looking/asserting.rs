@@ -101,6 +101,41 @@ async fn what_became_a_dead_letter_and_was_acked_as_such_is_acked() {
     broker.assert_that().queue("dead").took(1).every_task_done_exactly_once(["a"]);
 }
 
+#[tokio::test]
+async fn what_comes_again_is_not_out_of_order() {
+    let (broker, _clock) = broker();
+    let channel = channel(&broker).await;
+    declare(&channel, "tasks").await;
+    for body in ["a", "b"] {
+        publish(&channel, "tasks", body).await;
+    }
+    let mut worker = consume(&channel, "tasks", "worker").await;
+    let first = worker.next().await.unwrap().unwrap();
+    first.nack(BasicNackOptions { requeue: true, ..Default::default() }).await.unwrap();
+    let bodies = ["a", "b", "a"];
+    broker.assert_that().delivered_to("worker", bodies).queue("tasks").in_order().delivered(3);
+}
+
+#[tokio::test]
+async fn a_letter_that_dies_again_is_the_same_task() {
+    let (broker, _clock) = broker();
+    let channel = channel(&broker).await;
+    for (queue, next) in [("tasks", "dead"), ("dead", "grave")] {
+        let letters = [
+            ("x-dead-letter-exchange", AMQPValue::LongString("".into())),
+            ("x-dead-letter-routing-key", AMQPValue::LongString(next.into())),
+        ];
+        declare_with(&channel, queue, QueueDeclareOptions::durable(), &letters).await;
+    }
+    declare(&channel, "grave").await;
+    publish(&channel, "tasks", "a").await;
+    for queue in ["tasks", "dead"] {
+        let got = channel.basic_get(queue.into(), BasicGetOptions::default()).await;
+        got.unwrap().unwrap().reject(BasicRejectOptions::default()).await.unwrap();
+    }
+    broker.assert_that().queue("grave").took(1).every_task_done_exactly_once(["a"]);
+}
+
 /// Much has gone wrong: see the timelines in what it is compared with.
 async fn trouble() -> Broker {
     let (broker, _clock) = broker();

@@ -83,6 +83,17 @@ async fn what_went_back_with_its_channel_is_never_settled_until_somebody_does_it
 }
 
 #[tokio::test]
+async fn what_was_rejected_is_settled_also_if_it_is_still_there() {
+    let (broker, _clock) = broker();
+    let channel = tasks(&broker, 1).await;
+    let got = channel.basic_get("tasks".into(), BasicGetOptions::default()).await;
+    let options = BasicNackOptions { requeue: true, ..Default::default() };
+    got.unwrap().unwrap().nack(options).await.unwrap();
+    broker.assert_that().queue("tasks").has_ready(1);
+    clean(&broker);
+}
+
+#[tokio::test]
 async fn a_prefetch_does_nothing_for_automatic_acks() {
     for (global, no_ack) in [(false, true), (true, true), (false, false), (true, false)] {
         let (broker, _clock) = broker();

@@ -30,8 +30,8 @@
 //! ```
 //!
 //! Names, arguments, types and results are those of lapin 4. A [`Broker`] is made in microseconds and
-//! shares nothing with others; what it holds can be looked at ([`Broker::queues`],
-//! [`Broker::channels`], [`Broker::history`]).
+//! shares nothing with others; what it holds can be looked at ([`Broker::inspect`], [`Broker::queues`]), and what has
+//! happened in it ([`Broker::history`]).
 //!
 //! No task or timer runs in the background. Every call is done when it returns: a message is in its
 //! queue, and in its consumer's stream, when `basic_publish(…).await` is over. It runs on any executor,
