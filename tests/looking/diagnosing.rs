@@ -5,17 +5,17 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use leveret_client::options::*;
 use leveret_client::testing::{Diagnosis, Mistake, Thresholds};
-use leveret_client::types::{AMQPValue, FieldTable};
-use leveret_client::{BasicProperties, Broker, Channel, Consumer};
+use leveret_client::types::FieldTable;
+use leveret_client::{Broker, Channel, Consumer};
 
 use crate::stage::{
     assert_text, broker, channel, connect, consume, declare, declare_with, failure, persistent,
-    prefetch, publish, publish_with,
+    prefetch, publish,
 };
 
 /// A mistake was found, and no other; gives the report.
 #[track_caller]
-fn only(broker: &Broker, mistake: Mistake) -> Diagnosis {
+pub(crate) fn only(broker: &Broker, mistake: Mistake) -> Diagnosis {
     let diagnosis = broker.diagnose();
     assert!(diagnosis.found(mistake), "{mistake} is not found:\n{diagnosis}");
     let others = diagnosis.clone().allowing(mistake);
@@ -24,7 +24,7 @@ fn only(broker: &Broker, mistake: Mistake) -> Diagnosis {
 }
 
 #[track_caller]
-fn clean(broker: &Broker) {
+pub(crate) fn clean(broker: &Broker) {
     broker.diagnose().assert_clean();
 }
 
@@ -37,7 +37,7 @@ async fn ack(worker: &mut Consumer) {
 }
 
 /// A queue with tasks in it, published as they should be.
-async fn tasks(broker: &Broker, count: usize) -> Channel {
+pub(crate) async fn tasks(broker: &Broker, count: usize) -> Channel {
     let channel = channel(broker).await;
     declare(&channel, "tasks").await;
     for number in 1..=count {
@@ -178,118 +178,18 @@ async fn a_consumer_without_a_prefetch_leaves_nothing_for_others() {
 }
 
 #[tokio::test]
-async fn persistent_messages_in_a_transient_queue_are_lost_all_the_same() {
-    let transient = QueueDeclareOptions::default();
-    for (options, properties, found) in [
-        (transient, persistent(), true),
-        (transient, BasicProperties::default(), false),
-        (QueueDeclareOptions::exclusive(), persistent(), false),
-        (QueueDeclareOptions::durable(), persistent(), false),
-    ] {
-        let (broker, _clock) = broker();
-        let channel = channel(&broker).await;
-        declare_with(&channel, "q", options, &[]).await;
-        publish_with(&channel, "q", "message", properties).await;
-        if found {
-            let report = only(&broker, Mistake::TransientQueue);
-            assert_eq!(report.findings[0].place, "queue q");
-        } else {
-            clean(&broker);
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_copy_in_a_durable_queue_is_what_persistence_is_for() {
-    let (broker, _clock) = broker();
-    let channel = channel(&broker).await;
-    declare(&channel, "kept").await;
-    declare_with(&channel, "watched", QueueDeclareOptions::default(), &[]).await;
-    for queue in ["kept", "watched"] {
-        let options = QueueBindOptions::default();
-        let none = FieldTable::default();
-        let bound = channel.queue_bind(queue.into(), "amq.fanout".into(), "".into(), options, none);
-        bound.await.unwrap();
-    }
-    let options = BasicPublishOptions::default();
-    let sent = channel.basic_publish("amq.fanout".into(), "".into(), options, b"m", persistent());
-    sent.await.unwrap();
-    clean(&broker);
-}
-
-#[tokio::test]
-async fn a_transient_message_is_lost_from_a_durable_queue() {
-    let quorum = [("x-queue-type", AMQPValue::LongString("quorum".into()))];
-    for (arguments, properties, found) in [
-        ([].as_slice(), BasicProperties::default(), true),
-        (&[], persistent(), false),
-        (&quorum, BasicProperties::default(), false),
-    ] {
-        let (broker, _clock) = broker();
-        let channel = channel(&broker).await;
-        declare_with(&channel, "q", QueueDeclareOptions::durable(), arguments).await;
-        publish_with(&channel, "q", "message", properties).await;
-        if found {
-            only(&broker, Mistake::TransientMessage);
-        } else {
-            clean(&broker);
-        }
-        // What the test itself publishes is not looked at.
-        broker.publish("", "q", "by hand").unwrap();
-        assert_eq!(broker.diagnose().found(Mistake::TransientMessage), found);
-    }
-}
-
-#[tokio::test]
-async fn what_nobody_takes_and_nobody_misses_is_unroutable() {
-    for mandatory in [false, true] {
-        let (broker, _clock) = broker();
-        let channel = channel(&broker).await;
-        let options = BasicPublishOptions { mandatory, ..Default::default() };
-        let sent = channel.basic_publish("".into(), "typo".into(), options, b"lost", persistent());
-        sent.await.unwrap();
-        if mandatory {
-            clean(&broker);
-        } else {
-            let report = only(&broker, Mistake::Unroutable);
-            assert_eq!(report.findings[0].place, r#"exchange "", key "typo""#);
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_confirm_that_nobody_asked_for_is_a_mistake_until_all_are_awaited() {
+async fn consumers_without_a_prefetch_may_share() {
     let (broker, _clock) = broker();
     let channel = tasks(&broker, 0).await;
-    channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
-    publish(&channel, "tasks", "awaited").await.await.unwrap();
-    clean(&broker);
-    drop(publish(&channel, "tasks", "forgotten").await);
-    drop(publish(&channel, "tasks", "forgotten too").await);
-    let report = only(&broker, Mistake::ConfirmNotAwaited);
-    assert_eq!(report.findings[0].place, "channel 1.1");
-    let expected = r#"publish 2: m2 "forgotten" to "" key "tasks""#;
-    assert_eq!(report.findings[0].details[0], expected);
-    channel.wait_for_confirms().await.unwrap();
-    clean(&broker);
-    drop(publish(&channel, "tasks", "forgotten again").await);
-    only(&broker, Mistake::ConfirmNotAwaited);
-}
-
-#[tokio::test]
-async fn a_confirm_that_waits_for_the_disk_can_be_forgotten_too() {
-    use std::sync::Arc;
-
-    use leveret_client::BrokerOptions;
-    use leveret_client::testing::disk::SimDisk;
-
-    let options = BrokerOptions::default().with_history();
-    let broker = Broker::open_on(Arc::new(SimDisk::new()), options).unwrap();
-    let channel = tasks(&broker, 0).await;
-    channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
-    drop(publish(&channel, "tasks", "forgotten").await);
-    assert!(only(&broker, Mistake::ConfirmNotAwaited).to_string().contains("publish 1: m1"));
-    channel.wait_for_confirms().await.unwrap();
+    let mut one = consume(&channel, "tasks", "one").await;
+    let mut other = consume(&channel, "tasks", "other").await;
+    for number in 1..=6 {
+        publish(&channel, "tasks", &format!("task {number}")).await;
+    }
+    for _ in 0..3 {
+        ack(&mut one).await;
+        ack(&mut other).await;
+    }
     clean(&broker);
 }
 
@@ -335,6 +235,18 @@ async fn consumers_that_are_full_while_messages_are_ready_are_blocked() {
         }
         clean(&broker);
     }
+}
+
+#[tokio::test]
+async fn a_consumer_that_is_full_keeps_nobody_waiting_where_nothing_is_ready() {
+    let (broker, _clock) = broker();
+    let channel = tasks(&broker, 1).await;
+    prefetch(&channel, 1).await;
+    let mut worker = consume(&channel, "tasks", "worker").await;
+    let held = next(&mut worker).await;
+    only(&broker, Mistake::NeverSettled);
+    held.ack(BasicAckOptions::default()).await.unwrap();
+    clean(&broker);
 }
 
 #[tokio::test]

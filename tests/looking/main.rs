@@ -6,6 +6,7 @@
 mod arranging;
 mod asserting;
 mod diagnosing;
+mod diagnosing_publishes;
 mod history;
 mod inspecting;
 mod stage;
