@@ -176,6 +176,13 @@ impl Channel {
         self.core.take_turn().await;
         let method = translate::basic_publish(exchange, routing_key, options, payload, properties);
         let (call, life) = (self.core.next_call(), self.core.life());
+        if self.core.confirms() && self.core.connection.port().is_remote() {
+            self.core.check_open("basic.publish")?;
+            self.core.expect_outcome(call);
+            let confirm = PublisherConfirm::waiting(Arc::clone(&self.core), call);
+            self.core.send("basic.publish", call, method)?;
+            return Ok(confirm);
+        }
         self.core.send("basic.publish", call, method)?;
         if !self.core.confirms() {
             return Ok(PublisherConfirm::not_requested());

@@ -26,7 +26,7 @@ use crate::status::{ChannelQos, ChannelState, ChannelStateCell};
 use crate::translate::{
     self, CallId, ChannelId, Deferred, Mailbox, Method, Notice, Reply, Returned,
 };
-use crate::turns::Turns;
+use crate::turns::{self, Turns};
 use awaited::AwaitedReply;
 use inbox::Inbox;
 
@@ -97,6 +97,9 @@ impl ChannelCore {
     /// Lets other tasks run once in a while, and waits while the connection is blocked.
     pub(crate) async fn take_turn(&self) {
         self.turns.take().await;
+        if self.connection.port().is_remote() {
+            turns::give_way(self.connection.port().gives_way()).await;
+        }
         self.connection.blockade.pass(|| self.state() != ChannelState::Connected).await;
     }
 
@@ -113,7 +116,8 @@ impl ChannelCore {
     /// Sends a method whose answer, if any, is `call`'s.
     pub(crate) fn send(&self, context: &'static str, call: CallId, method: Method) -> Result<()> {
         self.check_open(context)?;
-        let sent = self.connection.port().send(self.id(), call, method);
+        let connection = &self.connection;
+        let sent = connection.port().send(connection.id(), self.id(), call, method);
         sent.map_err(translate::broker_error)
     }
 
@@ -168,6 +172,13 @@ impl ChannelCore {
     pub(crate) fn failure(&self) -> Error {
         let error = self.inbox.lock().error.clone();
         error.unwrap_or_else(|| ErrorKind::InvalidChannel(self.number).into())
+    }
+
+    /// A publish is about to be sent to a broker that answers later: its confirm is to come.
+    pub(crate) fn expect_outcome(&self, call: CallId) {
+        let mut inbox = self.inbox.lock();
+        inbox.outcomes.entry(call).or_default().undecided = true;
+        inbox.undecided += 1;
     }
 
     /// What became of a publish, if it is decided; where it is not, it waits.
@@ -338,10 +349,18 @@ impl Mailbox for ChannelCore {
                     None => inbox.returned.push(returned),
                 }
             }
-            Notice::Confirm { call, verdict, .. } => inbox.decide(call, verdict, deferred),
+            Notice::Confirm { call, verdict, .. } => {
+                // One that was sent before confirms were known to be on is nobody's, as in lapin.
+                if !self.connection.port().is_remote() || inbox.outcomes.contains_key(&call) {
+                    inbox.decide(call, verdict, deferred);
+                }
+            }
             Notice::Withheld { call } => {
-                inbox.outcomes.entry(call).or_default().undecided = true;
-                inbox.undecided += 1;
+                let outcome = inbox.outcomes.entry(call).or_default();
+                // To a broker that answers later it was expected when it was sent.
+                if !std::mem::replace(&mut outcome.undecided, true) {
+                    inbox.undecided += 1;
+                }
             }
             Notice::ConsumerCancelled { consumer } => {
                 if let Some(consumer) = inbox.consumer(consumer) {

@@ -62,7 +62,7 @@ impl Connection {
     ///
     /// It is done at the first poll: dropped before, nothing happened.
     pub async fn connect(uri: &str, options: ConnectionProperties) -> Result<Self> {
-        Self::open(connect::read(uri)?, options, None)
+        Self::open(connect::read(uri)?, options, None).await
     }
 
     /// The same with a URI that has been read.
@@ -75,20 +75,21 @@ impl Connection {
     ///
     /// It is done at the first poll: dropped before, nothing happened.
     pub async fn connect_uri(uri: AMQPUri, options: ConnectionProperties) -> Result<Self> {
-        Self::open(uri, options, None)
+        Self::open(uri, options, None).await
     }
 
     pub(crate) fn error_handler(&self) -> &ErrorHandler {
         &self.core.error_handler
     }
 
-    pub(crate) fn open(
+    pub(crate) async fn open(
         uri: AMQPUri,
         options: ConnectionProperties,
         runtime: Option<Arc<dyn Spawn>>,
     ) -> Result<Self> {
         let core = ConnectionCore::connect(uri, &options, runtime)?;
         let closer = Arc::new(ConnectionCloser { core: Arc::clone(&core) });
+        core.connected().await?;
         let status = ConnectionStatus { core: Some(Arc::clone(&core)) };
         Ok(Self { core, status, closer })
     }
@@ -117,6 +118,9 @@ impl Connection {
             self.core.channel_ended(number);
             return Err(error);
         }
+        if self.core.port().is_remote() {
+            core.awaited(call, core.life()).await?;
+        }
         if core.state() != ChannelState::Connected {
             self.core.channel_ended(number);
             return Err(core.failure());
@@ -138,7 +142,11 @@ impl Connection {
     /// It is done at the first poll: dropped before, nothing happened.
     pub async fn close(&self, reply_code: ReplyCode, reply_text: ShortString) -> Result<()> {
         let _ = (reply_code, reply_text);
-        self.core.close()
+        self.core.close()?;
+        if self.core.port().is_remote() {
+            poll_fn(|cx| self.core.poll_ended(cx)).await?;
+        }
+        Ok(())
     }
 
     /// Gives the broker a new password to know the client by, which has no effect: nobody is asked again.

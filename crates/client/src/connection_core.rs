@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll, Waker};
@@ -221,6 +222,51 @@ impl ConnectionCore {
         &self.configuration
     }
 
+    /// Waits until the connection is open, which it is at once unless the broker answers later.
+    pub(crate) async fn connected(&self) -> Result<()> {
+        poll_fn(|cx| {
+            let mut end = self.end.lock();
+            if self.state() != ConnectionState::Connecting {
+                return Poll::Ready(());
+            }
+            end.waiting.push(cx.waker().clone());
+            drop(end);
+            Poll::Pending
+        })
+        .await;
+        self.open_id().map(drop).map_err(|error| {
+            let why = self.end.lock().error.clone();
+            why.unwrap_or(error)
+        })
+    }
+
+    /// The same for one that is being made anew, unless it is lost once more.
+    pub(crate) async fn connected_again(&self, recovery: &Recovery) -> Result<()> {
+        if !self.port().is_remote() {
+            return Ok(());
+        }
+        poll_fn(|cx| {
+            let mut end = self.end.lock();
+            if recovery.take_lost_again() {
+                return Poll::Ready(Err(translate::loss()));
+            }
+            if self.state() != ConnectionState::Reconnecting {
+                drop(end);
+                return Poll::Ready(self.open_id().map(drop));
+            }
+            end.waiting.push(cx.waker().clone());
+            drop(end);
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Has those look again who wait for something of the connection.
+    pub(crate) fn wake_waiting(&self) {
+        let waiting = std::mem::take(&mut self.end.lock().waiting);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
     /// Waits for the end of the connection.
     pub(crate) fn poll_ended(&self, cx: &Context<'_>) -> Poll<Result<()>> {
         let mut end = self.end.lock();
@@ -318,7 +364,11 @@ impl ConnectionCore {
 impl Mailbox for ConnectionCore {
     fn put(&self, notice: Notice, deferred: &mut Deferred) {
         match notice {
-            Notice::Connected => self.state.set(ConnectionState::Connected),
+            Notice::Connected => {
+                let mut end = self.end.lock();
+                self.state.set(ConnectionState::Connected);
+                end.waiting.drain(..).for_each(|waker| deferred.wake(waker));
+            }
             Notice::ConnectionBlocked { reason } => {
                 self.blockade.raise();
                 self.events.tell(|| Event::ConnectionBlocked(reason.to_owned()), deferred);

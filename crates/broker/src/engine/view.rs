@@ -10,7 +10,7 @@ use super::consume::Consumer;
 use super::exchange::{Exchange, is_predeclared};
 use super::queue::Queue;
 use super::single_active::SingleActive;
-use crate::protocol::{Binding, ChannelId, ExchangeKind, Message, MessageId, Name};
+use crate::protocol::{Binding, ChannelId, ConnectionId, ExchangeKind, Message, MessageId, Name};
 
 /// Everything, in a fixed order; equal views mean equal brokers, as far as clients can tell.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -279,6 +279,12 @@ impl Engine {
     #[must_use]
     pub fn consumers_asked(&self) -> u64 {
         self.consumers_asked
+    }
+
+    /// A connection's place in the order of connecting, from 1.
+    #[must_use]
+    pub fn connection_number(&self, connection: ConnectionId) -> Option<u64> {
+        self.connections.get(connection).map(|connection| connection.number)
     }
 
     /// The connections, in the order of connecting.

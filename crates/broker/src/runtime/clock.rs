@@ -60,6 +60,26 @@ impl Clock {
         })
     }
 
+    /// How far it has come since it was made; the times of a [`History`](super::History) are counted from there too.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.now().instant.elapsed()
+    }
+
+    /// The same clock, with a wall time that begins at `since_epoch` (counted from 1970): for tests whose messages carry
+    /// times. A manual clock's begins at 1970 in any case.
+    #[must_use]
+    pub fn beginning_at(mut self, since_epoch: Duration) -> Self {
+        let ms = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
+        match &mut self.0 {
+            Source::System { wall_ms_began, .. } => *wall_ms_began = ms,
+            Source::Manual(_) => {}
+            #[cfg(feature = "tokio")]
+            Source::Tokio { wall_ms_began, .. } => *wall_ms_began = ms,
+        }
+        self
+    }
+
     /// Whether it moves only when it is moved.
     pub(super) fn is_manual(&self) -> bool {
         matches!(self.0, Source::Manual(_))

@@ -4,18 +4,17 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 
-use crossbeam_channel::Sender;
 use parking_lot::{Mutex, MutexGuard};
 use slotmap::SecondaryMap;
 
 use super::clock::{Clock, Timed};
 use super::core::Core;
-use super::driver::{self, Batch};
+use super::driver::{self, Batch, Way};
 use super::error::BrokerError;
 use super::history::History;
 use super::host::{Host, Listener};
 use super::level::Level;
-use super::mailbox::{Deferred, Mailbox};
+use super::mailbox::{Deferred, Mailbox, hand_over};
 use super::options::BrokerOptions;
 use super::port::Port;
 use super::recovery::RecoveryReport;
@@ -62,32 +61,38 @@ pub(super) struct Shared {
     recovery: Option<RecoveryReport>,
     pub(super) level: Level,
     pub(super) version: RabbitMqVersion,
+    /// What carries its connections, if a simulated network does.
+    #[cfg(feature = "testing")]
+    pub(super) lines: Mutex<SecondaryMap<ConnectionId, Arc<dyn super::wire::Line>>>,
 }
 
 /// What a virtual host is; the journal's thread shares it.
 pub(super) struct Inner {
     /// Itself, for who waits for its deadlines.
     weak: Weak<Self>,
-    state: Mutex<State>,
-    clock: Clock,
-    timer: Arc<Timer>,
+    pub(super) state: Mutex<State>,
+    pub(super) clock: Clock,
+    pub(super) timer: Arc<Timer>,
     #[cfg(feature = "tokio")]
     standstill: Arc<Standstill>,
+    /// Whether a test writes the journal.
+    #[cfg(feature = "testing")]
+    by_hand: bool,
     pub(super) vhost: Name,
     pub(super) channel_max: u16,
 }
 
-struct State {
-    core: Core,
+pub(super) struct State {
+    pub(super) core: Core,
     /// The way to the journal, if there is one and it has not failed.
-    journal: Option<Sender<Batch>>,
-    connections: SecondaryMap<ConnectionId, Arc<dyn Mailbox>>,
-    channels: SecondaryMap<ChannelId, Arc<dyn Mailbox>>,
-    health: Health,
+    pub(super) journal: Option<Way>,
+    pub(super) connections: SecondaryMap<ConnectionId, Arc<dyn Mailbox>>,
+    pub(super) channels: SecondaryMap<ChannelId, Arc<dyn Mailbox>>,
+    pub(super) health: Health,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Health {
+pub(super) enum Health {
     Running,
     /// A step is under way; found like this, it was never finished.
     Stepping,
@@ -217,8 +222,7 @@ impl Shared {
         let version = options.engine.version;
         let inner = Inner::new(options, core);
         inner.set_policies(policies);
-        let (journal_thread, recovery, level) = (Mutex::new(None), None, Level::Memory);
-        Arc::new(Self { inner, journal_thread, recovery, level, version })
+        Self::around(inner, None, None, (Level::Memory, version))
     }
 
     /// A virtual host around `core`, whose records `journal` keeps.
@@ -230,14 +234,31 @@ impl Shared {
     ) -> std::io::Result<Arc<Self>> {
         let policies = std::mem::take(&mut options.policies);
         let (level, version) = (options.level, options.engine.version);
+        let keeper = driver::Keeper::of(&options);
         let inner = Inner::new(options, core);
-        let (batches, thread) = driver::start(journal, Arc::clone(&inner))?;
-        inner.state.lock().journal = Some(batches);
+        let (way, thread) = keeper.start(journal, &inner)?;
+        inner.state.lock().journal = Some(way);
         // What expired while no broker ran (S123).
         inner.time_passed();
         inner.set_policies(policies);
-        let (journal_thread, recovery) = (Mutex::new(Some(thread)), Some(recovery));
-        Ok(Arc::new(Self { inner, journal_thread, recovery, level, version }))
+        Ok(Self::around(inner, thread, Some(recovery), (level, version)))
+    }
+
+    fn around(
+        inner: Arc<Inner>,
+        journal_thread: Option<JoinHandle<()>>,
+        recovery: Option<RecoveryReport>,
+        (level, version): (Level, RabbitMqVersion),
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            journal_thread: Mutex::new(journal_thread),
+            recovery,
+            level,
+            version,
+            #[cfg(feature = "testing")]
+            lines: Mutex::default(),
+        })
     }
 
     fn shut_down(&self) {
@@ -263,8 +284,7 @@ impl Shared {
             if let (Some(journal), Some((step, records)), true) =
                 (state.journal.take(), records, orderly)
             {
-                // It fails only if the journal has.
-                let _ = journal.send(Batch { step, records });
+                journal.send(Batch { step, records });
             }
         }
         // Without the lock, which the thread needs to tell the last news.
@@ -289,9 +309,13 @@ impl Drop for Shared {
 
 impl Inner {
     fn new(options: BrokerOptions, core: Core) -> Arc<Self> {
+        #[cfg(feature = "testing")]
+        let by_hand = options.testing.hand.is_some();
         let BrokerOptions { engine, clock, .. } = options;
         let inner = Arc::new_cyclic(|weak: &Weak<Self>| Self {
             weak: weak.clone(),
+            #[cfg(feature = "testing")]
+            by_hand,
             clock: clock.unwrap_or_default(),
             timer: Arc::default(),
             #[cfg(feature = "tokio")]
@@ -364,6 +388,11 @@ impl Inner {
 
     /// Something is withheld until `step` is durable.
     fn begin_standstill(&self, step: u64) {
+        // What a test writes by hand takes as long as the test likes.
+        #[cfg(feature = "testing")]
+        if self.by_hand {
+            return;
+        }
         #[cfg(feature = "tokio")]
         if let Some(runtime) = self.clock.runtime() {
             self.standstill.begin(step, &runtime);
@@ -373,7 +402,7 @@ impl Inner {
     }
 
     /// Everybody has heard what was withheld until `step` was durable.
-    fn end_standstill(&self, step: u64) {
+    pub(super) fn end_standstill(&self, step: u64) {
         #[cfg(feature = "tokio")]
         self.standstill.end(step);
         #[cfg(not(feature = "tokio"))]
@@ -420,8 +449,7 @@ impl Inner {
             }
             awaited = (core.withheld() > withheld).then(|| core.recorded());
             if let (Some(journal), Some((step, records))) = (journal, core.take_records()) {
-                // The thread ends early only when the journal has failed, and then nothing is kept.
-                let _ = journal.send(Batch { step, records });
+                journal.send(Batch { step, records });
             }
             *health = Health::Running;
             deadline = core.engine().next_deadline();
@@ -446,46 +474,6 @@ impl Timed for Inner {
         // A broker that does nothing any more has no deadlines either.
         let _ = self.step(Command::TimePassed, None);
     }
-}
-
-/// Puts an output into the mailbox that it is for, if that is still there.
-fn hand_over(
-    output: Output,
-    connections: &mut SecondaryMap<ConnectionId, Arc<dyn Mailbox>>,
-    channels: &mut SecondaryMap<ChannelId, Arc<dyn Mailbox>>,
-    deferred: &mut Deferred,
-) {
-    let Output { connection, channel, notice, .. } = output;
-    if is_last(&notice) {
-        let mailbox = match channel {
-            Some(channel) => channels.remove(channel),
-            None => connections.remove(connection),
-        };
-        if let Some(mailbox) = mailbox {
-            mailbox.put(notice, deferred);
-            deferred.discard(mailbox);
-        }
-        return;
-    }
-    let mailbox = match channel {
-        Some(channel) => channels.get(channel),
-        None => connections.get(connection),
-    };
-    if let Some(mailbox) = mailbox {
-        mailbox.put(notice, deferred);
-    }
-}
-
-/// Whether a mailbox hears nothing after this notice.
-fn is_last(notice: &Notice) -> bool {
-    matches!(
-        notice,
-        Notice::Reply { reply: Reply::ChannelClosed, .. }
-            | Notice::ChannelClosed(_)
-            | Notice::ConnectionClosed(_)
-            | Notice::ConnectionEnded
-            | Notice::ConnectionLost
-    )
 }
 
 impl fmt::Debug for Broker {

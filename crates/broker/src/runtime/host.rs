@@ -31,6 +31,9 @@ pub(super) struct Host {
     users: Vec<User>,
     /// Whether anybody may connect, with any password.
     open: bool,
+    /// What lies between clients and the broker, if anything does.
+    #[cfg(feature = "testing")]
+    pub(super) wire: Option<Arc<dyn super::wire::Wire>>,
 }
 
 struct Vhosts {
@@ -228,7 +231,14 @@ impl Broker {
         let by_name = all.map(|shared| (shared.inner.vhost.clone(), shared)).collect();
         let vhosts = Mutex::new(Vhosts { by_name, maker: options.any_vhost.then_some(maker) });
         let open = options.any_user;
-        let host = Arc::new(Host { vhosts, default, users, open });
+        let host = Arc::new(Host {
+            vhosts,
+            default,
+            users,
+            open,
+            #[cfg(feature = "testing")]
+            wire: options.testing.wire.clone(),
+        });
         let listener = Arc::new(Listener::new(&host));
         Self { shared: Arc::clone(host.default_vhost()), host, listener }
     }

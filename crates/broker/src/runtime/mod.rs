@@ -1,5 +1,7 @@
 //! Where the world comes in: the lock, the clock, and who is told what.
 
+#[cfg(feature = "testing")]
+mod by_hand;
 mod clock;
 mod core;
 mod driver;
@@ -22,7 +24,11 @@ mod salvage;
 #[cfg(feature = "tokio")]
 mod standstill;
 mod timer;
+#[cfg(feature = "testing")]
+mod wire;
 
+#[cfg(feature = "testing")]
+pub use by_hand::JournalHand;
 pub use clock::{Clock, ManualClock};
 pub use core::Core;
 pub use error::BrokerError;
@@ -38,3 +44,5 @@ pub use options::BrokerOptions;
 pub use port::{Login, Port};
 pub use recovery::RecoveryReport;
 pub use salvage::{Contradicted, SalvageError, SalvageReport};
+#[cfg(feature = "testing")]
+pub use wire::{BrokerEnd, Line, OnItsWay, Wire};

@@ -9,6 +9,7 @@
 //! | [`disk::SimDisk`] | a disk with every fault, and the disks that a crash could leave |
 //! | [`explore::Explorer`] | every state of a small world, and the shortest way to what must not be |
 //! | [`fuzz`] | what fuzz targets and their twins among the property tests check |
+//! | [`network::Network`] | what lies between clients and a broker, in virtual time |
 //! | [`SimBroker`] | a whole broker on such a disk, driven step by step, without threads |
 //!
 //! Together they say: whatever program you think of, the engine says what the oracle says.
@@ -31,6 +32,7 @@ pub mod disk;
 pub mod explore;
 pub mod fuzz;
 mod harness;
+pub mod network;
 mod oracle;
 mod said;
 mod sim;

@@ -155,11 +155,12 @@ impl ChannelCore {
     }
 
     fn send_again(&self, call: CallId, method: Method) -> Result<()> {
-        let sent = self.connection.port().send(self.id(), call, method);
+        let connection = &self.connection;
+        let sent = connection.port().send(connection.id(), self.id(), call, method);
         sent.map_err(crate::translate::broker_error)
     }
 
-    async fn awaited(&self, call: CallId, life: u32) -> Result<Reply> {
+    pub(crate) async fn awaited(&self, call: CallId, life: u32) -> Result<Reply> {
         let awaited = AwaitedReply { core: self, call, life };
         let (reply, _) = std::future::poll_fn(|cx| awaited.poll(cx)).await?;
         Ok(reply)
