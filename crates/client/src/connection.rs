@@ -1,8 +1,10 @@
 //! Connections to in-process brokers.
 
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use futures_core::Stream;
 
@@ -119,7 +121,16 @@ impl Connection {
             return Err(error);
         }
         if self.core.port().is_remote() {
-            core.awaited(call, core.life()).await?;
+            // A broker that never heard of the channel does not tell it that the connection is lost.
+            let mut opened = pin!(core.awaited(call, core.life()));
+            let opened = poll_fn(|cx| match opened.as_mut().poll(cx) {
+                Poll::Ready(opened) => Poll::Ready(opened.map(drop)),
+                Poll::Pending => self.core.poll_not_open(cx).map(Err),
+            });
+            if let Err(error) = opened.await {
+                self.core.channel_ended(number);
+                return Err(error);
+            }
         }
         if core.state() != ChannelState::Connected {
             self.core.channel_ended(number);

@@ -156,7 +156,7 @@ impl ConnectionCore {
     }
 
     pub(crate) fn channel_opened(&self, core: &Arc<ChannelCore>) {
-        if self.recovery.is_some() {
+        if self.recovery.is_some() || self.port().is_remote() {
             self.numbers.lock().open.insert(core.number, Arc::downgrade(core));
         }
     }
@@ -176,11 +176,12 @@ impl ConnectionCore {
         };
         // Before the channels hear of it: who makes one anew looks at this first.
         self.state.set(ConnectionState::Reconnecting);
-        for channel in self.channels_of_recovery() {
-            channel.lose_again(deferred);
+        for channel in self.channels_to_tell() {
+            channel.lose_again(&error, deferred);
             deferred.discard(channel);
         }
         self.blockade.lift(deferred);
+        self.end.lock().waiting.drain(..).for_each(|waker| deferred.wake(waker));
         deferred.call(move || {
             if let Some(recovery) = &core.recovery {
                 recovery.begin(&core, error);
@@ -261,6 +262,16 @@ impl ConnectionCore {
         .await
     }
 
+    /// Waits until the connection is not open; gives why.
+    pub(crate) fn poll_not_open(&self, cx: &Context<'_>) -> Poll<Error> {
+        let mut end = self.end.lock();
+        let Err(error) = self.open_id() else {
+            end.waiting.push(cx.waker().clone());
+            return Poll::Pending;
+        };
+        Poll::Ready(end.error.clone().unwrap_or(error))
+    }
+
     /// Has those look again who wait for something of the connection.
     pub(crate) fn wake_waiting(&self) {
         let waiting = std::mem::take(&mut self.end.lock().waiting);
@@ -291,14 +302,17 @@ impl ConnectionCore {
         drop(end);
         self.blockade.lift(deferred);
         // The broker does not know of channels that were not yet made anew.
-        for channel in self.channels_of_recovery() {
+        for channel in self.channels_to_tell() {
             channel.end_unrecovered(error.clone(), deferred);
             deferred.discard(channel);
         }
     }
 
-    fn channels_of_recovery(&self) -> Vec<Arc<ChannelCore>> {
-        self.recovery.as_ref().map_or_else(Vec::new, |_| self.open_channels())
+    /// The channels that may not hear from the broker itself that the connection is gone: it does not know of those that
+    /// are being made anew, and what it says over a network may be lost.
+    fn channels_to_tell(&self) -> Vec<Arc<ChannelCore>> {
+        let to_tell = self.recovery.is_some() || self.port().is_remote();
+        if to_tell { self.open_channels() } else { Vec::new() }
     }
 
     pub(crate) fn state(&self) -> ConnectionState {
@@ -371,7 +385,7 @@ impl Mailbox for ConnectionCore {
             }
             Notice::ConnectionBlocked { reason } => {
                 self.blockade.raise();
-                self.events.tell(|| Event::ConnectionBlocked(reason.to_owned()), deferred);
+                self.events.tell(|| Event::ConnectionBlocked(reason.to_string()), deferred);
             }
             Notice::ConnectionUnblocked => {
                 self.blockade.lift(deferred);

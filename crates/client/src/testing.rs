@@ -31,4 +31,12 @@
 //! # }
 //! ```
 
+mod explore;
+mod node;
+
 pub use crate::translate::disk;
+pub use explore::{
+    Exploration, Explored, Failure, FaultKind, FaultSet, Outcome, Process, World, explore,
+    try_explore,
+};
+pub use node::Node;

@@ -20,15 +20,21 @@ pub use leveret_broker::engine::{
     MessageView, QueueView, Stop,
 };
 pub use leveret_broker::journal::repair::{Case as JournalCase, Verdict as JournalVerdict};
+#[cfg(feature = "testing")]
+pub(crate) use leveret_broker::protocol::ReplyCode;
 pub use leveret_broker::protocol::types;
 pub use leveret_broker::protocol::{
     Binding, Cause, DestinationType, Event as HistoryEvent, EventKind, MessageId, Properties,
 };
+#[cfg(feature = "testing")]
+pub(crate) use leveret_broker::runtime::JournalHand;
 pub use leveret_broker::runtime::{
     Examined, OpenError, RecoveryReport, SalvageError, SalvageReport,
 };
 #[cfg(feature = "testing")]
 pub use leveret_broker::testing::disk;
+#[cfg(feature = "testing")]
+pub(crate) use leveret_broker::testing::network::{Delays, Hop, Network};
 pub use leveret_broker::{
     ApplyTo, Broker, BrokerOptions, Clock, History, Level, ManualClock, Policy, PolicyError,
     RabbitMqVersion, Setting,

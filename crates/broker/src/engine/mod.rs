@@ -33,6 +33,7 @@
 //! | `reply_to` | answers that go to a channel without a queue |
 //! | `policies` | what the operator says of queues and exchanges |
 //! | `quorum` | what sets quorum queues apart |
+//! | `operator` | what is done to clients: closed, cancelled, nacked |
 //! | `alarm` | who is blocked while there is too much |
 //! | `dispatch` | who gets the next message |
 //! | `single_active` | whose messages they are where only one consumer may have them |
@@ -64,6 +65,7 @@ mod index;
 mod invariants;
 mod levels;
 mod names;
+mod operator;
 mod party;
 mod pattern;
 mod policies;
@@ -104,6 +106,7 @@ use deadlines::Deadlines;
 use exchange::Exchange;
 use index::Index;
 use names::NameGenerator;
+use operator::Failing;
 use queue::Queue;
 use transaction::Settle;
 
@@ -196,6 +199,7 @@ pub struct Engine {
     /// When channels are looked at for what they have held too long, in milliseconds of wall time.
     look_ms: Option<u64>,
     alarm: Alarm,
+    failing: Option<Failing>,
     /// How many consumers there are that acknowledge.
     acking_consumers: usize,
     /// The time of the last step that depended on it.
@@ -251,6 +255,7 @@ impl Engine {
             timed_queues: 0,
             look_ms: None,
             alarm: Alarm::default(),
+            failing: None,
             acking_consumers: 0,
             now: Now::default(),
             recovered: Vec::new(),
@@ -281,6 +286,17 @@ impl Engine {
             }
             Command::EndConnection { number, refusal } => {
                 self.force_end(*number, refusal.take(), effects);
+            }
+            Command::EndChannel { connection, channel, refusal } => {
+                self.force_close((*connection, *channel), refusal.clone(), effects);
+            }
+            Command::CancelConsumer { connection, channel, consumer_tag } => {
+                self.force_cancel((*connection, *channel), consumer_tag, effects);
+            }
+            Command::RaiseAlarm { reason } => self.raise_alarm(reason.take(), effects),
+            Command::FailPublishes { queue, count } => {
+                let (queue, left) = (queue.take(), *count);
+                self.failing = (left > 0).then_some(Failing { queue, left });
             }
             Command::TimePassed => {}
             Command::SetPolicy { policy } => self.set_policy(policy, effects),

@@ -38,6 +38,13 @@ impl Engine {
         }
         let route = self.route_of(caller, publish)?;
         let publish_seq = self.channels[caller.channel].next_publish_seq();
+        if let Some(publish_seq) = publish_seq
+            && self.failing.is_some()
+            && self.fails(&route.queues)
+        {
+            self.confirm(caller, publish_seq, Verdict::Nack, Gate::AtOnce);
+            return Ok(());
+        }
         let taken = self.send(caller, &route, publish, publish_seq, effects);
         if let Some(publish_seq) = publish_seq {
             // One queue that refuses is enough (S108).

@@ -25,6 +25,37 @@ pub enum Command {
         /// What its client is told; `None` if it is lost.
         refusal: Option<Refusal>,
     },
+    /// The broker closes a channel, or for a hard code its connection.
+    EndChannel {
+        /// The connection's place in the order of connecting, from 1.
+        connection: u64,
+        /// The channel's number; nothing happens if it is not open.
+        channel: u16,
+        /// What its client is told.
+        refusal: Refusal,
+    },
+    /// The broker cancels a consumer, as when its queue goes (S74).
+    CancelConsumer {
+        /// The connection's place in the order of connecting, from 1.
+        connection: u64,
+        /// The number of the consumer's channel.
+        channel: u16,
+        /// Its tag; nothing happens if there is none.
+        consumer_tag: Name,
+    },
+    /// From here on who publishes is blocked, as by a server that is low on memory or on disk, or no more.
+    RaiseAlarm {
+        /// Why; `None` to end it.
+        reason: Option<Name>,
+    },
+    /// The broker is to fail with publishes that ask for a confirm: it nacks them, and they are in no queue. This takes
+    /// the place of what was asked for before.
+    FailPublishes {
+        /// With those to this queue; `None` for all.
+        queue: Option<Name>,
+        /// How many; 0 to fail with none.
+        count: u64,
+    },
     /// The operator closes every connection: a graceful stop (S178).
     Shutdown {
         /// What each of them is told.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::types::ShortString;
 use super::{
-    CallId, ChannelId, ConnectionId, ConsumerId, Event, EventKind, Message, Now, Record, Refusal,
+    CallId, ChannelId, ConnectionId, ConsumerId, Event, EventKind, Message, Name, Now, Record,
+    Refusal,
 };
 
 /// The effects of one step, in order. The caller owns it, empties it, and may use it again.
@@ -117,7 +118,7 @@ pub enum Notice {
     /// `connection.blocked`: there is too much, and what the client sends is to wait (S190).
     ConnectionBlocked {
         /// Why.
-        reason: &'static str,
+        reason: Name,
     },
     /// `connection.unblocked`: there is room again.
     ConnectionUnblocked,

@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use crossbeam_channel::Receiver;
 use parking_lot::Mutex;
 
+use super::clock::Clock;
 use super::driver::{self, Batch};
 use super::handle::{Broker, Health, Inner};
 use super::mailbox::Deferred;
@@ -32,6 +33,12 @@ impl fmt::Debug for Seams {
 }
 
 impl BrokerOptions {
+    /// Where time comes from, if that was [said](Self::with_clock).
+    #[must_use]
+    pub fn clock(&self) -> Option<&Clock> {
+        self.clock.as_ref()
+    }
+
     /// Has a network lie between the broker and its clients.
     #[must_use]
     pub fn with_wire(mut self, wire: Arc<dyn Wire>) -> Self {
@@ -130,6 +137,13 @@ impl Broker {
         self.listener.stop();
         self.host.make_no_more();
         self.host.vhosts().iter().for_each(|vhost| vhost.inner.kill());
+    }
+
+    /// How many events its [`history`](Self::history) has, which is not copied for that.
+    #[must_use]
+    pub fn events_so_far(&self) -> usize {
+        let state = self.shared.inner.state.lock();
+        state.core.history().map_or(0, |history| history.events().len())
     }
 
     /// How many answers and confirms wait for the disk, in all virtual hosts.

@@ -1,6 +1,7 @@
 //! `Broker`: the engine behind one lock, for all threads.
 
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 
@@ -204,7 +205,8 @@ impl Broker {
     /// A port to the broker that is reached at this address, if one is; see [`listen`](Self::listen).
     #[must_use]
     pub fn find(host: &str, port: u16) -> Option<Port> {
-        registry::find(host, port).map(|host| Port::to(&host))
+        let found = registry::find(host, port)?;
+        (!found.refuses.load(Ordering::Acquire)).then(|| Port::to(&found))
     }
 
     /// A port to this broker.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -31,6 +32,8 @@ pub(super) struct Host {
     users: Vec<User>,
     /// Whether anybody may connect, with any password.
     open: bool,
+    /// Whether nobody finds it.
+    pub(super) refuses: AtomicBool,
     /// What lies between clients and the broker, if anything does.
     #[cfg(feature = "testing")]
     pub(super) wire: Option<Arc<dyn super::wire::Wire>>,
@@ -236,6 +239,7 @@ impl Broker {
             default,
             users,
             open,
+            refuses: AtomicBool::new(false),
             #[cfg(feature = "testing")]
             wire: options.testing.wire.clone(),
         });

@@ -201,6 +201,12 @@ impl Network {
         view.collect()
     }
 
+    /// Drops everything that is on its way.
+    pub fn clear(&self) {
+        let items = std::mem::take(&mut self.0.state.lock().items);
+        drop(items);
+    }
+
     /// A process crashes: its connections hear nothing more, and the broker finds out. What it had sent arrives
     /// before that or not at all.
     pub fn crash(&self, process: u64) {
