@@ -12,6 +12,7 @@ mod hostile;
 mod recovery;
 mod reentrancy;
 mod runtimes;
+mod settle;
 mod surface;
 mod threads;
 mod vhosts;

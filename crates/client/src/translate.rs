@@ -27,7 +27,7 @@ pub use leveret_broker::protocol::{
     Binding, Cause, DestinationType, Event as HistoryEvent, EventKind, MessageId, Properties,
 };
 #[cfg(feature = "testing")]
-pub(crate) use leveret_broker::runtime::JournalHand;
+pub(crate) use leveret_broker::runtime::{JournalHand, Wire};
 pub use leveret_broker::runtime::{
     Examined, OpenError, RecoveryReport, SalvageError, SalvageReport,
 };

@@ -104,6 +104,17 @@ impl Clock {
         Some((self.runtime()?, *began + at.elapsed()))
     }
 
+    /// Waits until the clock has come to a moment, or moves it there if it is moved by hand.
+    #[cfg(all(feature = "tokio", feature = "testing"))]
+    pub(super) async fn reach(&self, at: Instant) {
+        let left = Duration::from_nanos(at.0.saturating_sub(self.now().instant.0));
+        match &self.0 {
+            Source::Manual(clock) => clock.advance(left),
+            Source::Tokio { began, .. } => tokio::time::sleep_until(*began + at.elapsed()).await,
+            Source::System { .. } => tokio::time::sleep(left).await,
+        }
+    }
+
     /// Whether it is that of a runtime which has paused it.
     #[cfg(feature = "tokio")]
     pub(super) fn is_paused(&self) -> bool {

@@ -79,6 +79,8 @@ pub(super) struct Inner {
     /// Whether a test writes the journal.
     #[cfg(feature = "testing")]
     by_hand: bool,
+    #[cfg(feature = "testing")]
+    pub(super) telling: super::settle::Telling,
     pub(super) vhost: Name,
     pub(super) channel_max: u16,
 }
@@ -318,6 +320,8 @@ impl Inner {
             weak: weak.clone(),
             #[cfg(feature = "testing")]
             by_hand,
+            #[cfg(feature = "testing")]
+            telling: Default::default(),
             clock: clock.unwrap_or_default(),
             timer: Arc::default(),
             #[cfg(feature = "tokio")]
@@ -357,6 +361,8 @@ impl Inner {
 
     /// The journal's thread says what is durable.
     pub(super) fn durable(&self, step: u64) {
+        #[cfg(feature = "testing")]
+        let _told = self.telling.begin();
         let mut deferred = Deferred::default();
         {
             let mut state = self.state.lock();
@@ -372,6 +378,8 @@ impl Inner {
     /// The journal's thread gives up: what waits for the disk is refused, every connection is closed
     /// and told why, and every later call says so.
     pub(super) fn journal_failed(&self, why: &str) {
+        #[cfg(feature = "testing")]
+        let _told = self.telling.begin();
         let mut deferred = Deferred::default();
         {
             let mut state = self.state.lock();
@@ -419,6 +427,8 @@ impl Inner {
         command: Command,
         newcomer: Option<Arc<dyn Mailbox>>,
     ) -> Result<Option<ConnectionId>, BrokerError> {
+        #[cfg(feature = "testing")]
+        let _told = self.telling.begin();
         let mut deferred = Deferred::default();
         let mut opened = None;
         let (awaited, deadline, may_be_late);

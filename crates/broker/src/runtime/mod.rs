@@ -21,6 +21,8 @@ mod port;
 mod recovery;
 mod registry;
 mod salvage;
+#[cfg(feature = "testing")]
+mod settle;
 #[cfg(feature = "tokio")]
 mod standstill;
 mod timer;

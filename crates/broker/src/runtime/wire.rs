@@ -18,6 +18,9 @@ pub trait Wire: Send + Sync + 'static {
 
     /// How often a client's call lets other tasks run before it is sent.
     fn gives_way(&self) -> u32;
+
+    /// How much is on its way.
+    fn in_flight(&self) -> usize;
 }
 
 /// What carries one connection. Each way it keeps the order.

@@ -124,12 +124,6 @@ impl Network {
         self.0.state.lock().items.keys().next().map(|(due, _)| *due)
     }
 
-    /// How much is on its way.
-    #[must_use]
-    pub fn in_flight(&self) -> usize {
-        self.0.state.lock().items.len()
-    }
-
     /// How much has arrived so far.
     #[must_use]
     pub fn moved(&self) -> u64 {
@@ -272,6 +266,10 @@ impl Wire for Network {
 
     fn gives_way(&self) -> u32 {
         self.0.state.lock().delays.gives_way()
+    }
+
+    fn in_flight(&self) -> usize {
+        self.0.state.lock().items.len()
     }
 }
 

@@ -16,7 +16,7 @@ use super::process::{Process, ProcessState, supervise};
 use super::report::{Reason, Struck};
 use crate::testing::Node;
 use crate::translate::disk::SimDisk;
-use crate::translate::{Broker, BrokerOptions, Clock, JournalHand, Network};
+use crate::translate::{Broker, BrokerOptions, Clock, JournalHand, Network, Wire};
 
 /// What an explored test lives in: a broker behind a network, in virtual time, with processes that may crash. Clones are
 /// the same world.
