@@ -7,6 +7,7 @@ mod blocked;
 mod cancellation;
 mod delegates;
 mod environment;
+mod faults;
 mod held_too_long;
 mod hostile;
 mod recovery;
@@ -16,6 +17,7 @@ mod settle;
 mod surface;
 mod threads;
 mod vhosts;
+mod virtual_time;
 
 use leveret_client::options::{
     BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, QueueDeclareOptions,

@@ -4,4 +4,6 @@
 
 mod found;
 mod passed;
+mod points;
+mod seeds;
 mod worker;

@@ -21,13 +21,13 @@ pub use leveret_broker::engine::{
 };
 pub use leveret_broker::journal::repair::{Case as JournalCase, Verdict as JournalVerdict};
 #[cfg(feature = "testing")]
-pub(crate) use leveret_broker::protocol::ReplyCode;
+pub use leveret_broker::protocol::ReplyCode;
 pub use leveret_broker::protocol::types;
 pub use leveret_broker::protocol::{
     Binding, Cause, DestinationType, Event as HistoryEvent, EventKind, MessageId, Properties,
 };
 #[cfg(feature = "testing")]
-pub(crate) use leveret_broker::runtime::{JournalHand, Wire};
+pub(crate) use leveret_broker::runtime::{EventWatch, JournalHand, WeakBroker, Wire};
 pub use leveret_broker::runtime::{
     Examined, OpenError, RecoveryReport, SalvageError, SalvageReport,
 };

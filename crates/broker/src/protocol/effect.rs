@@ -130,6 +130,21 @@ pub enum Notice {
     ConnectionEnded,
 }
 
+impl Notice {
+    /// Whether whom it is said to hears nothing after it.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        matches!(
+            self,
+            Self::Reply { reply: Reply::ChannelClosed, .. }
+                | Self::ChannelClosed(_)
+                | Self::ConnectionClosed(_)
+                | Self::ConnectionEnded
+                | Self::ConnectionLost
+        )
+    }
+}
+
 /// What a publisher confirm says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {

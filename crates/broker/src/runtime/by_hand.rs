@@ -8,12 +8,13 @@ use parking_lot::Mutex;
 
 use super::clock::Clock;
 use super::driver::{self, Batch};
-use super::handle::{Broker, Health, Inner};
+use super::handle::{Broker, Health, Inner, Shared, State};
+use super::host::{Host, Listener};
 use super::mailbox::Deferred;
 use super::options::BrokerOptions;
 use super::wire::Wire;
 use crate::journal::Journal;
-use crate::protocol::{ConnectionId, Notice};
+use crate::protocol::{ConnectionId, Event, Notice};
 
 /// What a test puts in the place of something.
 #[derive(Clone, Default)]
@@ -139,6 +140,12 @@ impl Broker {
         self.host.vhosts().iter().for_each(|vhost| vhost.inner.kill());
     }
 
+    /// Whether it was made [`with_history`](BrokerOptions::with_history).
+    #[must_use]
+    pub fn records_history(&self) -> bool {
+        self.shared.inner.state.lock().core.history().is_some()
+    }
+
     /// How many events its [`history`](Self::history) has, which is not copied for that.
     #[must_use]
     pub fn events_so_far(&self) -> usize {
@@ -150,6 +157,77 @@ impl Broker {
     #[must_use]
     pub fn withheld(&self) -> usize {
         self.host.vhosts().iter().map(|vhost| vhost.inner.state.lock().core.withheld()).sum()
+    }
+}
+
+/// Sees what happens in a broker.
+pub trait EventWatch: Send + 'static {
+    /// Something has happened. It is called under the broker's lock: what is to be done about it goes to `deferred`.
+    fn saw(&mut self, event: &Event, deferred: &mut Deferred);
+}
+
+/// Who is shown what happens, and how much of it was.
+pub(super) struct Watched {
+    watch: Box<dyn EventWatch>,
+    shown: usize,
+}
+
+impl State {
+    /// Shows what has happened since this was last called.
+    pub(super) fn show_news(&mut self, deferred: &mut Deferred) {
+        let Some(Watched { watch, shown }) = &mut self.watched else { return };
+        let Some(history) = self.core.history() else { return };
+        let events = history.events().get(*shown..).unwrap_or_default();
+        events.iter().for_each(|event| watch.saw(event, deferred));
+        *shown = history.events().len();
+    }
+}
+
+impl Broker {
+    /// Shows `watch` what happens from here on in this handle's virtual host, in the place of who was shown it before. The
+    /// broker is to be made [`with_history`](BrokerOptions::with_history).
+    pub fn watch_events(&self, watch: impl EventWatch) {
+        let mut state = self.shared.inner.state.lock();
+        let shown = state.core.history().map_or(0, |history| history.events().len());
+        let watched = Watched { watch: Box::new(watch), shown };
+        let earlier = state.watched.replace(watched);
+        drop(state);
+        drop(earlier);
+    }
+
+    /// A handle that does not keep the broker.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakBroker {
+        let Self { shared, host, listener } = self;
+        WeakBroker {
+            shared: Arc::downgrade(shared),
+            host: Arc::downgrade(host),
+            listener: Arc::downgrade(listener),
+        }
+    }
+}
+
+/// A handle to a broker that does not keep it.
+#[derive(Clone)]
+pub struct WeakBroker {
+    shared: Weak<Shared>,
+    host: Weak<Host>,
+    listener: Weak<Listener>,
+}
+
+impl WeakBroker {
+    /// The broker, if a handle to it is left.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Broker> {
+        let Self { shared, host, listener } = self;
+        let (shared, host) = (shared.upgrade()?, host.upgrade()?);
+        Some(Broker { shared, host, listener: listener.upgrade()? })
+    }
+}
+
+impl fmt::Debug for WeakBroker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakBroker")
     }
 }
 

@@ -28,8 +28,8 @@ use crate::engine::{
 };
 use crate::journal::Journal;
 use crate::protocol::{
-    Binding, ChannelId, Command, ConnectionId, Gate, Instant, Name, Notice, Output, Policy,
-    RabbitMqVersion, Refusal, Reply, ReplyCode,
+    Binding, ChannelId, Command, ConnectionId, Gate, Name, Notice, Output, Policy, RabbitMqVersion,
+    Refusal, Reply, ReplyCode,
 };
 
 /// An in-process broker. Clones are handles to the same one; brokers share nothing.
@@ -92,6 +92,9 @@ pub(super) struct State {
     pub(super) connections: SecondaryMap<ConnectionId, Arc<dyn Mailbox>>,
     pub(super) channels: SecondaryMap<ChannelId, Arc<dyn Mailbox>>,
     pub(super) health: Health,
+    /// Who is shown what happens.
+    #[cfg(feature = "testing")]
+    pub(super) watched: Option<super::by_hand::Watched>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -334,6 +337,8 @@ impl Inner {
                 connections: SecondaryMap::new(),
                 channels: SecondaryMap::new(),
                 health: Health::Running,
+                #[cfg(feature = "testing")]
+                watched: None,
             }),
         });
         let timed: Weak<Self> = Arc::downgrade(&inner);
@@ -434,7 +439,7 @@ impl Inner {
         let (awaited, deadline, may_be_late);
         {
             let mut state = self.state.lock();
-            let State { core, journal, connections, channels, health } = &mut *state;
+            let State { core, journal, connections, channels, health, .. } = &mut *state;
             match health {
                 Health::Running => *health = Health::Stepping,
                 Health::Stepping => return Err(BrokerError::Broken),
@@ -466,6 +471,8 @@ impl Inner {
             *health = Health::Running;
             deadline = core.engine().next_deadline();
             may_be_late = core.engine().next_is_a_look();
+            #[cfg(feature = "testing")]
+            state.show_news(&mut deferred);
         }
         self.timer.arm(deadline, may_be_late, &self.clock, &self.weak);
         if let Some(step) = awaited {
@@ -473,18 +480,6 @@ impl Inner {
         }
         deferred.run();
         Ok(opened)
-    }
-}
-
-impl Timed for Inner {
-    fn next_deadline(&self) -> Option<Instant> {
-        let state = self.state.lock();
-        if state.health == Health::Running { state.core.engine().next_deadline() } else { None }
-    }
-
-    fn time_passed(&self) {
-        // A broker that does nothing any more has no deadlines either.
-        let _ = self.step(Command::TimePassed, None);
     }
 }
 

@@ -70,7 +70,7 @@ pub(super) fn hand_over(
     deferred: &mut Deferred,
 ) {
     let Output { connection, channel, notice, .. } = output;
-    if is_last(&notice) {
+    if notice.is_last() {
         let mailbox = match channel {
             Some(channel) => channels.remove(channel),
             None => connections.remove(connection),
@@ -88,16 +88,4 @@ pub(super) fn hand_over(
     if let Some(mailbox) = mailbox {
         mailbox.put(notice, deferred);
     }
-}
-
-/// Whether a mailbox hears nothing after this notice.
-fn is_last(notice: &Notice) -> bool {
-    matches!(
-        notice,
-        Notice::Reply { reply: Reply::ChannelClosed, .. }
-            | Notice::ChannelClosed(_)
-            | Notice::ConnectionClosed(_)
-            | Notice::ConnectionEnded
-            | Notice::ConnectionLost
-    )
 }

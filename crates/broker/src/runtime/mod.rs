@@ -30,7 +30,7 @@ mod timer;
 mod wire;
 
 #[cfg(feature = "testing")]
-pub use by_hand::JournalHand;
+pub use by_hand::{EventWatch, JournalHand, WeakBroker};
 pub use clock::{Clock, ManualClock};
 pub use core::Core;
 pub use error::BrokerError;

@@ -161,9 +161,8 @@ impl Broker {
 
     /// Whether nothing waits for the disk and everybody was woken who has something to hear.
     fn has_told_all(&self) -> bool {
-        let told = |broker: &Self| {
-            broker.host.vhosts().iter().all(|vhost| vhost.inner.telling.is_over())
-        };
+        let told =
+            |broker: &Self| broker.host.vhosts().iter().all(|vhost| vhost.inner.telling.is_over());
         told(self) && self.withheld() == 0 && told(self)
     }
 }

@@ -78,6 +78,8 @@ struct State {
 struct LineState {
     owner: Option<u64>,
     end: Option<BrokerEnd>,
+    /// Who hears at its client's end; the first is the connection as a whole.
+    mailboxes: Vec<Arc<dyn Mailbox>>,
     /// Its client is gone, and hears nothing.
     cut: bool,
     /// It is lost, and carries nothing to the broker.
@@ -195,10 +197,43 @@ impl Network {
         view.collect()
     }
 
-    /// Drops everything that is on its way.
+    /// Drops everything that is on its way, and forgets who hears at the clients' ends.
     pub fn clear(&self) {
-        let items = std::mem::take(&mut self.0.state.lock().items);
-        drop(items);
+        let mut state = self.0.state.lock();
+        let items = std::mem::take(&mut state.items);
+        let mailboxes: Vec<_> =
+            state.lines.iter_mut().map(|line| std::mem::take(&mut line.mailboxes)).collect();
+        drop(state);
+        drop((items, mailboxes));
+    }
+
+    /// A line breaks in between: its client finds out at once, and the broker, which has the connection and what it holds
+    /// until then, after a while. Gives whether the line was whole.
+    pub fn break_line(&self, line: u64, noticed_after: Duration) -> bool {
+        let now = self.0.clock.elapsed();
+        let Ok(line) = usize::try_from(line) else { return false };
+        let mut state = self.0.state.lock();
+        match state.lines.get_mut(line) {
+            Some(its) if !its.lost && !its.cut => (its.lost, its.cut) = (true, true),
+            _ => return false,
+        }
+        let dropped = state.take(|item| match item {
+            Item::Up(its, _) | Item::Down(its, ..) => *its == line,
+            _ => false,
+        });
+        // Its channels hear of it before the connection does, as from the broker.
+        let mut mailboxes = std::mem::take(&mut state.lines[line].mailboxes);
+        mailboxes.reverse();
+        for mailbox in mailboxes {
+            let item = Item::Down(line, mailbox, Notice::ConnectionLost);
+            state.add_hop(line, false, now, item);
+        }
+        state.add(now + noticed_after, Item::Gone(line));
+        let waker = state.waker.take();
+        drop(state);
+        waker.into_iter().for_each(Waker::wake);
+        drop(dropped);
+        true
     }
 
     /// A process crashes: its connections hear nothing more, and the broker finds out. What it had sent arrives
@@ -316,6 +351,14 @@ impl Line for One {
         if state.lines[self.line].cut {
             deferred.discard(notice);
             return;
+        }
+        let its = &mut state.lines[self.line];
+        if !its.mailboxes.iter().any(|known| Arc::ptr_eq(known, mailbox)) {
+            its.mailboxes.push(Arc::clone(mailbox));
+        }
+        if notice.is_last() {
+            let gone = its.mailboxes.iter().position(|known| Arc::ptr_eq(known, mailbox));
+            deferred.discard(gone.map(|gone| its.mailboxes.remove(gone)));
         }
         let item = Item::Down(self.line, Arc::clone(mailbox), notice);
         state.add_hop(self.line, false, now, item);

@@ -1,6 +1,6 @@
 //! What a seed decides, each thing by itself: to switch one off leaves the others as they are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -14,6 +14,8 @@ use crate::translate::{Delays, Hop};
 pub(super) struct Replay {
     pub(super) seed: u64,
     pub(super) off: Off,
+    /// The one fault: the broker crashes when so much has arrived.
+    pub(super) crash: Option<u64>,
 }
 
 /// What a run goes without.
@@ -21,6 +23,8 @@ pub(super) struct Replay {
 pub(super) struct Off {
     /// Faults, by their place in the run's plan.
     pub(super) faults: BTreeSet<u32>,
+    /// Faults that strike when so much has arrived, in the place of when they were planned to.
+    pub(super) moved: BTreeMap<u32, u64>,
     /// Everything arrives at once.
     pub(super) latency: bool,
     /// Everything of these connections does.
@@ -31,9 +35,10 @@ pub(super) struct Off {
 
 impl fmt::Display for Replay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, off } = self;
+        let Self { seed, off, crash } = self;
         write!(f, "{seed}")?;
         off.faults.iter().try_for_each(|fault| write!(f, "-f{fault}"))?;
+        off.moved.iter().try_for_each(|(fault, at)| write!(f, "-f{fault}@{at}"))?;
         if off.latency {
             f.write_str("-l")?;
         }
@@ -41,7 +46,7 @@ impl fmt::Display for Replay {
         if off.yields {
             f.write_str("-y")?;
         }
-        Ok(())
+        crash.iter().try_for_each(|arrivals| write!(f, "-c{arrivals}"))
     }
 }
 
@@ -52,18 +57,24 @@ impl FromStr for Replay {
         let wrong = || format!("'{text}' is no run: it is a seed, as in 42 or 42-f1-l-y");
         let mut parts = text.trim().split('-');
         let seed = parts.next().and_then(|seed| seed.parse().ok()).ok_or_else(wrong)?;
-        let mut off = Off::default();
+        let (mut off, mut crash) = (Off::default(), None);
         for part in parts {
             let (what, number) = part.split_at_checked(1).ok_or_else(wrong)?;
             match (what, number) {
+                ("c", arrivals) => crash = Some(arrivals.parse().map_err(|_| wrong())?),
                 ("l", "") => off.latency = true,
                 ("y", "") => off.yields = true,
                 ("l", line) => drop(off.lines.insert(line.parse().map_err(|_| wrong())?)),
+                ("f", moved) if moved.contains('@') => {
+                    let (fault, at) = moved.split_once('@').ok_or_else(wrong)?;
+                    let at = at.parse().map_err(|_| wrong())?;
+                    off.moved.insert(fault.parse().map_err(|_| wrong())?, at);
+                }
                 ("f", fault) => drop(off.faults.insert(fault.parse().map_err(|_| wrong())?)),
                 _ => return Err(wrong()),
             }
         }
-        Ok(Self { seed, off })
+        Ok(Self { seed, off, crash })
     }
 }
 
@@ -222,6 +233,10 @@ pub(super) struct Planned {
 
 /// The faults of a run, but for those that are switched off.
 pub(super) fn plan(replay: &Replay, allowed: &FaultSet, most: u32) -> Vec<Planned> {
+    if let Some(arrivals) = replay.crash {
+        let (kind, when) = (FaultKind::CrashBroker, When::Arrived(arrivals));
+        return vec![Planned { number: 0, kind, when, bits: 0 }];
+    }
     let choices = Choices::new(replay.seed);
     let kinds: Vec<FaultKind> = allowed.iter().collect();
     let keep = choices.bits(About::Fault, 0, 0);
@@ -238,13 +253,15 @@ pub(super) fn plan(replay: &Replay, allowed: &FaultSet, most: u32) -> Vec<Planne
     let planned = (0..count).filter_map(|number| {
         let bits = |nth| choices.bits(About::Fault, 1 + number, nth);
         let place = usize::try_from(below(bits(0), kinds.len() as u64)).ok()?;
+        let number = u32::try_from(number).ok()?;
         // Evenly over the orders of magnitude: early ones strike while things are set up.
-        let when = if below(bits(1), 4) > 0 {
+        let when = if let Some(arrivals) = replay.off.moved.get(&number) {
+            When::Arrived(*arrivals)
+        } else if below(bits(1), 4) > 0 {
             When::Arrived(below(bits(3), 1 << (2 + below(bits(2), 7))))
         } else {
             When::At(Duration::from_micros(below(bits(3), 1_000 << below(bits(2), 12))))
         };
-        let number = u32::try_from(number).ok()?;
         Some(Planned { number, kind: *kinds.get(place)?, when, bits: bits(4) })
     });
     planned.filter(|planned| !replay.off.faults.contains(&planned.number)).collect()

@@ -136,12 +136,11 @@ impl Run {
             FaultKind::LoseConnection | FaultKind::CloseConnection => {
                 let views = broker.connections();
                 let number = pick(&views, bits)?.number;
-                if kind == FaultKind::LoseConnection {
-                    broker.lose_connection(number);
-                } else {
+                if kind == FaultKind::CloseConnection {
                     broker.close_connection(number, "a fault");
+                    return Some(format!("connection {number}"));
                 }
-                Some(format!("connection {number}"))
+                Some(self.lose_connection(number, mix(bits ^ 3)))
             }
             FaultKind::CloseChannel => close_channel(&broker, bits),
             FaultKind::CancelConsumer => {
@@ -173,6 +172,22 @@ impl Run {
             FaultKind::CrashProcess => self.strike_process(bits),
             FaultKind::CrashBroker | FaultKind::CutPower | FaultKind::RestartBroker => {
                 self.strike_broker(kind, bits, last_for)
+            }
+        }
+    }
+
+    /// The network fails: the broker finds out first, or the client does, long before the broker.
+    fn lose_connection(&self, number: u64, bits: u64) -> String {
+        let late = Duration::from_micros(below(mix(bits), 3_000_000));
+        let lines = self.network.lines();
+        let line = lines.iter().rfind(|line| line.end.number() == number);
+        match line.filter(|_| bits % 2 == 0) {
+            Some(line) if self.network.break_line(line.line, late) => {
+                format!("connection {number}; the broker notices after {late:?}")
+            }
+            _ => {
+                self.node.broker().lose_connection(number);
+                format!("connection {number}")
             }
         }
     }

@@ -113,11 +113,11 @@ where
     F: AsyncFn(World) -> R,
     R: Outcome,
 {
-    let told = variable::<Replay>("LEVERET_SEED");
+    let told = variable::<Replay>("LEVERET_SEED").or_else(|| options.replay.clone());
     let runs = variable::<u64>("LEVERET_RUNS").unwrap_or(options.runs);
     let seeds = options.first_seed..options.first_seed.saturating_add(runs);
     let one = told.clone().into_iter();
-    let many = seeds.map(|seed| Replay { seed, off: Off::default() });
+    let many = seeds.map(|seed| Replay { seed, ..Replay::default() });
     let replays: Box<dyn Iterator<Item = Replay>> =
         if told.is_some() { Box::new(one) } else { Box::new(many) };
     let mut explored = Explored { allowed: options.faults.clone(), ..Explored::default() };
@@ -131,6 +131,77 @@ where
         }
     }
     Ok(explored)
+}
+
+/// Runs a test once, by a seed or by what a [report](Failure::replay) names, and gives the timeline: all that happened
+/// in its brokers, with the faults between. Whether the run fails is another question.
+///
+/// ```
+/// use leveret_client::testing::{Exploration, World, timeline_of};
+///
+/// let empty = timeline_of(&Exploration::new(), "42", async |_: World| ());
+/// assert_eq!(empty.lines().count(), 1, "the heading");
+/// ```
+///
+/// # Panics
+///
+/// If `replay` is no run.
+pub fn timeline_of<F, R>(options: &Exploration, replay: &str, test: F) -> String
+where
+    F: AsyncFn(World) -> R,
+    R: Outcome,
+{
+    match replay.parse() {
+        Ok(replay) => run(options, &replay, &test, true).timeline,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Runs a test once for each point at which the broker could die: in the first run it crashes when the first thing has
+/// arrived over the network (a client's command, what the broker says to a client, a batch on the disk), in the second
+/// when two have, and so on, until a run is over before that point. The broker has a simulated disk, loses what was not
+/// written by then, and is started again after a moment. Nothing else goes wrong, and everything arrives at once. Gives
+/// how many points there were.
+///
+/// ```
+/// use leveret_client::testing::{World, for_every_crash_point};
+/// use leveret_client::{Connection, ConnectionProperties, Result};
+///
+/// let points = for_every_crash_point(async |world: World| {
+///     let options = ConnectionProperties::default;
+///     while Connection::connect(&world.uri(), options()).await.is_err() {
+///         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+///     }
+/// });
+/// assert!(points > 0);
+/// ```
+///
+/// # Panics
+///
+/// With the report, if a run fails.
+pub fn for_every_crash_point<F, R>(test: F) -> u64
+where
+    F: AsyncFn(World) -> R,
+    R: Outcome,
+{
+    let options = Exploration::new().with_disk();
+    let told = variable::<Replay>("LEVERET_SEED").filter(|replay| replay.crash.is_some());
+    let off = Off { latency: true, yields: true, ..Off::default() };
+    let mut points = 0;
+    for point in 1.. {
+        let all = || Replay { off: off.clone(), crash: Some(point), ..Replay::default() };
+        let replay = told.clone().unwrap_or_else(all);
+        let ran = run(&options, &replay, &test, false);
+        if ran.failure.is_some() {
+            let again = |replay: &Replay| run(&options, replay, &test, false);
+            panic!("{}", fail(&options, replay, ran, point, false, again));
+        }
+        if told.is_some() || ran.struck.is_empty() {
+            break;
+        }
+        points = point;
+    }
+    points
 }
 
 /// The report of a failing run, made smaller if that is wanted and the run can be run again.

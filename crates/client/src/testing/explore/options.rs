@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::choices::Replay;
 use super::faults::{FaultKind, FaultSet};
 use crate::translate::BrokerOptions;
 
@@ -28,6 +29,7 @@ pub struct Exploration {
     pub(super) broker: Option<BrokerOptions>,
     pub(super) lines_shown: usize,
     pub(super) shrink: bool,
+    pub(super) replay: Option<Replay>,
 }
 
 impl Default for Exploration {
@@ -46,6 +48,7 @@ impl Default for Exploration {
             broker: None,
             lines_shown: 60,
             shrink: true,
+            replay: None,
         }
     }
 }
@@ -149,6 +152,20 @@ impl Exploration {
     #[must_use]
     pub fn without_shrinking(mut self) -> Self {
         self.shrink = false;
+        self
+    }
+
+    /// Makes the one run that a report names, as `LEVERET_SEED` does: a seed, and what of it is off.
+    ///
+    /// # Panics
+    ///
+    /// If it is none.
+    #[must_use]
+    pub fn replay(mut self, replay: &str) -> Self {
+        match replay.parse() {
+            Ok(replay) => self.replay = Some(replay),
+            Err(error) => panic!("{error}"),
+        }
         self
     }
 

@@ -34,8 +34,12 @@ pub(super) fn shrink(
     }
     // Without what was late, another fault may do nothing any more.
     least.without_faults(&mut again);
+    least.with_one_fault(&mut again);
     (least.replay, least.ran, least.runs)
 }
+
+/// At how many moments it is tried whether one fault is enough.
+const MOST_MOMENTS: u64 = 200;
 
 /// Of how many connections it is tried what they do at once.
 const MOST_LINES: u64 = 8;
@@ -76,6 +80,26 @@ impl Least {
             let mut smaller = self.replay.clone();
             smaller.off.faults.insert(number);
             self.take_if_it_fails(smaller, again);
+        }
+    }
+
+    /// Where several faults are left, one of them may be enough at another moment.
+    fn with_one_fault(&mut self, again: &mut impl FnMut(&Replay) -> Ran) {
+        let numbers: Vec<_> = self.ran.struck.iter().map(|struck| struck.number).collect();
+        if numbers.len() < 2 {
+            return;
+        }
+        let moments = self.ran.arrivals.min(MOST_MOMENTS);
+        for number in &numbers {
+            let mut alone = self.replay.clone();
+            alone.off.faults.extend(numbers.iter().filter(|other| *other != number));
+            for at in 1..=moments {
+                let mut moved = alone.clone();
+                moved.off.moved.insert(*number, at);
+                if self.take_if_it_fails(moved, again) {
+                    return;
+                }
+            }
         }
     }
 }
