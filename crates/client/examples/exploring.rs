@@ -1,7 +1,8 @@
-//! How many runs a second exploration makes, for a small worker: `cargo run --release -p leveret-client --features testing
-//! --example exploring`.
+//! How many runs a second exploration makes, for a small worker, and a number that follows from what happens in a hundred
+//! of them, the same in every build: `cargo run --release -p leveret-client --features testing --example exploring`.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use leveret_client::options::{
     BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions,
     QueueDeclareOptions,
 };
-use leveret_client::testing::{Exploration, FaultSet, World, explore};
+use leveret_client::testing::{Exploration, FaultSet, World, explore, timeline_of};
 use leveret_client::types::FieldTable;
 use leveret_client::{
     BasicProperties, Channel, Connection, ConnectionProperties, ErrorKind, Result,
@@ -70,6 +71,12 @@ fn measured(what: &str, options: Exploration) {
 }
 
 fn main() {
+    let mut hash = DefaultHasher::new();
+    for seed in 1..=100_u32 {
+        let options = Exploration::new().faults(FaultSet::all());
+        timeline_of(&options, &seed.to_string(), service).hash(&mut hash);
+    }
+    println!("seeds 1 to 100: {:016x}", hash.finish());
     let options = || Exploration::new().runs(10_000);
     measured("no faults", options());
     measured("faults of clients", options().faults(FaultSet::of_clients()));

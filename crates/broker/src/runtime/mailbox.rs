@@ -8,7 +8,7 @@ use std::task::Waker;
 use slotmap::SecondaryMap;
 use smallvec::SmallVec;
 
-use crate::protocol::{ChannelId, ConnectionId, Notice, Output, Reply};
+use crate::protocol::{ChannelId, ConnectionId, Notice, Output};
 
 /// Receives what the broker says to one channel, or to one connection as a whole, in order.
 pub trait Mailbox: Send + Sync + 'static {
