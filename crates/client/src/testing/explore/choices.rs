@@ -241,7 +241,7 @@ pub(super) fn plan(replay: &Replay, allowed: &FaultSet, most: u32) -> Vec<Planne
     let kinds: Vec<FaultKind> = allowed.iter().collect();
     let keep = choices.bits(About::Fault, 0, 0);
     // Some runs have all kinds, most have a few, so that one kind does not hide another.
-    let some = |place: usize| keep % 4 == 0 || (keep >> (place + 8)) & 1 == 1;
+    let some = |place: usize| keep.is_multiple_of(4) || (keep >> (place + 8)) & 1 == 1;
     let mut drawn: Vec<_> = kinds.iter().copied().enumerate().collect();
     drawn.retain(|(place, _)| some(*place));
     let drawn: Vec<FaultKind> = drawn.into_iter().map(|(_, kind)| kind).collect();

@@ -181,7 +181,7 @@ impl Run {
         let late = Duration::from_micros(below(mix(bits), 3_000_000));
         let lines = self.network.lines();
         let line = lines.iter().rfind(|line| line.end.number() == number);
-        match line.filter(|_| bits % 2 == 0) {
+        match line.filter(|_| bits.is_multiple_of(2)) {
             Some(line) if self.network.break_line(line.line, late) => {
                 format!("connection {number}; the broker notices after {late:?}")
             }

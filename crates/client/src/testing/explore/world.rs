@@ -16,7 +16,7 @@ use super::process::{Process, ProcessState, supervise};
 use super::report::{Reason, Struck};
 use crate::testing::Node;
 use crate::translate::disk::SimDisk;
-use crate::translate::{Broker, BrokerOptions, Clock, JournalHand, Network, Wire};
+use crate::translate::{Broker, Clock, JournalHand, Network, Wire};
 
 /// What an explored test lives in: a broker behind a network, in virtual time, with processes that may crash. Clones are
 /// the same world.
@@ -198,7 +198,7 @@ impl Run {
     pub(super) fn new(options: &Exploration, replay: &Replay) -> Result<Arc<Self>, Reason> {
         let clock = Clock::tokio().beginning_at(WALL_BEGAN);
         let network = Network::new(clock.clone(), Pace::new(replay));
-        let of_broker = options.broker.clone().unwrap_or_else(BrokerOptions::default);
+        let of_broker = options.broker.clone().unwrap_or_default();
         let of_broker = of_broker.with_history().with_clock(clock.clone());
         let of_broker = of_broker.with_wire(Arc::new(network.clone()));
         let hand = options.has_disk().then(JournalHand::default);
@@ -248,7 +248,7 @@ impl Run {
             0
         } else {
             let bits = self.choices.bits(About::Disk, 0, writes);
-            below(bits, if mix(bits) % 8 == 0 { 20_000 } else { 500 })
+            below(bits, if mix(bits).is_multiple_of(8) { 20_000 } else { 500 })
         };
         let run = Weak::clone(&self.this);
         self.network.after(Duration::from_micros(micros), move || {
