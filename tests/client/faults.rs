@@ -70,6 +70,7 @@ async fn a_consumer_is_cancelled_from_the_broker_s_side_and_keeps_what_it_holds(
     publish(&channel, b"waits").await;
     let queue = broker.queue("q").unwrap();
     assert_eq!((queue.messages_ready, queue.messages_unacknowledged), (1, 1));
+    assert!(queue.consumers.is_empty());
     assert!(held.acker.ack(BasicAckOptions::default()).await.unwrap());
     assert!(channel.status().connected());
 }

@@ -66,3 +66,21 @@ fn random_numbers_of_a_world_follow_from_its_seed() {
     assert_eq!(drawn(3), drawn(3));
     assert_ne!(drawn(3), drawn(4));
 }
+
+#[test]
+#[should_panic(expected = "'42-x' is no run: it is a seed, as in 42 or 42-f1-l-y")]
+fn what_names_no_run_is_refused() {
+    drop(Exploration::new().replay("42-x"));
+}
+
+#[test]
+fn what_is_switched_off_leaves_the_rest_as_it_was() {
+    let options = Exploration::new().faults(FaultSet::all());
+    let calm = "3-f0-f1-f2-f3";
+    let timeline = timeline_of(&options, calm, service);
+    assert!(!timeline.contains("------"), "no fault struck: {timeline}");
+    // With everything off but one fault at a moment, that is what there is.
+    let moved = timeline_of(&options, "3-f1-f2-f3-f0@20-l-y", service);
+    assert_ne!(moved, timeline);
+    assert!(moved.matches("------").count() <= 2, "{moved}");
+}

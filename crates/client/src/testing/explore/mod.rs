@@ -83,6 +83,9 @@ use run::{Ran, run};
 /// without `biased`, unless the test is built with `RUSTFLAGS="--cfg tokio_unstable"`. Where a failing seed gives another
 /// run the second time, the report says so.
 ///
+/// A world has one thread, so nothing in it may block that: neither the calls of [`blocking`](crate::blocking), which wait for
+/// what only the same thread could bring, nor a lock that is held while something is awaited.
+///
 /// `LEVERET_SEED` in the environment makes it the one run that a report names, `LEVERET_RUNS` gives the number of runs.
 ///
 /// # Panics
