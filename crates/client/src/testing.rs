@@ -31,4 +31,4 @@
 //! # }
 //! ```
 
-pub use crate::translate::disk;
+pub use crate::translate::{checkers, disk, trace, work_queue};

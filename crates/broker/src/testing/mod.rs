@@ -9,6 +9,8 @@
 //! | [`disk::SimDisk`] | a disk with every fault, and the disks that a crash could leave |
 //! | [`explore::Explorer`] | every state of a small world, and the shortest way to what must not be |
 //! | [`fuzz`] | what fuzz targets and their twins among the property tests check |
+//! | [`trace`], [`checkers`] | what can be observed of any broker, and whether it is right |
+//! | [`work_queue`] | tasks, workers and faults, played in virtual time |
 //! | [`SimBroker`] | a whole broker on such a disk, driven step by step, without threads |
 //!
 //! Together they say: whatever program you think of, the engine says what the oracle says.
@@ -27,6 +29,7 @@
 //! ```
 
 mod act;
+pub mod checkers;
 pub mod disk;
 pub mod explore;
 pub mod fuzz;
@@ -35,6 +38,8 @@ mod oracle;
 mod said;
 mod sim;
 mod step;
+pub mod trace;
+pub mod work_queue;
 mod workload;
 
 pub use act::Act;
