@@ -3,7 +3,10 @@
 
 mod broken;
 mod broken_dispatch;
+mod embedded;
+mod judged;
 mod lives;
 mod random;
+mod recording;
 mod support;
 mod work;

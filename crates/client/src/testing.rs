@@ -1,4 +1,8 @@
-//! What a test needs to let the power go (feature `testing`).
+//! What tests need (feature `testing`): disks that let the power go, traces and checkers of them, workloads.
+//!
+//! `docs/checkers.md` says what [`trace`], [`checkers`] and [`work_queue`] are for, with examples.
+//!
+//! # Letting the power go
 //!
 //! A [`disk::SimDisk`] in the place of a directory keeps apart what was synced and what was not; from it
 //! come the disks that a power cut, or the end of the process, could leave. A broker opened on one of
@@ -32,3 +36,8 @@
 //! ```
 
 pub use crate::translate::{checkers, disk, trace, work_queue};
+
+/// The chapter's code runs as a test.
+#[cfg(all(doctest, feature = "proptest"))]
+#[doc = include_str!("../../../docs/checkers.md")]
+struct Checkers;

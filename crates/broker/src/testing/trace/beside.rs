@@ -120,7 +120,7 @@ fn line(observation: &Observation) -> String {
 fn by_channel(trace: &Trace) -> BTreeMap<String, Vec<String>> {
     let mut lines: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for observation in &trace.observations {
-        let hidden = match observation.what {
+        let hidden = match &observation.what {
             Observed::CameBack { .. }
             | Observed::Gone { .. }
             | Observed::QueueDeleted { .. }
@@ -129,11 +129,26 @@ fn by_channel(trace: &Trace) -> BTreeMap<String, Vec<String>> {
             Observed::Published { .. } => observation.channel.is_empty(),
             _ => false,
         };
+        let lines = lines.entry(observation.channel.to_string()).or_default();
+        if observation.what == Observed::ChannelClosed {
+            // That its consumers went with it goes without saying to a client.
+            let gone = format!("{}  consumer gone ", observation.channel);
+            while lines.pop_if(|last| last.starts_with(&gone)).is_some() {}
+        }
         if !hidden {
-            lines.entry(observation.channel.to_string()).or_default().push(line(observation));
+            lines.push(line(&as_seen_by_clients(observation)));
         }
     }
     lines
+}
+
+/// Without what only the broker knows of it.
+fn as_seen_by_clients(observation: &Observation) -> Observation {
+    let mut seen = observation.clone();
+    if let Observed::Published { queues, .. } = &mut seen.what {
+        *queues = None;
+    }
+    seen
 }
 
 /// The rows of a longest common subsequence.

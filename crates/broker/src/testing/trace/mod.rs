@@ -296,6 +296,15 @@ impl Trace {
         self.kinds.get(queue).copied().unwrap_or_default()
     }
 
+    /// The same with another name for a channel, such as that under which a program has recorded it.
+    #[must_use]
+    pub fn with_channel_called(mut self, channel: &str, name: &str) -> Self {
+        let name = Name::from(name);
+        let of_channel = self.observations.iter_mut().filter(|one| *one.channel == *channel);
+        of_channel.for_each(|one| one.channel = name.clone());
+        self
+    }
+
     /// This and what was observed of the broker that took over when this one crashed. Its time goes on from this
     /// one's last moment; channels of the second life are called `2:1.1`, of the third `3:1.1`.
     #[must_use]

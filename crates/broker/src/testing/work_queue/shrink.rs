@@ -2,7 +2,7 @@
 
 use proptest::strategy::ValueTree;
 
-use super::{Acks, Workload};
+use super::{Acks, Fault, Mishap, Workload};
 
 /// How small a workload may become.
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +88,7 @@ impl ValueTree for WorkloadTree {
 enum Edit {
     DropFault(usize),
     DropTasks(usize, usize),
+    KeepWorker(usize),
     DropWorker(usize),
     NeverLeaves(usize),
     NeverDies(usize),
@@ -113,6 +114,7 @@ fn edits(workload: &Workload, least: Least) -> Vec<Edit> {
         edits.extend(places.map(|from| Edit::DropTasks(from, size)));
         size /= 2;
     }
+    edits.extend((0..workers).map(Edit::KeepWorker));
     edits.extend((0..workers).map(Edit::DropWorker));
     for worker in 0..workers {
         edits.extend([
@@ -144,9 +146,18 @@ impl Edit {
                 tasks.drain(from..from + size);
             }
             Self::DropWorker(worker) if workers.len() > least.workers => {
+                let before = workers.len();
                 workers.remove(worker);
+                renumber(faults, |of| {
+                    let of = of % before;
+                    of - usize::from(of > worker)
+                });
             }
-            Self::DropTasks(..) | Self::DropWorker(_) => {}
+            Self::KeepWorker(worker) if workers.len() > 1 && least.workers <= 1 => {
+                *workers = vec![workers[worker]];
+                renumber(faults, |_| 0);
+            }
+            Self::DropTasks(..) | Self::DropWorker(_) | Self::KeepWorker(_) => {}
             Self::NeverLeaves(worker) => workers[worker].leaves_ms = None,
             Self::NeverDies(worker) => workers[worker].dies_ms = None,
             Self::JoinsAtOnce(worker) => workers[worker].joins_ms = 0,
@@ -176,6 +187,18 @@ impl Edit {
                 tasks[task].arrives_ms = before.min(tasks[task].arrives_ms);
             }
             Self::StrikesEarlier(fault) => faults[fault].at_ms /= 2,
+        }
+    }
+}
+
+/// Faults are about the same workers as before.
+fn renumber(faults: &mut [Fault], number: impl Fn(usize) -> usize) {
+    for fault in faults {
+        match &mut fault.what {
+            Mishap::ChannelCloses { worker }
+            | Mishap::ConnectionLost { worker }
+            | Mishap::ConsumerCancelled { worker } => *worker = number(*worker),
+            Mishap::BrokerKilled | Mishap::BrokerRestarted => {}
         }
     }
 }
