@@ -3,9 +3,11 @@
 
 mod broken;
 mod broken_dispatch;
+mod delayed;
 mod embedded;
 mod judged;
 mod lives;
+mod mutated;
 mod random;
 mod recording;
 mod support;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::trace::{Observed, Trace, Viewpoint};
 use super::books::{Books, Rank, is_pseudo};
+use super::places::is_taken;
 use super::{Verdict, count};
 use crate::protocol::Name;
 
@@ -131,7 +132,8 @@ pub fn requeued_to_place(trace: &Trace) -> Verdict {
             let comparable = |one: Rank, came: usize| {
                 trace.viewpoint() == Viewpoint::Broker
                     || (came < books.since_rest
-                        && books.messages[one].channel == books.messages[rank].channel)
+                        && books.messages[one].channel == books.messages[rank].channel
+                        && !is_taken(trace, index, books.name(one), Some(&observation.channel)))
             };
             let mut before = book.ready.range(..rank).filter(|(_, ready)| ready.sure);
             let waiting = before
@@ -174,7 +176,14 @@ pub fn redelivered_exact(trace: &Trace) -> Verdict {
             && let Some(rank) = books.rank(message)
         {
             let book = books.queues.get(queue);
-            let times = book.and_then(|book| book.handed_out.get(&rank)).copied().unwrap_or(0);
+            // Of another channel a client may hear later what happened earlier.
+            let before = |one: &&(Name, usize)| {
+                trace.viewpoint() == Viewpoint::Broker
+                    || one.0 == observation.channel
+                    || one.1 < books.since_rest
+            };
+            let handed_out = book.and_then(|book| book.handed_out.get(&rank));
+            let times = handed_out.map_or(0, |times| times.iter().filter(before).count());
             let ready = book.and_then(|book| book.ready.get(&rank));
             let may_be_marked = trace.viewpoint() == Viewpoint::Client
                 || ready.is_none_or(|ready| ready.perhaps_marked);

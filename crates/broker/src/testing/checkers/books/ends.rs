@@ -11,7 +11,6 @@ impl Books<'_> {
         let gone: Vec<_> = self.consumers.keys().filter(|who| who.0 == *channel).cloned().collect();
         gone.iter().for_each(|who| self.remove_consumer(who));
         self.channels.remove(channel);
-        self.suspicions.retain(|(from, _, _)| from != channel);
         for queue in self.queues.values_mut() {
             let held: Vec<_> = queue
                 .held
@@ -33,6 +32,7 @@ impl Books<'_> {
             std::mem::take(&mut self.settling).into_iter().partition(|one| one.0 == *channel);
         self.settling = kept;
         self.unsettle(lost, at);
+        self.clear_suspicions(channel, index);
     }
 
     fn unsettle(&mut self, settlements: Vec<(Name, Name, Rank)>, at: Duration) {

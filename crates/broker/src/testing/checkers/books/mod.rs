@@ -1,12 +1,14 @@
 //! Books kept from a trace: where every message is, and who has room.
 
 mod ends;
+mod suspicion;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::super::trace::{Observation, Observed, QueueKind, Settlement, Trace, Viewpoint};
 use crate::protocol::Name;
+use suspicion::Suspicion;
 
 /// A consumer by channel and tag.
 pub(super) type Who = (Name, Name);
@@ -26,8 +28,7 @@ pub(super) struct Books<'a> {
     unplaced: BTreeSet<Rank>,
     /// What clients saw settled since the last rest: the channel may end before the broker hears of it.
     settling: Vec<(Name, Name, Rank)>,
-    /// Two seem to hold one message; it is so unless the channel of the first turns out to have ended.
-    suspicions: Vec<(Name, Name, String)>,
+    suspicions: Vec<Suspicion>,
     consumers_added: usize,
     /// The observation behind the last moment of rest.
     pub(super) since_rest: usize,
@@ -48,8 +49,8 @@ pub(super) struct Queue {
     pub(super) kind: QueueKind,
     pub(super) ready: BTreeMap<Rank, Ready>,
     pub(super) held: BTreeMap<Rank, Holder>,
-    /// How often each message was handed out.
-    pub(super) handed_out: BTreeMap<Rank, usize>,
+    /// The channels that each message was handed out on, with the observations.
+    pub(super) handed_out: BTreeMap<Rank, Vec<(Name, usize)>>,
     /// Everything that ever came in.
     ever: BTreeSet<Rank>,
     /// The single active consumer, if the queue has shown that it has such.
@@ -174,7 +175,7 @@ impl<'a> Books<'a> {
         }
         match what {
             Observed::Published { .. } => self.publish(index, observation),
-            Observed::Delivered { .. } => return self.deliver(observation),
+            Observed::Delivered { .. } => return self.deliver(index, observation),
             Observed::Settled { .. } | Observed::CameBack { .. } | Observed::Gone { .. } => {
                 return self.settle(index, observation);
             }
@@ -214,7 +215,7 @@ impl<'a> Books<'a> {
 
     /// There is no more.
     pub(super) fn finish(&mut self) -> Result<(), Contradiction> {
-        self.suspicions.pop().map_or(Ok(()), |(_, _, why)| Err(why))
+        self.suspicions.pop().map_or(Ok(()), |one| Err(one.why))
     }
 
     pub(super) fn queue(&mut self, name: &Name) -> &mut Queue {
@@ -243,7 +244,7 @@ impl<'a> Books<'a> {
         }
     }
 
-    fn deliver(&mut self, observation: &Observation) -> Result<(), Contradiction> {
+    fn deliver(&mut self, index: usize, observation: &Observation) -> Result<(), Contradiction> {
         let Observation { channel, what, .. } = observation;
         let Observed::Delivered { message, queue: name, consumer, no_ack, .. } = what else {
             return Ok(());
@@ -251,73 +252,72 @@ impl<'a> Books<'a> {
         let Some(rank) = self.rank(message) else {
             return Err(format!("{message} was delivered, but never published"));
         };
-        let taken = self.take_ready(rank, name, observation);
-        let perhaps_marked = matches!(taken, Ok(true));
-        let queue = self.queue(name);
-        *queue.handed_out.entry(rank).or_default() += 1;
-        let earlier = queue.held.remove(&rank);
-        if let Some(earlier) = earlier {
-            self.give_room(&earlier);
-        }
         let who = consumer.as_ref().map(|tag| (channel.clone(), tag.clone()));
         let number = who.as_ref().and_then(|who| self.consumers.get(who)).map(|one| one.number);
-        if !no_ack {
-            let counts = !self.trace.queue_kind(name).quorum;
-            let consumer = consumer.clone().zip(number);
-            if let Some(who) = &who {
-                self.channels.entry(channel.clone()).or_default().held += usize::from(counts);
-                if let Some(consumer) = self.consumers.get_mut(who) {
-                    consumer.held += 1;
-                }
+        let counts = !self.trace.queue_kind(name).quorum;
+        let consumer = consumer.clone().zip(number);
+        let mut holder =
+            Holder { channel: channel.clone(), consumer, counts, perhaps_marked: false };
+        let taken = self.take_ready(rank, name, &holder);
+        let handed_out = self.queue(name).handed_out.entry(rank).or_default();
+        handed_out.push((channel.clone(), index));
+        match taken {
+            Taken::Ready { perhaps_marked } => holder.perhaps_marked = perhaps_marked,
+            Taken::Perhaps { first, why } => {
+                let (queue, settled) = (name.clone(), None);
+                let suspicion = Suspicion { first, second: holder, queue, rank, settled, why };
+                self.suspicions.push(suspicion);
+                return Ok(());
             }
-            let holder = Holder { channel: channel.clone(), consumer, counts, perhaps_marked };
-            self.queue(name).held.insert(rank, holder);
+            Taken::Wrongly(why) => return Err(why),
         }
-        taken.map(drop)
+        if !no_ack {
+            self.hold(name, rank, holder);
+        }
+        Ok(())
     }
 
-    /// Takes a message that is to be handed out from among those that are ready; says whether a broker may take it
-    /// for one that was handed out before.
-    fn take_ready(
-        &mut self,
-        rank: Rank,
-        name: &Name,
-        observation: &Observation,
-    ) -> Result<bool, Contradiction> {
+    fn hold(&mut self, queue: &Name, rank: Rank, holder: Holder) {
+        if let Some((tag, _)) = &holder.consumer {
+            let channel = self.channels.entry(holder.channel.clone()).or_default();
+            channel.held += usize::from(holder.counts);
+            if let Some(consumer) = self.consumers.get_mut(&(holder.channel.clone(), tag.clone())) {
+                consumer.held += 1;
+            }
+        }
+        self.queue(queue).held.insert(rank, holder);
+    }
+
+    /// Takes a message that is to be handed out from among those that are ready.
+    fn take_ready(&mut self, rank: Rank, name: &Name, to: &Holder) -> Taken {
         let client = self.trace.viewpoint() == Viewpoint::Client;
         let unplaced = self.unplaced.contains(&rank);
         let message = self.messages[rank].name.clone();
+        let settled = self.settling.iter().rfind(|one| one.1 == *name && one.2 == rank);
+        let settled = settled.map(|one| one.0.clone());
         let queue = self.queue(name);
         if let Some(ready) = queue.ready.remove(&rank) {
-            return Ok(ready.perhaps_marked);
+            return Taken::Ready { perhaps_marked: ready.perhaps_marked };
         }
         if let Some(holder) = queue.held.get(&rank) {
-            let whom = |channel: &Name, tag: Option<&Name>| match tag {
-                Some(tag) => format!("{tag} on {channel}"),
-                None => channel.to_string(),
-            };
-            let holding = whom(&holder.channel, holder.consumer.as_ref().map(|(tag, _)| tag));
-            let (from, perhaps_marked) = (holder.channel.clone(), holder.perhaps_marked);
-            let tag = match &observation.what {
-                Observed::Delivered { consumer, .. } => consumer.as_ref(),
-                _ => None,
-            };
-            let to = whom(&observation.channel, tag);
-            let why = format!("{message} of {name} was delivered to {to} while {holding} held it");
-            if client && from != observation.channel {
-                self.suspicions.push((from, message, why));
-                return Ok(perhaps_marked);
-            }
-            return Err(why);
+            let (first, who) = (holder.channel.clone(), (to.name(), holder.name()));
+            let why =
+                format!("{message} of {name} was delivered to {} while {} held it", who.0, who.1);
+            let perhaps = client && first != to.channel;
+            return if perhaps { Taken::Perhaps { first, why } } else { Taken::Wrongly(why) };
         }
-        if unplaced && !queue.ever.contains(&rank) {
-            queue.ever.insert(rank);
-            return Ok(false);
+        if unplaced && queue.ever.insert(rank) {
+            return Taken::Ready { perhaps_marked: false };
         }
-        if queue.ever.contains(&rank) {
-            return Err(format!("{message} was delivered from {name}, but was gone from there"));
+        if !queue.ever.contains(&rank) {
+            let why = format!("{message} was delivered from {name}, but was not published there");
+            return Taken::Wrongly(why);
         }
-        Err(format!("{message} was delivered from {name}, but was not published there"))
+        let why = format!("{message} was delivered from {name}, but was gone from there");
+        match settled.filter(|first| client && *first != to.channel) {
+            Some(first) => Taken::Perhaps { first, why },
+            None => Taken::Wrongly(why),
+        }
     }
 
     fn settle(&mut self, index: usize, observation: &Observation) -> Result<(), Contradiction> {
@@ -326,9 +326,8 @@ impl<'a> Books<'a> {
         let Some(rank) = self.rank(message) else {
             return Err(format!("{message} was settled, but never published"));
         };
-        let ours = |(from, held, _): &(Name, Name, String)| from == channel && held == message;
-        if let Some(place) = self.suspicions.iter().position(ours) {
-            return Err(self.suspicions.remove(place).2);
+        if self.settles_suspect(rank, observation) {
+            return Ok(());
         }
         let client = self.trace.viewpoint() == Viewpoint::Client;
         let queue = self.queue(name);
@@ -405,6 +404,29 @@ impl<'a> Books<'a> {
             channel.next_window = Some(window);
         } else {
             (channel.window, channel.next_window) = (window, None);
+        }
+    }
+}
+
+/// How a message was found that is handed out.
+enum Taken {
+    Ready {
+        /// A broker may take it for one that was handed out before.
+        perhaps_marked: bool,
+    },
+    /// It is with another, or was a moment ago: unless one of the two has ended.
+    Perhaps {
+        first: Name,
+        why: Contradiction,
+    },
+    Wrongly(Contradiction),
+}
+
+impl Holder {
+    fn name(&self) -> String {
+        match &self.consumer {
+            Some((tag, _)) => format!("{tag} on {}", self.channel),
+            None => self.channel.to_string(),
         }
     }
 }
