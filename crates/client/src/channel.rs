@@ -19,7 +19,7 @@ use crate::options::{
 use crate::queue::Queue;
 use crate::recovery::Outcome;
 use crate::status::{ChannelState, ChannelStatus};
-use crate::translate::{self, Method, Reply};
+use crate::translate::{self, Method, Reply, Seen};
 use crate::types::{ChannelId, FieldTable, MessageCount, ReplyCode, ShortString};
 use crate::{BasicProperties, Error};
 
@@ -343,6 +343,7 @@ impl Channel {
         self.core.take_turn().await;
         let life = self.core.life();
         let returned = poll_fn(|cx| self.core.poll_all_decided(life, cx)).await?;
+        self.core.remark(Seen::ConfirmsAwaited);
         let core = || Some(Arc::clone(&self.core));
         Ok(returned.into_iter().map(|message| translate::return_message(core(), message)).collect())
     }

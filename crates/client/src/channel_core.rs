@@ -24,7 +24,7 @@ use crate::events::Event;
 use crate::recovery::{Topology, counts};
 use crate::status::{ChannelQos, ChannelState, ChannelStateCell};
 use crate::translate::{
-    self, CallId, ChannelId, Deferred, Mailbox, Method, Notice, Reply, Returned,
+    self, CallId, ChannelId, Deferred, Mailbox, Method, Notice, Reply, Returned, Seen,
 };
 use crate::turns::Turns;
 use awaited::AwaitedReply;
@@ -34,6 +34,8 @@ use inbox::Inbox;
 pub(crate) struct ChannelCore {
     pub(crate) number: u16,
     pub(crate) connection: Arc<ConnectionCore>,
+    /// Whether the broker keeps a history, and wants to know what only clients see.
+    is_watched: bool,
     /// Its id at the broker, as a number, from the moment the channel is open; 0 before.
     id: AtomicU64,
     /// How often its connection was made anew.
@@ -56,6 +58,7 @@ impl ChannelCore {
         Self {
             number,
             topology: recovering::topology(connection.recovery.is_some()),
+            is_watched: connection.port().is_watched(),
             connection,
             id: AtomicU64::new(0),
             life: AtomicU32::new(0),
@@ -199,10 +202,11 @@ impl ChannelCore {
         Poll::Pending
     }
 
-    /// Nobody will ask for the outcome of a publish any more.
-    pub(crate) fn abandon_outcome(&self, call: CallId) {
+    /// Nobody will ask for the outcome of a publish any more; gives the number of the publish.
+    pub(crate) fn abandon_outcome(&self, call: CallId) -> Option<u64> {
         let mut inbox = self.inbox.lock();
         let ended = self.state() != ChannelState::Connected;
+        let publish_seq = inbox.outcomes.get(&call).map(|outcome| outcome.publish_seq);
         let _forgotten = match inbox.outcomes.get_mut(&call) {
             Some(outcome) if outcome.undecided && !ended => {
                 outcome.abandoned = true;
@@ -214,6 +218,14 @@ impl ChannelCore {
             _ => inbox.outcomes.remove(&call),
         };
         drop(inbox);
+        publish_seq
+    }
+
+    /// Tells the broker what only the client sees, if it wants to know.
+    pub(crate) fn remark(&self, seen: Seen) {
+        if self.is_watched {
+            self.connection.port().remark(self.id(), seen);
+        }
     }
 
     /// Waits until every publish is decided; gives the returned messages that no confirm carries.
@@ -327,6 +339,9 @@ impl Mailbox for ChannelCore {
                 // A consumer that its program has forgotten keeps what it got unacknowledged.
                 if let Some(consumer) = inbox.consumer(consumer) {
                     consumer.deliveries.push_back(delivery);
+                    if self.is_watched {
+                        consumer.note_waking(|| self.connection.port().now());
+                    }
                     consumer.wake(deferred);
                 }
             }
@@ -338,9 +353,12 @@ impl Mailbox for ChannelCore {
                     None => inbox.returned.push(returned),
                 }
             }
-            Notice::Confirm { call, verdict, .. } => inbox.decide(call, verdict, deferred),
-            Notice::Withheld { call } => {
-                inbox.outcomes.entry(call).or_default().undecided = true;
+            Notice::Confirm { call, publish_seq, verdict } => {
+                inbox.decide(call, publish_seq, verdict, deferred);
+            }
+            Notice::Withheld { call, publish_seq } => {
+                let outcome = inbox.outcomes.entry(call).or_default();
+                (outcome.undecided, outcome.publish_seq) = (true, publish_seq);
                 inbox.undecided += 1;
             }
             Notice::ConsumerCancelled { consumer } => {

@@ -1,6 +1,41 @@
-//! What tests need (feature `testing`): disks that let the power go, traces and checkers of them, workloads.
+//! What tests need beside a broker (feature `testing`).
 //!
 //! `docs/checkers.md` says what [`trace`], [`checkers`] and [`work_queue`] are for, with examples.
+//!
+//! # Looking
+//!
+//! A broker that keeps a history can be asked what is to hold, and which of the classic mistakes were made:
+//!
+//! ```
+//! use leveret_client::options::*;
+//! use leveret_client::testing::RunQueued;
+//! use leveret_client::types::FieldTable;
+//! use leveret_client::{Broker, BrokerOptions, Connection, ConnectionProperties};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let broker = Broker::new(BrokerOptions::default().with_history());
+//! let _diagnosis = broker.diagnose_at_end();
+//! let connection = Connection::connect(&broker.uri(), ConnectionProperties::default()).await?;
+//! let channel = connection.create_channel().await?;
+//! channel.queue_declare("tasks".into(), QueueDeclareOptions::durable(), FieldTable::default()).await?;
+//!
+//! broker.publish("", "tasks", "a task")?;
+//! let mut done = Vec::new();
+//! broker.run_queued("tasks", async |delivery| done.push(delivery.data)).await?;
+//!
+//! broker
+//!     .assert_that()
+//!     .nothing_unacked()
+//!     .nothing_dead_lettered()
+//!     .queue("tasks")
+//!     .is_empty()
+//!     .every_task_done_exactly_once(done);
+//! println!("{}", broker.inspect());
+//! println!("{}", broker.history().of_queue("tasks"));
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! # Letting the power go
 //!
@@ -35,7 +70,14 @@
 //! # }
 //! ```
 
-pub use crate::translate::{checkers, disk, trace, work_queue};
+mod running;
+
+pub use running::{Decision, Ran, RunQueued};
+
+pub use crate::translate::{
+    Assertions, Diagnosis, DiagnosisAtEnd, Finding, Mistake, PublishAssertions, QueueAssertions,
+    Thresholds, checkers, disk, trace, work_queue,
+};
 
 /// The chapter's code runs as a test.
 #[cfg(all(doctest, feature = "proptest"))]

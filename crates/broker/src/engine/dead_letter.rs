@@ -11,7 +11,7 @@ use super::exchange::Published;
 use super::queue::Queue;
 use super::route::Queues;
 use super::rules::text;
-use super::{Engine, publish};
+use super::{Death, Engine, publish};
 use crate::protocol::types::{AMQPValue, FieldArray, FieldTable, LongString, ShortString};
 use crate::protocol::{Cause, Effects, EventKind, Message, MessageId, Name, Properties, QueueId};
 
@@ -205,6 +205,23 @@ impl Engine {
         }
         death
     }
+}
+
+/// What the header `x-death` of a message says.
+pub(super) fn deaths_of(properties: &Properties) -> Vec<Death> {
+    let headers = properties.headers().as_ref();
+    let Some(AMQPValue::FieldArray(deaths)) =
+        headers.and_then(|headers| headers.inner().get(DEATHS))
+    else {
+        return Vec::new();
+    };
+    let death = |death: &AMQPValue| {
+        let AMQPValue::FieldTable(table) = death else { return None };
+        let count = table.inner().get("count").and_then(super::arguments::integer);
+        let queue = said(death, "queue")?.to_owned();
+        Some(Death { queue, reason: said(death, "reason")?.to_owned(), count: count.unwrap_or(1) })
+    };
+    deaths.as_slice().iter().filter_map(death).collect()
 }
 
 fn long(text: &str) -> AMQPValue {

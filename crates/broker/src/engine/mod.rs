@@ -61,9 +61,12 @@ mod frames;
 mod gathered;
 mod headers;
 mod index;
+mod inspect;
+mod inspect_text;
 mod invariants;
 mod levels;
 mod names;
+mod operator;
 mod party;
 mod pattern;
 mod policies;
@@ -109,6 +112,10 @@ use transaction::Settle;
 
 pub use contradiction::{Contradiction, RestoreError};
 pub use durable::{DurableExchange, DurableQueue, DurableView};
+pub use inspect::{
+    Death, HeldMessage, InspectedChannel, InspectedConnection, InspectedQueue, Inspection,
+    PeekedMessage,
+};
 pub use restore::{Mend, Mended, Restore, Stop};
 pub use view::{
     ActivityStatus, ChannelView, ConnectionView, ConsumerView, EngineView, ExchangeView,
@@ -283,6 +290,8 @@ impl Engine {
                 self.force_end(*number, refusal.take(), effects);
             }
             Command::TimePassed => {}
+            Command::Publish { publish } => self.publish_unconnected(publish, effects),
+            Command::Drain { queue } => self.drain(queue, effects),
             Command::SetPolicy { policy } => self.set_policy(policy, effects),
             Command::ClearPolicy { policy } => self.clear_policy(policy, effects),
             Command::Shutdown { refusal } => self.shutdown(refusal, effects),

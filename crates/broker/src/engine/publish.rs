@@ -246,7 +246,7 @@ impl Engine {
         Ok(())
     }
 
-    fn check_size(&self, size: u64) -> Result<(), Refusal> {
+    pub(super) fn check_size(&self, size: u64) -> Result<(), Refusal> {
         let (max, configured) = match self.options.message_size_max {
             Some(max) => (max, "configured max size"),
             None => (self.version().message_size_max, self.version().max_size),
@@ -286,7 +286,7 @@ pub(super) fn more_keys_of(properties: &Properties) -> Vec<String> {
 }
 
 /// The routing keys that the headers add. What is no text among them is ignored.
-fn more_keys(headers: &FieldTable) -> Result<Vec<String>, Refusal> {
+pub(super) fn more_keys(headers: &FieldTable) -> Result<Vec<String>, Refusal> {
     let mut keys = Vec::new();
     for name in [CC, BCC] {
         match headers.inner().get(name) {
@@ -311,7 +311,7 @@ fn more_keys(headers: &FieldTable) -> Result<Vec<String>, Refusal> {
 }
 
 /// A time to live is decimal digits, in milliseconds (S113).
-fn check_expiration(expiration: &str) -> Result<(), Refusal> {
+pub(super) fn check_expiration(expiration: &str) -> Result<(), Refusal> {
     let unsigned = expiration.strip_prefix(['+', '-']).unwrap_or(expiration);
     let end = unsigned.find(|c: char| !c.is_ascii_digit()).unwrap_or(unsigned.len());
     let (digits, rest) = unsigned.split_at(end);
@@ -334,13 +334,13 @@ fn check_expiration(expiration: &str) -> Result<(), Refusal> {
 }
 
 /// Takes the properties that a client sends, which may be those of a dead letter that it got.
-fn sent(properties: &mut Properties) -> Properties {
+pub(super) fn sent(properties: &mut Properties) -> Properties {
     let mut properties = std::mem::take(properties);
     properties.set_own_deaths(false);
     properties
 }
 
-fn strip_bcc(properties: &mut Properties) {
+pub(super) fn strip_bcc(properties: &mut Properties) {
     let headers = properties.headers().as_ref().map(FieldTable::inner);
     if let Some(headers) = headers.filter(|headers| headers.contains_key(BCC)) {
         let kept = headers.iter().filter(|(name, _)| name.as_str() != BCC);
@@ -350,7 +350,7 @@ fn strip_bcc(properties: &mut Properties) {
     }
 }
 
-fn check_delivery_mode(properties: &Properties) -> Result<(), Refusal> {
+pub(super) fn check_delivery_mode(properties: &Properties) -> Result<(), Refusal> {
     if let Some(mode @ (0 | 3..)) = properties.delivery_mode() {
         let text = format!("invalid message: {{delivery_mode_unknown,{mode}}}");
         return Err(Refusal::new(ReplyCode::PreconditionFailed, text));

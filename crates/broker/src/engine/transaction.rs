@@ -57,6 +57,13 @@ impl Transaction {
     }
 }
 
+impl Transaction {
+    /// How many publishes and how many settlements wait.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        (self.publishes.len(), self.settled.len())
+    }
+}
+
 impl Engine {
     /// From here on the channel's publishes and settlements wait for a commit.
     pub(super) fn select_transaction(

@@ -10,7 +10,7 @@ use super::consume::Consumer;
 use super::exchange::{Exchange, is_predeclared};
 use super::queue::Queue;
 use super::single_active::SingleActive;
-use crate::protocol::{Binding, ChannelId, ExchangeKind, Message, MessageId, Name};
+use crate::protocol::{Binding, ChannelId, ConsumerId, ExchangeKind, Message, MessageId, Name};
 
 /// Everything, in a fixed order; equal views mean equal brokers, as far as clients can tell.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -322,6 +322,12 @@ impl Engine {
     pub fn channel_numbers(&self, channel: ChannelId) -> Option<(u64, u16)> {
         let channel = self.channels.get(channel)?;
         Some((channel.connection_number, channel.number))
+    }
+
+    /// The tag of a consumer.
+    #[must_use]
+    pub fn consumer_tag_of(&self, consumer: ConsumerId) -> Option<Name> {
+        self.consumers.get(consumer).map(|consumer| consumer.tag.clone())
     }
 
     fn consumer_view(

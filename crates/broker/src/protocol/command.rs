@@ -40,6 +40,18 @@ pub enum Command {
         /// Its name.
         policy: Name,
     },
+    /// The operator publishes a message, on no channel: what comes back comes to nobody. Answered with
+    /// [`Answer::Published`](super::Answer::Published).
+    Publish {
+        /// The message, and where it goes.
+        publish: Box<BasicPublish>,
+    },
+    /// The operator takes every ready message of a queue, as if each was got and acknowledged. Answered with
+    /// [`Answer::Drained`](super::Answer::Drained).
+    Drain {
+        /// The queue.
+        queue: Name,
+    },
     /// Time has passed: everything that was due happens, each at its own time. Every other command does the
     /// same before it does what it says.
     TimePassed,

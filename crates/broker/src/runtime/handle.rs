@@ -12,7 +12,6 @@ use super::clock::{Clock, Timed};
 use super::core::Core;
 use super::driver::{self, Batch};
 use super::error::BrokerError;
-use super::history::History;
 use super::host::{Host, Listener};
 use super::level::Level;
 use super::mailbox::{Deferred, Mailbox};
@@ -20,15 +19,13 @@ use super::options::BrokerOptions;
 use super::port::Port;
 use super::recovery::RecoveryReport;
 use super::registry;
+use super::remark::Remark;
 #[cfg(feature = "tokio")]
 use super::standstill::Standstill;
 use super::timer::Timer;
-use crate::engine::{
-    ChannelView, ConnectionView, EngineView, ExchangeView, MessageView, QueueView,
-};
 use crate::journal::Journal;
 use crate::protocol::{
-    Binding, ChannelId, Command, ConnectionId, Gate, Instant, Name, Notice, Output, Policy,
+    Answer, ChannelId, Command, ConnectionId, Gate, Instant, Name, Notice, Output, Policy,
     RabbitMqVersion, Refusal, Reply, ReplyCode,
 };
 
@@ -68,17 +65,21 @@ pub(super) struct Shared {
 pub(super) struct Inner {
     /// Itself, for who waits for its deadlines.
     weak: Weak<Self>,
-    state: Mutex<State>,
-    clock: Clock,
+    pub(super) state: Mutex<State>,
+    pub(super) clock: Clock,
     timer: Arc<Timer>,
     #[cfg(feature = "tokio")]
     standstill: Arc<Standstill>,
     pub(super) vhost: Name,
     pub(super) channel_max: u16,
+    /// Whether it keeps a history.
+    pub(super) is_watched: bool,
 }
 
-struct State {
-    core: Core,
+pub(super) struct State {
+    pub(super) core: Core,
+    /// What clients have seen and the broker cannot.
+    pub(super) remarks: Vec<Remark>,
     /// The way to the journal, if there is one and it has not failed.
     journal: Option<Sender<Batch>>,
     connections: SecondaryMap<ConnectionId, Arc<dyn Mailbox>>,
@@ -128,63 +129,6 @@ impl Broker {
     #[must_use]
     pub fn recovery(&self) -> Option<&RecoveryReport> {
         self.shared.recovery.as_ref()
-    }
-
-    /// The queues, in the order of declaring, with their counts and consumers.
-    #[must_use]
-    pub fn queues(&self) -> Vec<QueueView> {
-        self.shared.inner.look().core.engine().queue_views()
-    }
-
-    /// One queue; `None` if there is none of that name.
-    #[must_use]
-    pub fn queue(&self, name: &str) -> Option<QueueView> {
-        self.queues().into_iter().find(|queue| &*queue.name == name)
-    }
-
-    /// The exchanges, in the order of declaring: the default one first, then those that are there from the
-    /// start (S147).
-    #[must_use]
-    pub fn exchanges(&self) -> Vec<ExchangeView> {
-        self.shared.inner.look().core.engine().exchange_views()
-    }
-
-    /// The bindings, in the order of binding. Those of the default exchange, which has every queue under its
-    /// name, are not among them.
-    #[must_use]
-    pub fn bindings(&self) -> Vec<Arc<Binding>> {
-        self.shared.inner.look().core.engine().binding_views()
-    }
-
-    /// The ready messages of a queue, in order, without taking them; none if there is no such queue.
-    #[must_use]
-    pub fn messages(&self, queue: &str) -> Vec<MessageView> {
-        self.shared.inner.look().core.engine().ready_messages(queue).unwrap_or_default()
-    }
-
-    /// The connections, in the order of connecting.
-    #[must_use]
-    pub fn connections(&self) -> Vec<ConnectionView> {
-        self.shared.inner.look().core.engine().connection_views()
-    }
-
-    /// The channels, by connection and number, with their windows and what they hold.
-    #[must_use]
-    pub fn channels(&self) -> Vec<ChannelView> {
-        self.shared.inner.look().core.engine().channel_views()
-    }
-
-    /// Everything at one moment.
-    #[must_use]
-    pub fn view(&self) -> EngineView {
-        self.shared.inner.look().core.engine().view()
-    }
-
-    /// What has happened so far; empty unless the broker was made
-    /// [`with_history`](BrokerOptions::with_history).
-    #[must_use]
-    pub fn history(&self) -> History {
-        self.shared.inner.look().core.history().cloned().unwrap_or_default()
     }
 
     /// Checks what must always hold in the engine; for tests.
@@ -298,8 +242,10 @@ impl Inner {
             standstill: Arc::default(),
             vhost: engine.vhost.clone(),
             channel_max: engine.channel_max,
+            is_watched: core.history().is_some(),
             state: Mutex::new(State {
                 core,
+                remarks: Vec::new(),
                 journal: None,
                 connections: SecondaryMap::new(),
                 channels: SecondaryMap::new(),
@@ -312,7 +258,7 @@ impl Inner {
     }
 
     /// The state to look at, with everything done that is due.
-    fn look(&self) -> MutexGuard<'_, State> {
+    pub(super) fn look(&self) -> MutexGuard<'_, State> {
         if self.next_deadline().is_some_and(|at| self.clock.now().instant >= at) {
             self.time_passed();
         }
@@ -388,12 +334,22 @@ impl Inner {
         command: Command,
         newcomer: Option<Arc<dyn Mailbox>>,
     ) -> Result<Option<ConnectionId>, BrokerError> {
+        self.step_and_answer(command, newcomer).map(|(opened, _)| opened)
+    }
+
+    /// The same, with what an operator is told.
+    pub(super) fn step_and_answer(
+        &self,
+        command: Command,
+        newcomer: Option<Arc<dyn Mailbox>>,
+    ) -> Result<(Option<ConnectionId>, Option<Answer>), BrokerError> {
         let mut deferred = Deferred::default();
         let mut opened = None;
+        let answer;
         let (awaited, deadline, may_be_late);
         {
             let mut state = self.state.lock();
-            let State { core, journal, connections, channels, health } = &mut *state;
+            let State { core, journal, connections, channels, health, .. } = &mut *state;
             match health {
                 Health::Running => *health = Health::Stepping,
                 Health::Stepping => return Err(BrokerError::Broken),
@@ -418,6 +374,7 @@ impl Inner {
                 let output = Output { connection, channel, gate: Gate::AtOnce, notice };
                 hand_over(output, connections, channels, &mut deferred);
             }
+            answer = core.take_answer();
             awaited = (core.withheld() > withheld).then(|| core.recorded());
             if let (Some(journal), Some((step, records))) = (journal, core.take_records()) {
                 // The thread ends early only when the journal has failed, and then nothing is kept.
@@ -432,7 +389,7 @@ impl Inner {
             self.begin_standstill(step);
         }
         deferred.run();
-        Ok(opened)
+        Ok((opened, answer))
     }
 }
 

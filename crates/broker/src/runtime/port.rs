@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::error::BrokerError;
-use super::handle::Shared;
+use super::handle::{Inner, Shared};
 use super::host::Host;
 use super::mailbox::Mailbox;
 use crate::protocol::{CallId, ChannelId, Command, ConnectionId, Method, Refusal, ReplyCode};
@@ -44,6 +44,10 @@ impl Port {
     pub fn to_vhost_of(self, login: Login<'_>) -> Result<Self, Refusal> {
         let shared = self.host.log_in(login)?;
         Ok(Self { shared, ..self })
+    }
+
+    pub(super) fn inner(&self) -> &Inner {
+        &self.shared.inner
     }
 
     /// Whether both lead to the same virtual host of the same broker.

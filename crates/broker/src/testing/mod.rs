@@ -6,6 +6,7 @@
 //! | [`Act`], [`Said`] | what goes in and comes out, in plain numbers and names instead of handles |
 //! | [`Oracle`] | the same broker again, on plain vectors and naive loops: obviously right, and slow |
 //! | [`Op`], [`Profile`] | random programs that shrink well, from a seed or as a `proptest` strategy |
+//! | [`Assertions`], [`diagnosis`] | sentences about a broker, and the classic mistakes in what it has seen |
 //! | [`disk::SimDisk`] | a disk with every fault, and the disks that a crash could leave |
 //! | [`explore::Explorer`] | every state of a small world, and the shortest way to what must not be |
 //! | [`fuzz`] | what fuzz targets and their twins among the property tests check |
@@ -29,9 +30,12 @@
 //! ```
 
 mod act;
+mod assertions;
 pub mod checkers;
+pub mod diagnosis;
 pub mod disk;
 pub mod explore;
+mod fates;
 pub mod fuzz;
 mod harness;
 mod oracle;
@@ -43,6 +47,7 @@ pub mod work_queue;
 mod workload;
 
 pub use act::Act;
+pub use assertions::{Assertions, PublishAssertions, QueueAssertions};
 pub use harness::Harness;
 pub use oracle::{Message, Oracle, SurvivingQueue, SurvivingTopology, Survivor};
 pub use said::{Closing, Said, What};

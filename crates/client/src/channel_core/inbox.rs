@@ -9,7 +9,9 @@ use smallvec::SmallVec;
 use crate::channel::ChannelCloser;
 use crate::confirm::Outcome;
 use crate::error::Error;
-use crate::translate::{CallId, ConsumerId, Deferred, Method, Parcel, Reply, Returned, Verdict};
+use crate::translate::{
+    CallId, ConsumerId, Deferred, Method, Moment, Parcel, Reply, Returned, Verdict,
+};
 
 /// What the broker has said, and nobody has taken yet.
 #[derive(Default)]
@@ -47,6 +49,8 @@ pub(super) struct ConsumerInbox {
     pub(super) error: Option<Error>,
     /// Who waits for a delivery: one waker for each handle.
     pub(super) wakers: SmallVec<[(u64, Waker); 1]>,
+    /// When its task was last woken, and which that is, until it comes; if the broker wants to know.
+    pub(super) woken: Option<(Moment, Waker)>,
     /// A consumer keeps its channel open, even when it has ended: what it gave may be unsettled.
     pub(super) keeps_open: Option<Arc<ChannelCloser>>,
     /// How it subscribes again, if its connection is made anew when it is lost.
@@ -79,8 +83,15 @@ impl Inbox {
     }
 
     /// The broker says what becomes of a publish.
-    pub(super) fn decide(&mut self, call: CallId, verdict: Verdict, deferred: &mut Deferred) {
+    pub(super) fn decide(
+        &mut self,
+        call: CallId,
+        publish_seq: u64,
+        verdict: Verdict,
+        deferred: &mut Deferred,
+    ) {
         let outcome = self.outcomes.entry(call).or_default();
+        outcome.publish_seq = publish_seq;
         outcome.verdict = Some(verdict);
         if !std::mem::take(&mut outcome.undecided) {
             return;
@@ -117,6 +128,13 @@ impl ConsumerInbox {
         }
         self.error = Some(error.clone());
         self.wake(deferred);
+    }
+
+    /// Remembers that its task is about to be woken.
+    pub(super) fn note_waking(&mut self, now: impl FnOnce() -> Moment) {
+        if let (None, Some((_, waker))) = (&self.woken, self.wakers.first()) {
+            self.woken = Some((now(), waker.clone()));
+        }
     }
 
     pub(super) fn wake(&mut self, deferred: &mut Deferred) {

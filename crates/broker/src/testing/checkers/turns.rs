@@ -119,7 +119,11 @@ fn watch_turns(
 /// Queues that messages left as dead letters.
 fn inexact_queues(trace: &Trace) -> BTreeSet<Name> {
     let letters = |one: &Observation| {
-        one.channel.is_empty() && matches!(one.what, Observed::Published { .. })
+        let early = matches!(
+            one.what,
+            Observed::Published { .. } | Observed::Gone { .. } | Observed::Settled { .. }
+        );
+        one.channel.is_empty() && early
     };
     if !trace.observations().iter().any(letters) {
         return BTreeSet::new();

@@ -122,18 +122,19 @@ impl Reader {
             }
             EventKind::TxSelected => self.transactional.push(channel),
             EventKind::ChannelClosed(_) => self.add(channel, Observed::ChannelClosed),
-            EventKind::QueueDeclared { queue, durable } => {
+            EventKind::QueueDeclared { queue, durable, quorum, .. } => {
+                self.trace.kinds.entry(queue.clone()).or_default().quorum |= quorum;
                 let (queue, durable) = (queue.clone(), Some(*durable));
                 self.add(channel, Observed::QueueDeclared { queue, durable });
             }
             EventKind::QueueDeleted { queue, .. } => {
                 self.add(channel, Observed::QueueDeleted { queue: queue.clone() });
             }
-            EventKind::QueuePurged { queue, messages } => {
+            EventKind::QueuePurged { queue, messages, .. } => {
                 let (queue, messages) = (queue.clone(), Some(*messages));
                 self.add(channel, Observed::QueuePurged { queue, messages });
             }
-            EventKind::QosSet { prefetch_count, global: true } => {
+            EventKind::QosSet { prefetch_count, global: true, .. } => {
                 self.add(channel, Observed::ChannelWindow { window: *prefetch_count });
             }
             EventKind::ConsumerAdded { .. }
@@ -257,8 +258,12 @@ impl Reader {
             }
             EventKind::Dropped { message, queue, cause, .. } => {
                 let copy = (queue.clone(), *message);
-                if !self.was_refused(&copy, *cause) {
-                    let (channel, what) = self.end(&copy, channel, *cause);
+                let (_, what) = self.end(&copy, channel.clone(), *cause);
+                if self.was_refused(&copy, *cause) {
+                    // It was never there.
+                } else if channel.is_empty() {
+                    self.insert_early(&copy, channel, what);
+                } else {
                     self.add_of(copy, channel, what);
                 }
             }
@@ -282,9 +287,17 @@ impl Reader {
         cause == Cause::MaxLength && !self.last.contains_key(copy)
     }
 
-    /// A message that became another. The history says so when that other is published, at the end of the step in
-    /// which it left its queue; when exactly that was it does not say, so it is taken to be as early as
-    /// it can have been.
+    /// Of what was to become a dead letter the history speaks at the end of the step in which it left its queue; when
+    /// exactly that was it does not say, so it is taken to be as early as it can have been.
+    fn insert_early(&mut self, copy: &Copy, channel: Name, what: Observed) {
+        let after_its_last = self.last.get(copy).map_or(0, |last| last + 1);
+        let place = after_its_last.max(self.since_rest);
+        let at = self.now.elapsed();
+        self.trace.observations.insert(place, Observation { at, channel, what });
+        self.last.values_mut().filter(|last| **last >= place).for_each(|last| *last += 1);
+    }
+
+    /// A message that became another.
     fn dead_letter(&mut self, channel: Name, kind: &EventKind) {
         let EventKind::DeadLettered {
             message,
@@ -301,12 +314,8 @@ impl Reader {
         };
         let copy = (queue.clone(), *message);
         if !self.was_refused(&copy, *cause) {
-            let after_its_last = self.last.get(&copy).map_or(0, |last| last + 1);
-            let place = after_its_last.max(self.since_rest);
             let (holder, what) = self.end(&copy, channel.clone(), *cause);
-            let at = self.now.elapsed();
-            self.trace.observations.insert(place, Observation { at, channel: holder, what });
-            self.last.values_mut().filter(|last| **last >= place).for_each(|last| *last += 1);
+            self.insert_early(&copy, holder, what);
         }
         let name: Name = match self.naming {
             Naming::ByNumber => letter.to_string().into(),

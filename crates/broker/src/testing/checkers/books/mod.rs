@@ -327,6 +327,7 @@ impl<'a> Books<'a> {
             return Err(format!("{message} was settled, but never published"));
         };
         if self.settles_suspect(rank, observation) {
+            self.settling.push((channel.clone(), name.clone(), rank));
             return Ok(());
         }
         let client = self.trace.viewpoint() == Viewpoint::Client;
