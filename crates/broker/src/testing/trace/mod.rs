@@ -59,7 +59,8 @@ pub enum Viewpoint {
     Client,
 }
 
-/// What sets a queue apart, as far as checkers must know. A trace does not tell by itself.
+/// What sets a queue apart, as far as checkers must know. A trace does not tell by itself, but for a broker's history, which
+/// tells quorum queues.
 ///
 /// ```
 /// use leveret_broker::testing::trace::{QueueKind, Trace, Viewpoint};
