@@ -19,12 +19,10 @@ impl Books<'_> {
                 .map(|(rank, _)| *rank)
                 .collect();
             for rank in held {
-                let holder = queue.held.remove(&rank);
-                let perhaps_marked = holder.is_some_and(|holder| holder.perhaps_marked);
-                let came_back = Some(index);
-                queue
-                    .ready
-                    .insert(rank, Ready { sure: true, since: at, came_back, perhaps_marked });
+                let Some(holder) = queue.held.remove(&rank) else { continue };
+                let (sure, came_back) = (!holder.doubtful, Some(index));
+                let perhaps_marked = holder.perhaps_marked;
+                queue.ready.insert(rank, Ready { sure, since: at, came_back, perhaps_marked });
             }
         }
         // Settled on a channel that has ended: the broker may not have heard of it.

@@ -77,6 +77,8 @@ pub(super) struct Holder {
     /// Whether its channel's window counts it: those of quorum queues are not.
     counts: bool,
     perhaps_marked: bool,
+    /// Another that was handed it has settled it and ended: it may be gone.
+    doubtful: bool,
 }
 
 pub(super) struct Consumer {
@@ -256,11 +258,12 @@ impl<'a> Books<'a> {
         let number = who.as_ref().and_then(|who| self.consumers.get(who)).map(|one| one.number);
         let counts = !self.trace.queue_kind(name).quorum;
         let consumer = consumer.clone().zip(number);
+        let channel = channel.clone();
         let mut holder =
-            Holder { channel: channel.clone(), consumer, counts, perhaps_marked: false };
+            Holder { channel, consumer, counts, perhaps_marked: false, doubtful: false };
         let taken = self.take_ready(rank, name, &holder);
         let handed_out = self.queue(name).handed_out.entry(rank).or_default();
-        handed_out.push((channel.clone(), index));
+        handed_out.push((holder.channel.clone(), index));
         match taken {
             Taken::Ready { perhaps_marked } => holder.perhaps_marked = perhaps_marked,
             Taken::Perhaps { first, why } => {

@@ -38,7 +38,15 @@ impl Books<'_> {
 
     /// A channel has ended: what was handed to it was not, and what it held others may have by right.
     pub(super) fn clear_suspicions(&mut self, channel: &Name, index: usize) {
-        self.suspicions.retain(|one| one.second.channel != *channel);
+        let ended: Vec<Suspicion>;
+        (ended, self.suspicions) = std::mem::take(&mut self.suspicions)
+            .into_iter()
+            .partition(|one| one.second.channel == *channel);
+        for one in ended.iter().filter(|one| one.settled.is_some()) {
+            if let Some(holder) = self.queue(&one.queue).held.get_mut(&one.rank) {
+                holder.doubtful = true;
+            }
+        }
         let (cleared, kept) =
             std::mem::take(&mut self.suspicions).into_iter().partition(|one| one.first == *channel);
         self.suspicions = kept;
