@@ -281,10 +281,13 @@ impl<'a> Books<'a> {
     }
 
     fn hold(&mut self, queue: &Name, rank: Rank, holder: Holder) {
-        if let Some((tag, _)) = &holder.consumer {
+        if let Some((tag, number)) = &holder.consumer {
             let channel = self.channels.entry(holder.channel.clone()).or_default();
             channel.held += usize::from(holder.counts);
-            if let Some(consumer) = self.consumers.get_mut(&(holder.channel.clone(), tag.clone())) {
+            // Another may have the tag by now.
+            if let Some(consumer) = self.consumers.get_mut(&(holder.channel.clone(), tag.clone()))
+                && consumer.number == *number
+            {
                 consumer.held += 1;
             }
         }
