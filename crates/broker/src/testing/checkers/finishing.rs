@@ -38,7 +38,7 @@ impl FinishingTime {
     /// # Errors
     ///
     /// The bound does not apply, and why: not everything was there from the start; windows differ or there are none;
-    /// consumers left; tasks were not each delivered and acknowledged once, in order.
+    /// consumers left, or the broker ended; tasks were not each delivered and acknowledged once, in order.
     pub fn of(trace: &Trace, queue: &str) -> Result<Self, String> {
         let (workers, began) = workers(trace, queue)?;
         let window = workers.values().next().copied().unwrap_or(0);
@@ -138,6 +138,9 @@ fn workers(trace: &Trace, name: &str) -> Result<(BTreeMap<Name, u16>, Duration),
             }
             Observed::Published { queues: None, .. } => {
                 return Err("nobody knows which queues messages went to".to_owned());
+            }
+            Observed::Crashed | Observed::Stopped => {
+                return Err("the broker ended before everything was done".to_owned());
             }
             Observed::ChannelWindow { .. } if channels.contains(&channel) => {
                 return Err(format!("a channel of {name}'s consumers has a window of its own"));

@@ -20,7 +20,7 @@ impl Books<'_> {
                 .collect();
             for rank in held {
                 let Some(holder) = queue.held.remove(&rank) else { continue };
-                let (sure, came_back) = (!holder.doubtful, Some(index));
+                let (sure, came_back) = (!queue.doubtful.contains(&rank), Some(index));
                 let perhaps_marked = holder.perhaps_marked;
                 queue.ready.insert(rank, Ready { sure, since: at, came_back, perhaps_marked });
             }
@@ -80,6 +80,7 @@ impl Books<'_> {
         let (since, came_back) = (observation.at, None);
         for queue in self.queues.values_mut() {
             queue.held.clear();
+            queue.doubtful.clear();
             queue.active = None;
             let unsure = Ready { sure: false, since, came_back, perhaps_marked: crashed };
             let before: Vec<_> = queue.ready.iter().map(|(rank, one)| (*rank, *one)).collect();

@@ -53,6 +53,8 @@ pub(super) struct Queue {
     pub(super) handed_out: BTreeMap<Rank, Vec<(Name, usize)>>,
     /// Everything that ever came in.
     ever: BTreeSet<Rank>,
+    /// What two seemed to have: where it is from then on nobody knows for certain.
+    doubtful: BTreeSet<Rank>,
     /// The single active consumer, if the queue has shown that it has such.
     pub(super) active: Option<Option<Who>>,
 }
@@ -77,8 +79,6 @@ pub(super) struct Holder {
     /// Whether its channel's window counts it: those of quorum queues are not.
     counts: bool,
     perhaps_marked: bool,
-    /// Another that was handed it has settled it and ended: it may be gone.
-    doubtful: bool,
 }
 
 pub(super) struct Consumer {
@@ -259,8 +259,7 @@ impl<'a> Books<'a> {
         let counts = !self.trace.queue_kind(name).quorum;
         let consumer = consumer.clone().zip(number);
         let channel = channel.clone();
-        let mut holder =
-            Holder { channel, consumer, counts, perhaps_marked: false, doubtful: false };
+        let mut holder = Holder { channel, consumer, counts, perhaps_marked: false };
         let taken = self.take_ready(rank, name, &holder);
         let handed_out = self.queue(name).handed_out.entry(rank).or_default();
         handed_out.push((holder.channel.clone(), index));
@@ -270,6 +269,7 @@ impl<'a> Books<'a> {
                 let (queue, settled) = (name.clone(), None);
                 let suspicion = Suspicion { first, second: holder, queue, rank, settled, why };
                 self.suspicions.push(suspicion);
+                self.queue(name).doubtful.insert(rank);
                 return Ok(());
             }
             Taken::Wrongly(why) => return Err(why),
@@ -347,7 +347,8 @@ impl<'a> Books<'a> {
         );
         if goes_back {
             let perhaps_marked = holder.as_ref().is_some_and(|holder| holder.perhaps_marked);
-            let ready = Ready { sure: true, since: *at, came_back: Some(index), perhaps_marked };
+            let (sure, came_back) = (!queue.doubtful.contains(&rank), Some(index));
+            let ready = Ready { sure, since: *at, came_back, perhaps_marked };
             queue.ready.insert(rank, ready);
         }
         if let Some(holder) = &holder {

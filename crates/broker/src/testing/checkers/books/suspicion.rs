@@ -38,15 +38,7 @@ impl Books<'_> {
 
     /// A channel has ended: what was handed to it was not, and what it held others may have by right.
     pub(super) fn clear_suspicions(&mut self, channel: &Name, index: usize) {
-        let ended: Vec<Suspicion>;
-        (ended, self.suspicions) = std::mem::take(&mut self.suspicions)
-            .into_iter()
-            .partition(|one| one.second.channel == *channel);
-        for one in ended.iter().filter(|one| one.settled.is_some()) {
-            if let Some(holder) = self.queue(&one.queue).held.get_mut(&one.rank) {
-                holder.doubtful = true;
-            }
-        }
+        self.suspicions.retain(|one| one.second.channel != *channel);
         let (cleared, kept) =
             std::mem::take(&mut self.suspicions).into_iter().partition(|one| one.first == *channel);
         self.suspicions = kept;
@@ -67,7 +59,7 @@ impl Books<'_> {
         match suspicion.settled {
             Some(Settlement::Requeued) => {
                 let came_back = Some(index);
-                queue.ready.insert(rank, Ready { sure: true, came_back, ..ready });
+                queue.ready.insert(rank, Ready { came_back, ..ready });
             }
             Some(_) => {}
             None => self.hold(&suspicion.queue, rank, suspicion.second),
