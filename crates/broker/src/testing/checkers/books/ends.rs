@@ -36,6 +36,7 @@ impl Books<'_> {
     fn unsettle(&mut self, settlements: Vec<(Name, Name, Rank)>, at: Duration) {
         for (_, queue, rank) in settlements {
             let queue = self.queue(&queue);
+            queue.doubtful.insert(rank);
             if !queue.held.contains_key(&rank) {
                 let unsure =
                     Ready { sure: false, since: at, came_back: None, perhaps_marked: true };

@@ -53,7 +53,7 @@ pub(super) struct Queue {
     pub(super) handed_out: BTreeMap<Rank, Vec<(Name, usize)>>,
     /// Everything that ever came in.
     ever: BTreeSet<Rank>,
-    /// What two seemed to have: where it is from then on nobody knows for certain.
+    /// What two seemed to have, or what was settled on a channel that ended then: where it is nobody knows for certain.
     doubtful: BTreeSet<Rank>,
     /// The single active consumer, if the queue has shown that it has such.
     pub(super) active: Option<Option<Who>>,
