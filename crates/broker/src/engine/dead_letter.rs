@@ -15,7 +15,7 @@ use super::{Engine, publish};
 use crate::protocol::types::{AMQPValue, FieldArray, FieldTable, LongString, ShortString};
 use crate::protocol::{Cause, Effects, EventKind, Message, MessageId, Name, Properties, QueueId};
 
-const DEATHS: &str = "x-death";
+pub(super) const DEATHS: &str = "x-death";
 
 /// A message that left a queue, and where it goes from there.
 #[derive(Clone, Debug)]
@@ -220,6 +220,19 @@ fn said<'a>(death: &'a AMQPValue, name: &str) -> Option<&'a str> {
 
 fn is_of(death: &AMQPValue, queue: &str, reason: &str) -> bool {
     said(death, "queue") == Some(queue) && said(death, "reason") == Some(reason)
+}
+
+/// What an entry of `x-death` counts, as a text, and how often that was.
+pub(super) fn counted(death: &AMQPValue) -> (String, u64) {
+    let [queue, reason, exchange] = ["queue", "reason", "exchange"].map(|name| said(death, name));
+    let count = match death {
+        AMQPValue::FieldTable(death) => {
+            death.inner().get("count").and_then(super::arguments::integer)
+        }
+        _ => None,
+    };
+    let count = count.and_then(|count| u64::try_from(count).ok()).unwrap_or_default();
+    (format!("{queue:?} {reason:?} {exchange:?}"), count)
 }
 
 /// One more death of the same kind (S128). A client may have sent anything (S129).

@@ -38,7 +38,7 @@
 //! | `single_active` | whose messages they are where only one consumer may have them |
 //! | `queue`, `channel`, `backlog`, `ready`, `ring`, `levels`, `party`, `window`, `unacked` | the parts of the state |
 //! | `durable`, `restore`, `restore/mend`, `gathered`, `ending` | what survives an end, and the engine that is made of it, or of its ruins |
-//! | `view`, `invariants` | reading it |
+//! | `view`, `essence`, `invariants` | reading it |
 
 mod ack_timeout;
 mod alarm;
@@ -56,6 +56,7 @@ mod dispatch;
 mod durable;
 mod ending;
 mod erlang;
+mod essence;
 mod exchange;
 mod frames;
 mod gathered;
@@ -109,6 +110,7 @@ use transaction::Settle;
 
 pub use contradiction::{Contradiction, RestoreError};
 pub use durable::{DurableExchange, DurableQueue, DurableView};
+pub use essence::Essence;
 pub use restore::{Mend, Mended, Restore, Stop};
 pub use view::{
     ActivityStatus, ChannelView, ConnectionView, ConsumerView, EngineView, ExchangeView,

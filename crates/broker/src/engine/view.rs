@@ -256,11 +256,14 @@ impl Engine {
         let parked = queue.ring.parked().filter_map(|(_, id)| self.consumers.get(id));
         let aside = queue.consumers.values().filter_map(|id| self.consumers.get(*id));
         let aside = aside.filter(|consumer| consumer.set_aside.is_some());
+        // One that rests has no turns, and is the active one all the same.
+        let resting = queue.single_active.iter().filter(|active| active.is_resting());
+        let resting = resting.filter_map(|active| self.consumers.get(active.active()?));
         let waiting = queue.single_active.iter().flat_map(SingleActive::waiting);
         let waiting = waiting.filter_map(|id| self.consumers.get(id));
         let listed = turns
             .map(|consumer| (consumer, true, status))
-            .chain(parked.chain(aside).map(|consumer| (consumer, false, status)))
+            .chain(parked.chain(aside).chain(resting).map(|consumer| (consumer, false, status)))
             .chain(waiting.map(|consumer| (consumer, false, ActivityStatus::Waiting)));
         let view = |(consumer, active, activity_status): (&Consumer, _, _)| {
             self.consumer_view(consumer, &queue.name, active, activity_status)

@@ -85,6 +85,11 @@ impl Core {
         self.doorkeeper.as_ref().map_or(0, Doorkeeper::waiting)
     }
 
+    /// What waits until its records are durable, in order, each with the step that it waits for.
+    pub fn waiting(&self) -> impl Iterator<Item = (u64, &Output)> {
+        self.doorkeeper.iter().flat_map(Doorkeeper::outputs)
+    }
+
     /// The last step that made records; 0 before the first.
     #[must_use]
     pub fn recorded(&self) -> u64 {
@@ -130,6 +135,11 @@ impl Core {
     #[must_use]
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// What has happened since it was taken the last time, if it is recorded.
+    pub fn take_history(&mut self) -> History {
+        self.history.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// What has happened, if it is recorded.

@@ -56,6 +56,11 @@ impl Doorkeeper {
         self.waiting.len()
     }
 
+    /// What waits, in order, each with the step that it waits for.
+    pub(super) fn outputs(&self) -> impl Iterator<Item = (u64, &Output)> {
+        self.waiting.iter().map(|(step, output)| (*step, output))
+    }
+
     /// Lets out, in order, what waited for steps up to `step`.
     pub(super) fn durable(&mut self, step: u64) -> Vec<Output> {
         self.durable = self.durable.max(step);

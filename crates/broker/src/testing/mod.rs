@@ -8,6 +8,7 @@
 //! | [`Op`], [`Profile`] | random programs that shrink well, from a seed or as a `proptest` strategy |
 //! | [`disk::SimDisk`] | a disk with every fault, and the disks that a crash could leave |
 //! | [`explore::Explorer`] | every state of a small world, and the shortest way to what must not be |
+//! | [`worlds::World`] | small worlds of queues, consumers and the user's handlers, ready to be explored |
 //! | [`fuzz`] | what fuzz targets and their twins among the property tests check |
 //! | [`SimBroker`] | a whole broker on such a disk, driven step by step, without threads |
 //!
@@ -36,6 +37,7 @@ mod said;
 mod sim;
 mod step;
 mod workload;
+pub mod worlds;
 
 pub use act::Act;
 pub use harness::Harness;
