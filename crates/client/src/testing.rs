@@ -1,4 +1,6 @@
-//! What a test needs to let the power go (feature `testing`).
+//! What a test needs to let the power go, and to go through everything that may happen (feature `testing`).
+//!
+//! [`worlds`] are small worlds of queues, consumers and handlers, of which every state is looked at.
 //!
 //! A [`disk::SimDisk`] in the place of a directory keeps apart what was synced and what was not; from it
 //! come the disks that a power cut, or the end of the process, could leave. A broker opened on one of
@@ -31,4 +33,9 @@
 //! # }
 //! ```
 
-pub use crate::translate::disk;
+pub use crate::translate::{disk, worlds};
+
+/// The chapter's code runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/exhaustive.md")]
+struct Exhaustive;

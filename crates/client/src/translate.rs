@@ -28,7 +28,7 @@ pub use leveret_broker::runtime::{
     Examined, OpenError, RecoveryReport, SalvageError, SalvageReport,
 };
 #[cfg(feature = "testing")]
-pub use leveret_broker::testing::disk;
+pub use leveret_broker::testing::{disk, worlds};
 pub use leveret_broker::{
     ApplyTo, Broker, BrokerOptions, Clock, History, Level, ManualClock, Policy, PolicyError,
     RabbitMqVersion, Setting,

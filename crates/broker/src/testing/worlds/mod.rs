@@ -94,6 +94,7 @@ use crate::engine::EngineOptions;
 use crate::protocol::RabbitMqVersion;
 use declare::Allowed;
 
+pub use super::explore::{Explored, Violation};
 pub use declare::{Consumer, May, Message, Queue};
 pub use handler::{Delivery, Do};
 pub use picture::Picture;
