@@ -9,6 +9,7 @@ mod confirms;
 mod dead_letters;
 mod dispatch;
 mod handlers;
+mod journal;
 mod mistakes;
 mod requeue;
 mod single_active;

@@ -36,6 +36,14 @@ fn to_its_old_place() {
             if ready.is_sorted() { Ok(()) } else { Err(ready.join(" ")) }
         })
         .always("what was handed out stands before what was not", returned_first)
+        .counting_deliveries_to(2)
+        .always("what was handed out before is marked, and nothing else", |now| {
+            let first = |body: &str| now.fate(body).delivered == 1;
+            match now.handed_out().iter().find(|one| one.redelivered == first(&one.body)) {
+                Some(one) => Err(format!("{} is marked {}", one.body, one.redelivered)),
+                None => Ok(()),
+            }
+        })
         .sometimes("one comes back between others", |now| {
             let ready = now.ready_messages("tasks");
             let marks: Vec<_> = ready.iter().map(|one| (&*one.body, one.redelivered)).collect();
@@ -43,14 +51,14 @@ fn to_its_old_place() {
         })
         .checking_keys()
         .verify();
-    assert_eq!(numbers(&explored), (197, 996, 9));
+    assert_eq!(numbers(&explored), (941, 4650, 11));
 }
 
 #[test]
 fn of_a_quorum_queue_to_the_head_and_not_too_often() {
     let explored = world(Queue::new("tasks").quorum().delivery_limit(1))
         .always("what was handed out stands before what was not", returned_first)
-        .always("it comes back at most as often as its queue allows", |now| {
+        .always("it is dropped for coming back too often, and for nothing else", |now| {
             let limit = |kind: &EventKind| {
                 matches!(kind, EventKind::Dropped { cause, .. } if *cause != Cause::DeliveryLimit)
             };
