@@ -118,7 +118,8 @@ impl<'a, S: Clone> Picture<'a, S> {
     /// In how many places a message is: ready in queues, and held by consumers.
     #[must_use]
     pub fn count(&self, body: &str) -> usize {
-        let ready = self.view().messages.values().flatten().filter(|one| one.body == body).count();
+        let ready = self.world.queues.iter().flat_map(|queue| self.ready_messages(&queue.name));
+        let ready = ready.filter(|one| one.body == body).count();
         let held = self.world.consumers.iter().map(|consumer| self.held(&consumer.tag));
         ready + held.flatten().filter(|one| one == body).count()
     }
