@@ -7,14 +7,17 @@ mod blocked;
 mod cancellation;
 mod delegates;
 mod environment;
+mod faults;
 mod held_too_long;
 mod hostile;
 mod recovery;
 mod reentrancy;
 mod runtimes;
+mod settle;
 mod surface;
 mod threads;
 mod vhosts;
+mod virtual_time;
 
 use leveret_client::options::{
     BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, QueueDeclareOptions,

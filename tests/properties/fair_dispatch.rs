@@ -15,8 +15,8 @@
 //! window there is no such bound. With w = 1 an additional worker delays no job; with w = 2 it can.
 //! `docs/fair-dispatch.md` says more.
 
-use leveret_broker::protocol::ChannelId;
-use leveret_broker::testing::{Harness, Step, What};
+use leveret_broker::testing::trace::{Observation, Observed};
+use leveret_broker::testing::work_queue::{Fate, Workload};
 use proptest::prelude::*;
 
 use crate::support::cases;
@@ -32,64 +32,19 @@ struct Outcome {
     last_delivery: u64,
 }
 
-/// One worker: what it holds, in the order of delivery, as delivery tag and job.
-struct Worker {
-    channel: ChannelId,
-    held: Vec<(u64, usize)>,
-    /// When the first of them will be done; `None` if it holds none.
-    done_at: Option<u64>,
-}
-
 /// Lets `m` workers with window `w` do the jobs with these costs. The workers subscribe first, so that
 /// the jobs are dealt out in turn; of workers that finish at the same time the first acknowledges first.
 fn simulate(costs: &[u64], m: usize, w: u16) -> Outcome {
-    let mut harness = Harness::new();
-    let connection = harness.connect();
-    let publisher = harness.open(connection);
-    harness.declare(publisher, "jobs");
-    let mut workers: Vec<_> = (0..m)
-        .map(|index| {
-            let channel = harness.open(connection);
-            harness.qos(channel, w);
-            harness.consume(channel, "jobs", &index.to_string());
-            Worker { channel, held: Vec::new(), done_at: None }
-        })
-        .collect();
-    let mut outcome = Outcome { starts: vec![0; costs.len()], makespan: 0, last_delivery: 0 };
-    for job in 0..costs.len() {
-        let step = harness.publish(publisher, "jobs", &job.to_string());
-        receive(&mut workers, &step, 0, &mut outcome);
-    }
-    let mut now = 0;
-    loop {
-        for worker in &mut workers {
-            if let (None, Some((_, job))) = (worker.done_at, worker.held.first()) {
-                outcome.starts[*job] = now;
-                worker.done_at = Some(now + costs[*job]);
-            }
-        }
-        let busy = workers.iter_mut().filter(|worker| worker.done_at.is_some());
-        let Some(next) = busy.min_by_key(|worker| worker.done_at) else {
-            break;
-        };
-        now = next.done_at.take().unwrap();
-        let (tag, _) = next.held.remove(0);
-        let step = harness.ack(next.channel, tag);
-        receive(&mut workers, &step, now, &mut outcome);
-    }
-    outcome.makespan = now;
-    assert!(harness.ready("jobs").is_empty());
-    outcome
-}
-
-/// Hands the deliveries of a step to the workers they are for.
-fn receive(workers: &mut [Worker], step: &Step, now: u64, outcome: &mut Outcome) {
-    for said in &step.said {
-        if let What::Deliver { consumer, tag, body, .. } = &said.what {
-            let worker: usize = consumer.parse().unwrap();
-            workers[worker].held.push((*tag, body.parse().unwrap()));
-            outcome.last_delivery = now;
-        }
+    let played = Workload::backlog(costs.iter().copied(), m, w).play();
+    let started = |fate: &Fate| fate.begun_ms.expect("every job is begun");
+    let deliveries = played.trace().observations().iter();
+    let delivered = |one: &&Observation| matches!(one.what, Observed::Delivered { .. });
+    let last = deliveries.rev().find(delivered).map(|one| one.at).unwrap_or_default();
+    assert_eq!(played.undone(), [0; 0]);
+    Outcome {
+        starts: played.fates().iter().map(started).collect(),
+        makespan: played.makespan_ms(),
+        last_delivery: u64::try_from(last.as_millis()).unwrap(),
     }
 }
 

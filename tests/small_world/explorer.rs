@@ -1,6 +1,6 @@
 //! What the explorer promises.
 
-use leveret_broker::testing::explore::{Always, Explorer, Model, Sometimes};
+use leveret_broker::testing::explore::{Always, Explorer, Goal, Model, Sometimes};
 
 /// Two jugs, of three and five litres: pour until there are four. Its states are known to be 16.
 struct Jugs {
@@ -63,7 +63,7 @@ fn it_goes_everywhere_once_and_gives_the_shortest_way_to_what_is_wanted() {
     assert_eq!((explored.states, explored.transitions, explored.depth), (16, 96, 7));
     assert!(explored.complete);
     let four: Vec<_> = FOUR.map(str::to_owned).into();
-    assert_eq!(explored.witnesses, [("a jug holds what is wanted", four)]);
+    assert_eq!(explored.witnesses, [("a jug holds what is wanted".to_owned(), four)]);
     assert_eq!(explored.ends, 0);
 }
 
@@ -125,4 +125,80 @@ fn a_panic_is_a_violation_with_the_way_to_it() {
     let violation = Explorer::new(Panics).run().unwrap_err();
     assert_eq!(violation.trace, ["1", "2"]);
     assert_eq!(violation.why, "a step after this panics: too far");
+}
+
+/// A walk on which one can go home, or into a wood where one only ever walks in circles.
+struct Walk {
+    /// Whether there is a path out of the wood.
+    path: bool,
+    /// Whether states are told apart that must be.
+    tells_apart: bool,
+}
+
+impl Model for Walk {
+    type State = (&'static str, bool);
+    type Action = &'static str;
+    type Key = (&'static str, bool);
+
+    fn initial(&self) -> Vec<Self::State> {
+        vec![("field", true)]
+    }
+
+    fn steps(&self, &(place, light): &Self::State) -> Vec<(&'static str, Self::State)> {
+        let mut steps = match place {
+            "field" => vec![("go on", ("path", light)), ("rest", ("field", false))],
+            "path" => vec![("turn back", ("home", light)), ("go in", ("wood", light))],
+            "wood" => vec![("go round", ("clearing", light))],
+            "clearing" => vec![("go round", ("wood", light))],
+            _ => Vec::new(),
+        };
+        if self.path && place == "clearing" && light {
+            steps.push(("find the way out", ("home", light)));
+        }
+        steps
+    }
+
+    fn key(&self, &(place, light): &Self::State) -> Self::Key {
+        (place, light && self.tells_apart)
+    }
+
+    fn always(&self) -> Vec<Always<Self::State>> {
+        Vec::new()
+    }
+
+    fn attainable(&self) -> Vec<Goal<'_, Self::State>> {
+        vec![("home can still be reached".to_owned(), Box::new(|(place, _)| *place == "home"))]
+    }
+
+    fn timeline(&self, actions: &[&&'static str]) -> String {
+        format!("a walk: {}\n", actions.iter().map(|one| **one).collect::<Vec<_>>().join(", "))
+    }
+}
+
+#[test]
+fn the_nearest_place_of_no_return_is_found() {
+    let violation = Explorer::new(Walk { path: false, tells_apart: false }).run().unwrap_err();
+    assert_eq!(violation.property, "home can still be reached");
+    assert_eq!(violation.trace, ["go on", "go in"]);
+    let reason = "it cannot be reached any more from here on, nor from 2 of all states";
+    assert_eq!(violation.why, reason);
+    let text = violation.to_string();
+    assert!(text.ends_with("after 2 steps:\na walk: go on, go in\n"), "{text}");
+    // In the dark nobody finds the way.
+    let violation = Explorer::new(Walk { path: true, tells_apart: true }).run().unwrap_err();
+    assert_eq!(violation.trace, ["rest", "go on", "go in"]);
+    // What is behind the greatest depth may be anything.
+    let near = Explorer::new(Walk { path: false, tells_apart: true }).with_depth_max(3).run();
+    assert!(!near.unwrap().complete);
+}
+
+#[test]
+fn a_key_that_leaves_out_what_matters_is_found() {
+    let blind = || Explorer::new(Walk { path: true, tells_apart: false });
+    assert_eq!(blind().run().unwrap().states, 5);
+    let violation = blind().checking_keys().run().unwrap_err();
+    assert_eq!(violation.property, "a key holds what matters");
+    let walk = Walk { path: false, tells_apart: true };
+    let violation = Explorer::new(walk).checking_keys().run().unwrap_err();
+    assert_eq!(violation.property, "home can still be reached");
 }

@@ -35,4 +35,6 @@ pub mod runtime;
 pub mod testing;
 
 pub use protocol::{ApplyTo, Policy, PolicyError, RabbitMqVersion, Setting};
-pub use runtime::{Broker, BrokerOptions, Clock, History, Level, ManualClock};
+pub use runtime::{
+    Broker, BrokerOptions, Clock, History, Level, ManualClock, OperatorError, TakenMessage,
+};

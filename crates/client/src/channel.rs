@@ -19,7 +19,7 @@ use crate::options::{
 use crate::queue::Queue;
 use crate::recovery::Outcome;
 use crate::status::{ChannelState, ChannelStatus};
-use crate::translate::{self, Method, Reply};
+use crate::translate::{self, Method, Reply, Seen};
 use crate::types::{ChannelId, FieldTable, MessageCount, ReplyCode, ShortString};
 use crate::{BasicProperties, Error};
 
@@ -176,6 +176,13 @@ impl Channel {
         self.core.take_turn().await;
         let method = translate::basic_publish(exchange, routing_key, options, payload, properties);
         let (call, life) = (self.core.next_call(), self.core.life());
+        if self.core.confirms() && self.core.connection.port().is_remote() {
+            self.core.check_open("basic.publish")?;
+            self.core.expect_outcome(call);
+            let confirm = PublisherConfirm::waiting(Arc::clone(&self.core), call);
+            self.core.send("basic.publish", call, method)?;
+            return Ok(confirm);
+        }
         self.core.send("basic.publish", call, method)?;
         if !self.core.confirms() {
             return Ok(PublisherConfirm::not_requested());
@@ -343,6 +350,7 @@ impl Channel {
         self.core.take_turn().await;
         let life = self.core.life();
         let returned = poll_fn(|cx| self.core.poll_all_decided(life, cx)).await?;
+        self.core.remark(Seen::ConfirmsAwaited);
         let core = || Some(Arc::clone(&self.core));
         Ok(returned.into_iter().map(|message| translate::return_message(core(), message)).collect())
     }

@@ -24,9 +24,9 @@ use crate::events::Event;
 use crate::recovery::{Topology, counts};
 use crate::status::{ChannelQos, ChannelState, ChannelStateCell};
 use crate::translate::{
-    self, CallId, ChannelId, Deferred, Mailbox, Method, Notice, Reply, Returned,
+    self, CallId, ChannelId, Deferred, Mailbox, Method, Notice, Reply, Returned, Seen,
 };
-use crate::turns::Turns;
+use crate::turns::{self, Turns};
 use awaited::AwaitedReply;
 use inbox::Inbox;
 
@@ -34,6 +34,8 @@ use inbox::Inbox;
 pub(crate) struct ChannelCore {
     pub(crate) number: u16,
     pub(crate) connection: Arc<ConnectionCore>,
+    /// Whether the broker keeps a history, and wants to know what only clients see.
+    is_watched: bool,
     /// Its id at the broker, as a number, from the moment the channel is open; 0 before.
     id: AtomicU64,
     /// How often its connection was made anew.
@@ -56,6 +58,7 @@ impl ChannelCore {
         Self {
             number,
             topology: recovering::topology(connection.recovery.is_some()),
+            is_watched: connection.port().is_watched(),
             connection,
             id: AtomicU64::new(0),
             life: AtomicU32::new(0),
@@ -97,6 +100,9 @@ impl ChannelCore {
     /// Lets other tasks run once in a while, and waits while the connection is blocked.
     pub(crate) async fn take_turn(&self) {
         self.turns.take().await;
+        if self.connection.port().is_remote() {
+            turns::give_way(self.connection.port().gives_way()).await;
+        }
         self.connection.blockade.pass(|| self.state() != ChannelState::Connected).await;
     }
 
@@ -113,7 +119,8 @@ impl ChannelCore {
     /// Sends a method whose answer, if any, is `call`'s.
     pub(crate) fn send(&self, context: &'static str, call: CallId, method: Method) -> Result<()> {
         self.check_open(context)?;
-        let sent = self.connection.port().send(self.id(), call, method);
+        let connection = &self.connection;
+        let sent = connection.port().send(connection.id(), self.id(), call, method);
         sent.map_err(translate::broker_error)
     }
 
@@ -170,6 +177,16 @@ impl ChannelCore {
         error.unwrap_or_else(|| ErrorKind::InvalidChannel(self.number).into())
     }
 
+    /// A publish is about to be sent to a broker that answers later: its confirm is to come.
+    pub(crate) fn expect_outcome(&self, call: CallId) {
+        let mut inbox = self.inbox.lock();
+        inbox.expected += 1;
+        let publish_seq = inbox.expected;
+        let outcome = inbox.outcomes.entry(call).or_default();
+        (outcome.undecided, outcome.publish_seq) = (true, publish_seq);
+        inbox.undecided += 1;
+    }
+
     /// What became of a publish, if it is decided; where it is not, it waits.
     pub(crate) fn take_outcome(&self, call: CallId) -> Published {
         let mut inbox = self.inbox.lock();
@@ -199,10 +216,11 @@ impl ChannelCore {
         Poll::Pending
     }
 
-    /// Nobody will ask for the outcome of a publish any more.
-    pub(crate) fn abandon_outcome(&self, call: CallId) {
+    /// Nobody will ask for the outcome of a publish any more; gives the number of the publish.
+    pub(crate) fn abandon_outcome(&self, call: CallId) -> Option<u64> {
         let mut inbox = self.inbox.lock();
         let ended = self.state() != ChannelState::Connected;
+        let publish_seq = inbox.outcomes.get(&call).map(|outcome| outcome.publish_seq);
         let _forgotten = match inbox.outcomes.get_mut(&call) {
             Some(outcome) if outcome.undecided && !ended => {
                 outcome.abandoned = true;
@@ -214,6 +232,14 @@ impl ChannelCore {
             _ => inbox.outcomes.remove(&call),
         };
         drop(inbox);
+        publish_seq
+    }
+
+    /// Tells the broker what only the client sees, if it wants to know.
+    pub(crate) fn remark(&self, seen: Seen) {
+        if self.is_watched {
+            self.connection.port().remark(self.id(), seen);
+        }
     }
 
     /// Waits until every publish is decided; gives the returned messages that no confirm carries.
@@ -327,6 +353,9 @@ impl Mailbox for ChannelCore {
                 // A consumer that its program has forgotten keeps what it got unacknowledged.
                 if let Some(consumer) = inbox.consumer(consumer) {
                     consumer.deliveries.push_back(delivery);
+                    if self.is_watched {
+                        consumer.note_waking(|| self.connection.port().now());
+                    }
                     consumer.wake(deferred);
                 }
             }
@@ -338,10 +367,19 @@ impl Mailbox for ChannelCore {
                     None => inbox.returned.push(returned),
                 }
             }
-            Notice::Confirm { call, verdict, .. } => inbox.decide(call, verdict, deferred),
-            Notice::Withheld { call } => {
-                inbox.outcomes.entry(call).or_default().undecided = true;
-                inbox.undecided += 1;
+            Notice::Confirm { call, publish_seq, verdict } => {
+                // One that was sent before confirms were known to be on is nobody's, as in lapin.
+                if !self.connection.port().is_remote() || inbox.outcomes.contains_key(&call) {
+                    inbox.decide(call, publish_seq, verdict, deferred);
+                }
+            }
+            Notice::Withheld { call, publish_seq } => {
+                let outcome = inbox.outcomes.entry(call).or_default();
+                outcome.publish_seq = publish_seq;
+                // To a broker that answers later it was expected when it was sent.
+                if !std::mem::replace(&mut outcome.undecided, true) {
+                    inbox.undecided += 1;
+                }
             }
             Notice::ConsumerCancelled { consumer } => {
                 if let Some(consumer) = inbox.consumer(consumer) {

@@ -9,11 +9,13 @@ use std::task::{Context, Poll, Waker};
 use crate::channel_core::ChannelCore;
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::BasicReturnMessage;
-use crate::translate::{self, CallId, Returned, Verdict};
+use crate::translate::{self, CallId, Returned, Seen, Verdict};
 
 /// What became of one publish, as far as the broker has said.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
+    /// The channel's number of the publish.
+    pub(crate) publish_seq: u64,
     pub(crate) verdict: Option<Verdict>,
     pub(crate) returned: Option<Returned>,
     /// Whether the verdict is to come, once the message is durable.
@@ -68,6 +70,8 @@ pub struct PublisherConfirm {
     /// The channel, to which a returned message goes back if nobody asks for it here.
     core: Option<Arc<ChannelCore>>,
     state: State,
+    /// Whether it was polled.
+    asked: bool,
 }
 
 enum State {
@@ -79,19 +83,19 @@ enum State {
 
 impl PublisherConfirm {
     pub(crate) fn not_requested() -> Self {
-        Self { core: None, state: State::Known(Ok(Outcome::default())) }
+        Self { core: None, state: State::Known(Ok(Outcome::default())), asked: false }
     }
 
     pub(crate) fn known(core: Arc<ChannelCore>, outcome: Outcome) -> Self {
-        Self { core: Some(core), state: State::Known(Ok(outcome)) }
+        Self { core: Some(core), state: State::Known(Ok(outcome)), asked: false }
     }
 
     pub(crate) fn waiting(core: Arc<ChannelCore>, call: CallId) -> Self {
-        Self { core: Some(core), state: State::Waiting(call) }
+        Self { core: Some(core), state: State::Waiting(call), asked: false }
     }
 
     pub(crate) fn failed(error: Error) -> Self {
-        Self { core: None, state: State::Known(Err(error)) }
+        Self { core: None, state: State::Known(Err(error)), asked: false }
     }
 }
 
@@ -99,6 +103,7 @@ impl Future for PublisherConfirm {
     type Output = Result<Confirmation>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.asked = true;
         let result = match (std::mem::replace(&mut self.state, State::Taken), &self.core) {
             (State::Known(result), _) => result,
             (State::Waiting(call), Some(core)) => match core.poll_outcome(call, cx) {
@@ -126,12 +131,17 @@ impl Future for PublisherConfirm {
 
 impl Drop for PublisherConfirm {
     fn drop(&mut self) {
-        match (&self.core, std::mem::replace(&mut self.state, State::Taken)) {
-            (Some(core), State::Known(Ok(Outcome { returned: Some(returned), .. }))) => {
-                core.keep_returned(returned);
+        let Some(core) = &self.core else { return };
+        let publish_seq = match std::mem::replace(&mut self.state, State::Taken) {
+            State::Known(Ok(Outcome { returned, publish_seq, .. })) => {
+                returned.into_iter().for_each(|returned| core.keep_returned(returned));
+                Some(publish_seq)
             }
-            (Some(core), State::Waiting(call)) => core.abandon_outcome(call),
-            _ => {}
+            State::Waiting(call) => core.abandon_outcome(call),
+            State::Known(Err(_)) | State::Taken => None,
+        };
+        if let Some(publish_seq) = publish_seq.filter(|_| !self.asked) {
+            core.remark(Seen::ConfirmDropped(publish_seq));
         }
     }
 }

@@ -25,7 +25,7 @@ impl Connection {
         options: ConnectionProperties,
         runtime: Runtime<RK>,
     ) -> Result<Self> {
-        Self::on(read(uri)?, options, runtime)
+        Self::on(read(uri)?, options, runtime).await
     }
 
     /// The same with certificates, which have no effect.
@@ -40,7 +40,7 @@ impl Connection {
         runtime: Runtime<RK>,
     ) -> Result<Self> {
         drop(config);
-        Self::on(read(uri)?, options, runtime)
+        Self::on(read(uri)?, options, runtime).await
     }
 
     /// As [`connect_with_runtime`](Self::connect_with_runtime), with a URI that has been read.
@@ -53,7 +53,7 @@ impl Connection {
         options: ConnectionProperties,
         runtime: Runtime<RK>,
     ) -> Result<Self> {
-        Self::on(uri, options, runtime)
+        Self::on(uri, options, runtime).await
     }
 
     /// As [`connect_with_config`](Self::connect_with_config), with a URI that has been read.
@@ -68,7 +68,7 @@ impl Connection {
         runtime: Runtime<RK>,
     ) -> Result<Self> {
         drop(config);
-        Self::on(uri, options, runtime)
+        Self::on(uri, options, runtime).await
     }
 
     /// As [`connect_uri_with_runtime`](Self::connect_uri_with_runtime). `connect` is not called: there is no transport to make.
@@ -89,15 +89,15 @@ impl Connection {
         options: ConnectionProperties,
     ) -> Result<Self> {
         drop(connect);
-        Self::on(uri, options, runtime)
+        Self::on(uri, options, runtime).await
     }
 
-    fn on<RK: RuntimeKit + Clone + Send + 'static>(
+    async fn on<RK: RuntimeKit + Clone + Send + 'static>(
         uri: AMQPUri,
         options: ConnectionProperties,
         runtime: Runtime<RK>,
     ) -> Result<Self> {
-        Self::open(uri, options, Some(Arc::new(Chosen::new(runtime))))
+        Self::open(uri, options, Some(Arc::new(Chosen::new(runtime)))).await
     }
 }
 
@@ -254,6 +254,6 @@ impl<RK: RuntimeKit + Send + Sync + Clone + 'static> ConnectionBuilder<RK> {
                 return Err(Error::io(std::io::ErrorKind::Other, text));
             }
         };
-        Connection::on(uri, self.properties.clone(), self.runtime.clone())
+        Connection::on(uri, self.properties.clone(), self.runtime.clone()).await
     }
 }

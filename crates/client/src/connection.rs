@@ -1,8 +1,10 @@
 //! Connections to in-process brokers.
 
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use futures_core::Stream;
 
@@ -62,7 +64,7 @@ impl Connection {
     ///
     /// It is done at the first poll: dropped before, nothing happened.
     pub async fn connect(uri: &str, options: ConnectionProperties) -> Result<Self> {
-        Self::open(connect::read(uri)?, options, None)
+        Self::open(connect::read(uri)?, options, None).await
     }
 
     /// The same with a URI that has been read.
@@ -75,20 +77,21 @@ impl Connection {
     ///
     /// It is done at the first poll: dropped before, nothing happened.
     pub async fn connect_uri(uri: AMQPUri, options: ConnectionProperties) -> Result<Self> {
-        Self::open(uri, options, None)
+        Self::open(uri, options, None).await
     }
 
     pub(crate) fn error_handler(&self) -> &ErrorHandler {
         &self.core.error_handler
     }
 
-    pub(crate) fn open(
+    pub(crate) async fn open(
         uri: AMQPUri,
         options: ConnectionProperties,
         runtime: Option<Arc<dyn Spawn>>,
     ) -> Result<Self> {
         let core = ConnectionCore::connect(uri, &options, runtime)?;
         let closer = Arc::new(ConnectionCloser { core: Arc::clone(&core) });
+        core.connected().await?;
         let status = ConnectionStatus { core: Some(Arc::clone(&core)) };
         Ok(Self { core, status, closer })
     }
@@ -117,6 +120,18 @@ impl Connection {
             self.core.channel_ended(number);
             return Err(error);
         }
+        if self.core.port().is_remote() {
+            // A broker that never heard of the channel does not tell it that the connection is lost.
+            let mut opened = pin!(core.awaited(call, core.life()));
+            let opened = poll_fn(|cx| match opened.as_mut().poll(cx) {
+                Poll::Ready(opened) => Poll::Ready(opened.map(drop)),
+                Poll::Pending => self.core.poll_not_open(cx).map(Err),
+            });
+            if let Err(error) = opened.await {
+                self.core.channel_ended(number);
+                return Err(error);
+            }
+        }
         if core.state() != ChannelState::Connected {
             self.core.channel_ended(number);
             return Err(core.failure());
@@ -138,7 +153,11 @@ impl Connection {
     /// It is done at the first poll: dropped before, nothing happened.
     pub async fn close(&self, reply_code: ReplyCode, reply_text: ShortString) -> Result<()> {
         let _ = (reply_code, reply_text);
-        self.core.close()
+        self.core.close()?;
+        if self.core.port().is_remote() {
+            poll_fn(|cx| self.core.poll_ended(cx)).await?;
+        }
+        Ok(())
     }
 
     /// Gives the broker a new password to know the client by, which has no effect: nobody is asked again.

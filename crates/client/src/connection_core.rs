@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll, Waker};
@@ -155,7 +156,7 @@ impl ConnectionCore {
     }
 
     pub(crate) fn channel_opened(&self, core: &Arc<ChannelCore>) {
-        if self.recovery.is_some() {
+        if self.recovery.is_some() || self.port().is_remote() {
             self.numbers.lock().open.insert(core.number, Arc::downgrade(core));
         }
     }
@@ -175,11 +176,12 @@ impl ConnectionCore {
         };
         // Before the channels hear of it: who makes one anew looks at this first.
         self.state.set(ConnectionState::Reconnecting);
-        for channel in self.channels_of_recovery() {
-            channel.lose_again(deferred);
+        for channel in self.channels_to_tell() {
+            channel.lose_again(&error, deferred);
             deferred.discard(channel);
         }
         self.blockade.lift(deferred);
+        self.end.lock().waiting.drain(..).for_each(|waker| deferred.wake(waker));
         deferred.call(move || {
             if let Some(recovery) = &core.recovery {
                 recovery.begin(&core, error);
@@ -221,6 +223,61 @@ impl ConnectionCore {
         &self.configuration
     }
 
+    /// Waits until the connection is open, which it is at once unless the broker answers later.
+    pub(crate) async fn connected(&self) -> Result<()> {
+        poll_fn(|cx| {
+            let mut end = self.end.lock();
+            if self.state() != ConnectionState::Connecting {
+                return Poll::Ready(());
+            }
+            end.waiting.push(cx.waker().clone());
+            drop(end);
+            Poll::Pending
+        })
+        .await;
+        self.open_id().map(drop).map_err(|error| {
+            let why = self.end.lock().error.clone();
+            why.unwrap_or(error)
+        })
+    }
+
+    /// The same for one that is being made anew, unless it is lost once more.
+    pub(crate) async fn connected_again(&self, recovery: &Recovery) -> Result<()> {
+        if !self.port().is_remote() {
+            return Ok(());
+        }
+        poll_fn(|cx| {
+            let mut end = self.end.lock();
+            if recovery.take_lost_again() {
+                return Poll::Ready(Err(translate::loss()));
+            }
+            if self.state() != ConnectionState::Reconnecting {
+                drop(end);
+                return Poll::Ready(self.open_id().map(drop));
+            }
+            end.waiting.push(cx.waker().clone());
+            drop(end);
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Waits until the connection is not open; gives why.
+    pub(crate) fn poll_not_open(&self, cx: &Context<'_>) -> Poll<Error> {
+        let mut end = self.end.lock();
+        let Err(error) = self.open_id() else {
+            end.waiting.push(cx.waker().clone());
+            return Poll::Pending;
+        };
+        Poll::Ready(end.error.clone().unwrap_or(error))
+    }
+
+    /// Has those look again who wait for something of the connection.
+    pub(crate) fn wake_waiting(&self) {
+        let waiting = std::mem::take(&mut self.end.lock().waiting);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
     /// Waits for the end of the connection.
     pub(crate) fn poll_ended(&self, cx: &Context<'_>) -> Poll<Result<()>> {
         let mut end = self.end.lock();
@@ -245,14 +302,17 @@ impl ConnectionCore {
         drop(end);
         self.blockade.lift(deferred);
         // The broker does not know of channels that were not yet made anew.
-        for channel in self.channels_of_recovery() {
+        for channel in self.channels_to_tell() {
             channel.end_unrecovered(error.clone(), deferred);
             deferred.discard(channel);
         }
     }
 
-    fn channels_of_recovery(&self) -> Vec<Arc<ChannelCore>> {
-        self.recovery.as_ref().map_or_else(Vec::new, |_| self.open_channels())
+    /// The channels that may not hear from the broker itself that the connection is gone: it does not know of those that
+    /// are being made anew, and what it says over a network may be lost.
+    fn channels_to_tell(&self) -> Vec<Arc<ChannelCore>> {
+        let to_tell = self.recovery.is_some() || self.port().is_remote();
+        if to_tell { self.open_channels() } else { Vec::new() }
     }
 
     pub(crate) fn state(&self) -> ConnectionState {
@@ -318,10 +378,14 @@ impl ConnectionCore {
 impl Mailbox for ConnectionCore {
     fn put(&self, notice: Notice, deferred: &mut Deferred) {
         match notice {
-            Notice::Connected => self.state.set(ConnectionState::Connected),
+            Notice::Connected => {
+                let mut end = self.end.lock();
+                self.state.set(ConnectionState::Connected);
+                end.waiting.drain(..).for_each(|waker| deferred.wake(waker));
+            }
             Notice::ConnectionBlocked { reason } => {
                 self.blockade.raise();
-                self.events.tell(|| Event::ConnectionBlocked(reason.to_owned()), deferred);
+                self.events.tell(|| Event::ConnectionBlocked(reason.to_string()), deferred);
             }
             Notice::ConnectionUnblocked => {
                 self.blockade.lift(deferred);

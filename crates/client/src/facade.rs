@@ -39,7 +39,7 @@ pub async fn connect(
     options: ConnectionProperties,
     spawn: impl Fn(Pin<Box<dyn Future<Output = ()> + Send>>) + Send + Sync + 'static,
 ) -> Result<Connection> {
-    Connection::open(uri, options, Some(Arc::new(Executor(spawn))))
+    Connection::open(uri, options, Some(Arc::new(Executor(spawn)))).await
 }
 
 /// The state of a connection.

@@ -30,8 +30,8 @@
 //! ```
 //!
 //! Names, arguments, types and results are those of lapin 4. A [`Broker`] is made in microseconds and
-//! shares nothing with others; what it holds can be looked at ([`Broker::queues`],
-//! [`Broker::channels`], [`Broker::history`]).
+//! shares nothing with others; what it holds can be looked at ([`Broker::inspect`], [`Broker::queues`]), and what has
+//! happened in it ([`Broker::history`]).
 //!
 //! No task or timer runs in the background. Every call is done when it returns: a message is in its
 //! queue, and in its consumer's stream, when `basic_publish(…).await` is over. It runs on any executor,
@@ -111,10 +111,12 @@ pub use status::{
 pub use tcp::AsyncTcpStream;
 pub use translate::{
     ActivityStatus, ApplyTo, Binding, Broker, BrokerOptions, Cause, ChannelView, Clock,
-    ConnectionView, ConsumerView, DestinationType, EngineView, EventKind, Examined, ExchangeView,
-    History, HistoryEvent, JournalCase, JournalVerdict, Level, ManualClock, MessageId, MessageView,
-    OpenError, Policy, PolicyError, Properties as BasicProperties, QueueView, RabbitMqVersion,
-    RecoveryReport, SalvageError, SalvageReport, Setting, Stop, types,
+    ConnectionView, ConsumerView, Death, DestinationType, Digest, Divergence, EngineView,
+    EventKind, Examined, ExchangeView, HeldMessage, History, HistoryEvent, HistoryTime,
+    InspectedChannel, InspectedConnection, InspectedQueue, Inspection, JournalCase, JournalVerdict,
+    Level, ManualClock, MessageId, MessageView, OpenError, OperatorError, PeekedMessage, Policy,
+    PolicyError, Properties as BasicProperties, QueueView, RabbitMqVersion, RecoveryReport, Remark,
+    RemarkKind, Routed, SalvageError, SalvageReport, Selection, Setting, Stop, TakenMessage, types,
 };
 
 /// The README's code runs as a test.

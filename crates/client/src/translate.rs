@@ -10,25 +10,40 @@ use leveret_broker::protocol::{
 use leveret_broker::runtime::BrokerError;
 
 pub(crate) use leveret_broker::protocol::{
-    CallId, ChannelId, ConnectionId, ConsumerId, Delivery as Parcel, ExchangeBind, Message, Method,
-    Notice, QueueBind, Reply, Verdict,
+    CallId, ChannelId, ConnectionId, ConsumerId, Delivery as Parcel, ExchangeBind,
+    Instant as Moment, Message, Method, Notice, QueueBind, Reply, Verdict,
 };
-pub(crate) use leveret_broker::runtime::{Deferred, Login, Mailbox, Port};
+pub(crate) use leveret_broker::runtime::{Deferred, Login, Mailbox, Port, Seen};
 
 pub use leveret_broker::engine::{
-    ActivityStatus, ChannelView, ConnectionView, ConsumerView, EngineView, ExchangeView,
-    MessageView, QueueView, Stop,
+    ActivityStatus, ChannelView, ConnectionView, ConsumerView, Death, EngineView, ExchangeView,
+    HeldMessage, InspectedChannel, InspectedConnection, InspectedQueue, Inspection, MessageView,
+    PeekedMessage, QueueView, Stop,
 };
 pub use leveret_broker::journal::repair::{Case as JournalCase, Verdict as JournalVerdict};
+#[cfg(feature = "testing")]
+pub use leveret_broker::protocol::ReplyCode;
 pub use leveret_broker::protocol::types;
 pub use leveret_broker::protocol::{
-    Binding, Cause, DestinationType, Event as HistoryEvent, EventKind, MessageId, Properties,
+    Binding, Cause, DestinationType, Event as HistoryEvent, EventKind, Instant as HistoryTime,
+    MessageId, Properties, Routed,
 };
 pub use leveret_broker::runtime::{
-    Examined, OpenError, RecoveryReport, SalvageError, SalvageReport,
+    Digest, Divergence, Examined, OpenError, OperatorError, RecoveryReport, Remark, RemarkKind,
+    SalvageError, SalvageReport, Selection, TakenMessage,
 };
 #[cfg(feature = "testing")]
-pub use leveret_broker::testing::disk;
+pub(crate) use leveret_broker::runtime::{EventWatch, JournalHand, WeakBroker, Wire};
+#[cfg(feature = "testing")]
+pub use leveret_broker::testing::diagnosis::{
+    Diagnosis, DiagnosisAtEnd, Finding, Mistake, Thresholds,
+};
+#[cfg(feature = "testing")]
+pub(crate) use leveret_broker::testing::network::{Delays, Hop, Network};
+#[cfg(feature = "testing")]
+pub use leveret_broker::testing::{
+    Assertions, PublishAssertions, QueueAssertions, checkers, disk, trace, work_queue, worlds,
+};
 pub use leveret_broker::{
     ApplyTo, Broker, BrokerOptions, Clock, History, Level, ManualClock, Policy, PolicyError,
     RabbitMqVersion, Setting,

@@ -22,16 +22,21 @@ impl Turns {
         if self.0.fetch_add(1, Ordering::Relaxed) % CALLS_PER_TURN != CALLS_PER_TURN - 1 {
             return;
         }
-        let mut yielded = false;
-        poll_fn(|cx| {
-            if std::mem::replace(&mut yielded, true) {
-                return Poll::Ready(());
-            }
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
+        give_way(1).await;
     }
+}
+
+/// Lets other tasks of the executor run, so often.
+pub(crate) async fn give_way(mut times: u32) {
+    poll_fn(|cx| {
+        if times == 0 {
+            return Poll::Ready(());
+        }
+        times -= 1;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Whether the broker blocks a connection, and who waits until it does not.

@@ -144,7 +144,7 @@ impl Engine {
             let Some(channel) = self.channels.get_mut(caller.channel) else { return };
             let Some(held) = channel.unacked.remove(tag) else { continue };
             channel.taken_back.insert(tag);
-            self.put_back(caller, held, (Cause::TimedOut, false), effects);
+            self.put_back(caller, (tag, held), (Cause::TimedOut, false), effects);
         }
     }
 

@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use super::Engine;
 use super::backlog::Backlog;
+use super::{Engine, EngineOptions};
 use crate::protocol::{
-    Command, ConnectionId, Effects, EventKind, Gate, Message, Method, Notice, Output,
+    Command, ConnectionId, Effects, EventKind, Gate, Message, Method, Name, Notice, Output,
 };
 
 /// What a server says when its memory is used up; limits stand for that here.
@@ -21,6 +21,8 @@ pub(super) struct Alarm {
     kept: Kept,
     /// Connections that published while there was too much, by number.
     blocked: BTreeMap<u64, ConnectionId>,
+    /// Why publishers are blocked however little there is, if they are.
+    pub(super) raised: Option<Name>,
 }
 
 /// Messages that are ready or held by a channel, each once for every queue that it entered.
@@ -97,11 +99,20 @@ impl Engine {
             let Some(connection) = self.connections.get(id) else { return };
             let number = connection.number;
             if self.alarm.blocked.insert(number, id).is_none() {
+                let reason = self.alarm.raised.clone().unwrap_or_else(|| REASON.into());
                 effects.record_event(Some(number), None, || {
-                    EventKind::ConnectionBlocked(REASON.to_owned())
+                    EventKind::ConnectionBlocked(reason.to_string())
                 });
-                effects.outputs.push(say(id, Notice::ConnectionBlocked { reason: REASON }));
+                effects.outputs.push(say(id, Notice::ConnectionBlocked { reason }));
             }
+            return;
+        }
+        self.release_blocked(effects);
+    }
+
+    /// All who were blocked may go on, if there is room.
+    pub(super) fn release_blocked(&mut self, effects: &mut Effects) {
+        if self.is_over_limits() {
             return;
         }
         for (number, id) in std::mem::take(&mut self.alarm.blocked) {
@@ -114,11 +125,14 @@ impl Engine {
     pub(super) fn is_over_limits(&self) -> bool {
         let Kept { messages, bytes } = self.alarm.kept;
         let over = |limit: Option<u64>, kept: u64| limit.is_some_and(|limit| kept > limit);
-        over(self.options.message_limit, messages) || over(self.options.memory_limit, bytes)
+        self.alarm.raised.is_some()
+            || over(self.options.message_limit, messages)
+            || over(self.options.memory_limit, bytes)
     }
 
     fn has_limits(&self) -> bool {
-        self.options.message_limit.is_some() || self.options.memory_limit.is_some()
+        let EngineOptions { message_limit, memory_limit, .. } = &self.options;
+        message_limit.is_some() || memory_limit.is_some() || self.alarm.raised.is_some()
     }
 
     /// What is kept, counted anew, for the invariants.

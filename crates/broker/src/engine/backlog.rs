@@ -167,6 +167,13 @@ impl Backlog {
         self.store_mut(self.priority(&message)).put_back(message);
     }
 
+    /// What does not follow from the messages and their order: how many have come back to a quorum queue and
+    /// stand before all others, and how many high ones have left in a row.
+    pub(super) fn standing(&self) -> (usize, u8) {
+        let returned = self.returns.as_ref().map_or(0, |returns| returns.len());
+        (returned, self.higher.as_ref().map_or(0, |higher| higher.in_a_row))
+    }
+
     /// What has come back, of a quorum queue.
     pub(super) fn returns(&self) -> Option<&Returns> {
         self.returns.as_deref()

@@ -230,7 +230,8 @@ impl Engine {
             queue.got += 1;
             let message = Arc::clone(&message);
             let (consumer, in_channel_window) = (None, false);
-            let held = Held { message, queue: queue_id, consumer, in_channel_window, from_ms };
+            let queue = queue_id;
+            let held = Held { message, queue, consumer, in_channel_window, redelivered, from_ms };
             channel.unacked.insert(delivery_tag, held);
         }
         if queue.times.may_expire {

@@ -11,11 +11,11 @@ use super::exchange::Published;
 use super::queue::Queue;
 use super::route::Queues;
 use super::rules::text;
-use super::{Engine, publish};
+use super::{Death, Engine, publish};
 use crate::protocol::types::{AMQPValue, FieldArray, FieldTable, LongString, ShortString};
 use crate::protocol::{Cause, Effects, EventKind, Message, MessageId, Name, Properties, QueueId};
 
-const DEATHS: &str = "x-death";
+pub(super) const DEATHS: &str = "x-death";
 
 /// A message that left a queue, and where it goes from there.
 #[derive(Clone, Debug)]
@@ -43,6 +43,7 @@ impl DeadLetter {
         effects.record_event(None, None, || EventKind::Dropped {
             message: message.id,
             queue: queue.clone(),
+            delivery_tag: None,
             cause: *cause,
         });
     }
@@ -98,7 +99,7 @@ impl Engine {
         let message = Message { id, address, properties, body, entered_ms };
         let (queues, refused) = self.admit(route.queues, message.body.len());
         let message = Arc::new(self.entering(message, &queues));
-        let names: Vec<_> = queues.iter().map(|queue| self.queues[*queue].name.clone()).collect();
+        let names = self.names_of(&queues);
         effects.record_event(None, None, || EventKind::DeadLettered {
             message: letter.message.id,
             queue: letter.queue.clone(),
@@ -206,6 +207,23 @@ impl Engine {
     }
 }
 
+/// What the header `x-death` of a message says.
+pub(super) fn deaths_of(properties: &Properties) -> Vec<Death> {
+    let headers = properties.headers().as_ref();
+    let Some(AMQPValue::FieldArray(deaths)) =
+        headers.and_then(|headers| headers.inner().get(DEATHS))
+    else {
+        return Vec::new();
+    };
+    let death = |death: &AMQPValue| {
+        let AMQPValue::FieldTable(table) = death else { return None };
+        let count = table.inner().get("count").and_then(super::arguments::integer);
+        let queue = said(death, "queue")?.to_owned();
+        Some(Death { queue, reason: said(death, "reason")?.to_owned(), count: count.unwrap_or(1) })
+    };
+    deaths.as_slice().iter().filter_map(death).collect()
+}
+
 fn long(text: &str) -> AMQPValue {
     AMQPValue::LongString(LongString::from(text))
 }
@@ -220,6 +238,19 @@ fn said<'a>(death: &'a AMQPValue, name: &str) -> Option<&'a str> {
 
 fn is_of(death: &AMQPValue, queue: &str, reason: &str) -> bool {
     said(death, "queue") == Some(queue) && said(death, "reason") == Some(reason)
+}
+
+/// What an entry of `x-death` counts, as a text, and how often that was.
+pub(super) fn counted(death: &AMQPValue) -> (String, u64) {
+    let [queue, reason, exchange] = ["queue", "reason", "exchange"].map(|name| said(death, name));
+    let count = match death {
+        AMQPValue::FieldTable(death) => {
+            death.inner().get("count").and_then(super::arguments::integer)
+        }
+        _ => None,
+    };
+    let count = count.and_then(|count| u64::try_from(count).ok()).unwrap_or_default();
+    (format!("{queue:?} {reason:?} {exchange:?}"), count)
 }
 
 /// One more death of the same kind (S128). A client may have sent anything (S129).

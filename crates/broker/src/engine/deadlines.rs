@@ -51,7 +51,11 @@ impl Engine {
             return true;
         }
         match command {
-            Command::TimePassed | Command::SetPolicy { .. } | Command::ClearPolicy { .. } => true,
+            Command::TimePassed
+            | Command::SetPolicy { .. }
+            | Command::ClearPolicy { .. }
+            | Command::Publish { .. }
+            | Command::Drain { .. } => true,
             Command::Channel { method: Method::BasicPublish(publish), .. } => {
                 publish.properties.expiration().is_some()
             }

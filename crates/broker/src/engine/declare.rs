@@ -140,7 +140,7 @@ impl Engine {
         if declare.exclusive {
             self.connections[caller.connection].exclusive_queues.insert(number, queue_id);
         }
-        caller.record(effects, || EventKind::QueueDeclared { queue: name.clone(), durable });
+        caller.record(effects, || declared(&name, durable, declare));
         if durable {
             effects.records.push(Record::QueueDeclared {
                 queue: name,
@@ -362,4 +362,15 @@ pub(super) fn refuse_deprecated(feature: &str) -> Refusal {
          the following parameter in your configuration:\n    \"deprecated_features.permit.{feature} = true\""
     );
     Refusal::new(ReplyCode::InternalError, text)
+}
+
+/// A queue has come into being as `declare` says.
+fn declared(name: &Name, durable: bool, declare: &QueueDeclare) -> EventKind {
+    EventKind::QueueDeclared {
+        queue: name.clone(),
+        durable,
+        exclusive: declare.exclusive,
+        auto_delete: declare.auto_delete,
+        quorum: is_quorum(&declare.arguments),
+    }
 }

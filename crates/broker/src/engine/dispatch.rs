@@ -146,7 +146,8 @@ impl Engine {
             }
             let message = Arc::clone(&message);
             let consumer = Some(consumer_id);
-            let held = Held { message, queue: queue_id, consumer, in_channel_window, from_ms };
+            let queue = queue_id;
+            let held = Held { message, queue, consumer, in_channel_window, redelivered, from_ms };
             channel.unacked.insert(delivery_tag, held);
         }
         let delivery = Delivery { delivery_tag, redelivered, message: counted.unwrap_or(message) };

@@ -33,16 +33,18 @@
 //! | `reply_to` | answers that go to a channel without a queue |
 //! | `policies` | what the operator says of queues and exchanges |
 //! | `quorum` | what sets quorum queues apart |
+//! | `operator` | what is done to clients: closed, cancelled, nacked |
 //! | `alarm` | who is blocked while there is too much |
 //! | `dispatch` | who gets the next message |
 //! | `single_active` | whose messages they are where only one consumer may have them |
 //! | `queue`, `channel`, `backlog`, `ready`, `ring`, `levels`, `party`, `window`, `unacked` | the parts of the state |
 //! | `durable`, `restore`, `restore/mend`, `gathered`, `ending` | what survives an end, and the engine that is made of it, or of its ruins |
-//! | `view`, `invariants` | reading it |
+//! | `view`, `essence`, `invariants` | reading it |
 
 mod ack_timeout;
 mod alarm;
 mod arguments;
+mod arranging;
 mod backlog;
 mod bind;
 mod bindings;
@@ -56,14 +58,18 @@ mod dispatch;
 mod durable;
 mod ending;
 mod erlang;
+mod essence;
 mod exchange;
 mod frames;
 mod gathered;
 mod headers;
 mod index;
+mod inspect;
+mod inspect_text;
 mod invariants;
 mod levels;
 mod names;
+mod operator;
 mod party;
 mod pattern;
 mod policies;
@@ -104,11 +110,17 @@ use deadlines::Deadlines;
 use exchange::Exchange;
 use index::Index;
 use names::NameGenerator;
+use operator::Failing;
 use queue::Queue;
 use transaction::Settle;
 
 pub use contradiction::{Contradiction, RestoreError};
 pub use durable::{DurableExchange, DurableQueue, DurableView};
+pub use essence::Essence;
+pub use inspect::{
+    Death, HeldMessage, InspectedChannel, InspectedConnection, InspectedQueue, Inspection,
+    PeekedMessage,
+};
 pub use restore::{Mend, Mended, Restore, Stop};
 pub use view::{
     ActivityStatus, ChannelView, ConnectionView, ConsumerView, EngineView, ExchangeView,
@@ -196,6 +208,7 @@ pub struct Engine {
     /// When channels are looked at for what they have held too long, in milliseconds of wall time.
     look_ms: Option<u64>,
     alarm: Alarm,
+    failing: Option<Failing>,
     /// How many consumers there are that acknowledge.
     acking_consumers: usize,
     /// The time of the last step that depended on it.
@@ -251,6 +264,7 @@ impl Engine {
             timed_queues: 0,
             look_ms: None,
             alarm: Alarm::default(),
+            failing: None,
             acking_consumers: 0,
             now: Now::default(),
             recovered: Vec::new(),
@@ -282,7 +296,20 @@ impl Engine {
             Command::EndConnection { number, refusal } => {
                 self.force_end(*number, refusal.take(), effects);
             }
+            Command::EndChannel { connection, channel, refusal } => {
+                self.force_close((*connection, *channel), refusal.clone(), effects);
+            }
+            Command::CancelConsumer { connection, channel, consumer_tag } => {
+                self.force_cancel((*connection, *channel), consumer_tag, effects);
+            }
+            Command::RaiseAlarm { reason } => self.raise_alarm(reason.take(), effects),
+            Command::FailPublishes { queue, count } => {
+                let (queue, left) = (queue.take(), *count);
+                self.failing = (left > 0).then_some(Failing { queue, left });
+            }
             Command::TimePassed => {}
+            Command::Publish { publish } => self.publish_unconnected(publish, effects),
+            Command::Drain { queue } => self.drain(queue, effects),
             Command::SetPolicy { policy } => self.set_policy(policy, effects),
             Command::ClearPolicy { policy } => self.clear_policy(policy, effects),
             Command::Shutdown { refusal } => self.shutdown(refusal, effects),

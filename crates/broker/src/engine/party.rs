@@ -114,6 +114,14 @@ impl Party {
         self.groups.retain(|group| !group.members.is_empty());
     }
 
+    /// Those of it in order, each with when its group was set aside and its own ticket.
+    pub(super) fn places(&self) -> impl Iterator<Item = ([Ticket; 2], ConsumerId)> {
+        self.groups.iter().flat_map(|group| {
+            let members = group.members.iter();
+            members.map(|(ticket, consumer)| ([group.since, *ticket], *consumer))
+        })
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = ConsumerId> {
         let groups = self.groups.iter();
         groups.flat_map(|group| group.members.values().copied())

@@ -9,7 +9,7 @@ use super::transaction::cannot_switch;
 use super::{Caller, Engine, erlang, is_recorded};
 use crate::protocol::types::{AMQPValue, FieldTable};
 use crate::protocol::{
-    BasicPublish, Effects, EventKind, Gate, Message, MessageId, Notice, Output, Properties,
+    BasicPublish, Effects, EventKind, Gate, Message, MessageId, Name, Notice, Output, Properties,
     QueueId, Record, Refusal, Reply, ReplyCode, Verdict, limits,
 };
 
@@ -38,6 +38,13 @@ impl Engine {
         }
         let route = self.route_of(caller, publish)?;
         let publish_seq = self.channels[caller.channel].next_publish_seq();
+        if let Some(publish_seq) = publish_seq
+            && self.failing.is_some()
+            && self.fails(&route.queues)
+        {
+            self.confirm(caller, publish_seq, Verdict::Nack, Gate::AtOnce);
+            return Ok(());
+        }
         let taken = self.send(caller, &route, publish, publish_seq, effects);
         if let Some(publish_seq) = publish_seq {
             // One queue that refuses is enough (S108).
@@ -77,7 +84,14 @@ impl Engine {
             body: message.preview(),
             exchange: message.address.exchange.clone(),
             routing_key: message.address.routing_key.clone(),
-            queues: queues.iter().map(|queue| self.queues[*queue].name.clone()).collect(),
+            queues: self.names_of(&queues),
+            refused_by: self.names_of(&refused),
+            replies: route.replies.len(),
+            publish_seq,
+            mandatory: publish.mandatory,
+            persistent: message.persistent(),
+            body_bytes: message.body.len(),
+            message_id: message.properties.message_id().as_ref().map(|id| id.as_str().into()),
         });
         let mut gate = Gate::AtOnce;
         self.deliver_replies(&route.replies, &message, effects);
@@ -90,6 +104,11 @@ impl Engine {
             gate = self.enqueue(&queues, message, effects);
         }
         Taken { by_all: refused.is_empty(), gate }
+    }
+
+    /// The names of queues, for the history.
+    pub(super) fn names_of(&self, queues: &[QueueId]) -> Vec<Name> {
+        queues.iter().map(|queue| self.queues[*queue].name.clone()).collect()
     }
 
     /// Checks what is published, in RabbitMQ's order, and says where it goes. What nobody but the broker is
@@ -234,7 +253,7 @@ impl Engine {
         Ok(())
     }
 
-    fn check_size(&self, size: u64) -> Result<(), Refusal> {
+    pub(super) fn check_size(&self, size: u64) -> Result<(), Refusal> {
         let (max, configured) = match self.options.message_size_max {
             Some(max) => (max, "configured max size"),
             None => (self.version().message_size_max, self.version().max_size),
@@ -274,7 +293,7 @@ pub(super) fn more_keys_of(properties: &Properties) -> Vec<String> {
 }
 
 /// The routing keys that the headers add. What is no text among them is ignored.
-fn more_keys(headers: &FieldTable) -> Result<Vec<String>, Refusal> {
+pub(super) fn more_keys(headers: &FieldTable) -> Result<Vec<String>, Refusal> {
     let mut keys = Vec::new();
     for name in [CC, BCC] {
         match headers.inner().get(name) {
@@ -299,7 +318,7 @@ fn more_keys(headers: &FieldTable) -> Result<Vec<String>, Refusal> {
 }
 
 /// A time to live is decimal digits, in milliseconds (S113).
-fn check_expiration(expiration: &str) -> Result<(), Refusal> {
+pub(super) fn check_expiration(expiration: &str) -> Result<(), Refusal> {
     let unsigned = expiration.strip_prefix(['+', '-']).unwrap_or(expiration);
     let end = unsigned.find(|c: char| !c.is_ascii_digit()).unwrap_or(unsigned.len());
     let (digits, rest) = unsigned.split_at(end);
@@ -322,13 +341,13 @@ fn check_expiration(expiration: &str) -> Result<(), Refusal> {
 }
 
 /// Takes the properties that a client sends, which may be those of a dead letter that it got.
-fn sent(properties: &mut Properties) -> Properties {
+pub(super) fn sent(properties: &mut Properties) -> Properties {
     let mut properties = std::mem::take(properties);
     properties.set_own_deaths(false);
     properties
 }
 
-fn strip_bcc(properties: &mut Properties) {
+pub(super) fn strip_bcc(properties: &mut Properties) {
     let headers = properties.headers().as_ref().map(FieldTable::inner);
     if let Some(headers) = headers.filter(|headers| headers.contains_key(BCC)) {
         let kept = headers.iter().filter(|(name, _)| name.as_str() != BCC);
@@ -338,7 +357,7 @@ fn strip_bcc(properties: &mut Properties) {
     }
 }
 
-fn check_delivery_mode(properties: &Properties) -> Result<(), Refusal> {
+pub(super) fn check_delivery_mode(properties: &Properties) -> Result<(), Refusal> {
     if let Some(mode @ (0 | 3..)) = properties.delivery_mode() {
         let text = format!("invalid message: {{delivery_mode_unknown,{mode}}}");
         return Err(Refusal::new(ReplyCode::PreconditionFailed, text));
@@ -353,7 +372,12 @@ fn return_message(
     message: Arc<Message>,
     effects: &mut Effects,
 ) {
-    caller.record(effects, || EventKind::Returned { message: message.id });
+    caller.record(effects, || EventKind::Returned {
+        message: message.id,
+        exchange: message.address.exchange.clone(),
+        routing_key: message.address.routing_key.clone(),
+        publish_seq,
+    });
     effects.outputs.push(Output {
         connection: caller.connection,
         channel: Some(caller.channel),

@@ -67,6 +67,13 @@ impl Quorum {
     }
 }
 
+impl Quorum {
+    /// How many returns a message survives, if that has a limit.
+    pub(super) fn delivery_limit(self) -> Option<u64> {
+        self.delivery_limit
+    }
+}
+
 impl Returns {
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
@@ -108,6 +115,11 @@ impl Returns {
     /// What has come back and not left for good, for the invariants.
     pub(super) fn known(&self) -> impl Iterator<Item = MessageId> {
         self.counts.keys().copied()
+    }
+
+    /// How often each came back, and how many of these times count for the limit.
+    pub(super) fn known_counts(&self) -> impl Iterator<Item = (MessageId, u64, u64)> {
+        self.counts.iter().map(|(id, count)| (*id, count.returns, count.failures))
     }
 
     fn count(&mut self, message: MessageId, counts: bool) -> Count {

@@ -164,6 +164,11 @@ impl Ring {
         })
     }
 
+    /// Those parked for a channel, each with when its group was set aside and its own ticket.
+    pub(super) fn places(&self) -> impl Iterator<Item = ([Ticket; 2], ConsumerId)> {
+        self.parked.values().flat_map(Party::places)
+    }
+
     /// Drops those parked for `channel`, which is gone and they with it.
     pub(super) fn forget(&mut self, channel: ChannelId) {
         while let Some(key) = self.next_parked(channel) {

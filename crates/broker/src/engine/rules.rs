@@ -121,6 +121,12 @@ impl Rules {
         few(self.max_length, length) && few(self.max_length_bytes, bytes)
     }
 
+    /// All times to live that messages may have here by the queue.
+    pub(super) fn ttls_ms(&self) -> impl Iterator<Item = u64> {
+        let earlier = self.earlier_ttls_ms.iter().filter_map(|(_, ttl_ms)| *ttl_ms);
+        earlier.chain(self.ttl_ms)
+    }
+
     /// When a message expires here, in milliseconds of wall time: the shorter time to live counts (S116).
     pub(super) fn deadline_ms(&self, message: &Message) -> Option<u64> {
         let own = message.ttl_ms();

@@ -52,9 +52,9 @@ impl Engine {
         match how {
             Settle::Ack => self.remove_for_good(caller, delivery_tag, held, effects),
             Settle::Requeue { failed } => {
-                self.put_back(caller, held, (Cause::Rejected, failed), effects);
+                self.put_back(caller, (delivery_tag, held), (Cause::Rejected, failed), effects);
             }
-            Settle::Drop => self.drop_rejected(caller, held, effects),
+            Settle::Drop => self.drop_rejected(caller, delivery_tag, held, effects),
         }
     }
 
@@ -78,7 +78,7 @@ impl Engine {
             let tags: Vec<_> = held.filter(|tag| !transaction.has_settled(*tag)).collect();
             for tag in tags {
                 if let Some(held) = self.channels[caller.channel].unacked.remove(tag) {
-                    self.put_back(caller, held, (Cause::Recovered, false), effects);
+                    self.put_back(caller, (tag, held), (Cause::Recovered, false), effects);
                 }
             }
             return Ok(());
@@ -90,8 +90,8 @@ impl Engine {
     /// Returns everything the channel holds to its old places.
     pub(super) fn put_back_all(&mut self, caller: Caller, cause: Cause, effects: &mut Effects) {
         let failed = cause == Cause::ChannelClosed;
-        for (_, held) in self.channels[caller.channel].unacked.remove_all() {
-            self.put_back(caller, held, (cause, failed), effects);
+        for tagged in self.channels[caller.channel].unacked.remove_all() {
+            self.put_back(caller, tagged, (cause, failed), effects);
         }
     }
 
@@ -134,7 +134,7 @@ impl Engine {
     pub(super) fn put_back(
         &mut self,
         caller: Caller,
-        held: Held,
+        (delivery_tag, held): (u64, Held),
         (cause, failed): (Cause, bool),
         effects: &mut Effects,
     ) {
@@ -142,6 +142,7 @@ impl Engine {
         caller.record(effects, || EventKind::Requeued {
             message: held.message.id,
             queue: queue.name.clone(),
+            delivery_tag,
             cause,
         });
         queue.times.may_expire |= queue.rules.deadline_ms(&held.message).is_some();
@@ -155,7 +156,13 @@ impl Engine {
         self.touch(queue_id);
     }
 
-    fn drop_rejected(&mut self, caller: Caller, held: Held, effects: &mut Effects) {
+    fn drop_rejected(
+        &mut self,
+        caller: Caller,
+        delivery_tag: u64,
+        held: Held,
+        effects: &mut Effects,
+    ) {
         let Some((queue, alarm)) = self.release(caller.channel, &held) else { return };
         record_removal(queue, alarm, &held.message, effects);
         if queue.rules.dead_letter_exchange.is_some() {
@@ -166,6 +173,7 @@ impl Engine {
         caller.record(effects, || EventKind::Dropped {
             message: held.message.id,
             queue: queue.name.clone(),
+            delivery_tag: Some(delivery_tag),
             cause: Cause::Rejected,
         });
     }

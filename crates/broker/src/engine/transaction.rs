@@ -57,6 +57,25 @@ impl Transaction {
     }
 }
 
+impl Transaction {
+    /// How many publishes and how many settlements wait.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        (self.publishes.len(), self.settled.len())
+    }
+
+    /// All that waits, as a text, with a place for each delivery tag.
+    pub(super) fn outline(&self, place: impl Fn(u64) -> Option<usize>) -> String {
+        let publishes: Vec<_> =
+            self.publishes.iter().map(|one| (&one.queues, &one.publish)).collect();
+        let settlements: Vec<_> = self
+            .settlements
+            .iter()
+            .map(|one| (one.tags.iter().map(|tag| place(*tag)).collect::<Vec<_>>(), one.how))
+            .collect();
+        format!("{publishes:?} {settlements:?}")
+    }
+}
+
 impl Engine {
     /// From here on the channel's publishes and settlements wait for a commit.
     pub(super) fn select_transaction(

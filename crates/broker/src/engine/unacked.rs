@@ -15,6 +15,8 @@ pub(super) struct Held {
     pub(super) consumer: Option<ConsumerId>,
     /// Whether it takes room in its channel's window, as what consumers of quorum queues get does not.
     pub(super) in_channel_window: bool,
+    /// Whether it was handed out before.
+    pub(super) redelivered: bool,
     /// When the time began that it may be held, in milliseconds of wall time.
     pub(super) from_ms: u64,
 }
@@ -163,6 +165,7 @@ mod tests {
             queue: QueueId::default(),
             consumer: None,
             in_channel_window: false,
+            redelivered: false,
             from_ms: 0,
         }
     }

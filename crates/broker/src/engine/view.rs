@@ -10,7 +10,9 @@ use super::consume::Consumer;
 use super::exchange::{Exchange, is_predeclared};
 use super::queue::Queue;
 use super::single_active::SingleActive;
-use crate::protocol::{Binding, ChannelId, ExchangeKind, Message, MessageId, Name};
+use crate::protocol::{
+    Binding, ChannelId, ConnectionId, ConsumerId, ExchangeKind, Message, MessageId, Name,
+};
 
 /// Everything, in a fixed order; equal views mean equal brokers, as far as clients can tell.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -256,11 +258,14 @@ impl Engine {
         let parked = queue.ring.parked().filter_map(|(_, id)| self.consumers.get(id));
         let aside = queue.consumers.values().filter_map(|id| self.consumers.get(*id));
         let aside = aside.filter(|consumer| consumer.set_aside.is_some());
+        // One that rests has no turns, and is the active one all the same.
+        let resting = queue.single_active.iter().filter(|active| active.is_resting());
+        let resting = resting.filter_map(|active| self.consumers.get(active.active()?));
         let waiting = queue.single_active.iter().flat_map(SingleActive::waiting);
         let waiting = waiting.filter_map(|id| self.consumers.get(id));
         let listed = turns
             .map(|consumer| (consumer, true, status))
-            .chain(parked.chain(aside).map(|consumer| (consumer, false, status)))
+            .chain(parked.chain(aside).chain(resting).map(|consumer| (consumer, false, status)))
             .chain(waiting.map(|consumer| (consumer, false, ActivityStatus::Waiting)));
         let view = |(consumer, active, activity_status): (&Consumer, _, _)| {
             self.consumer_view(consumer, &queue.name, active, activity_status)
@@ -279,6 +284,12 @@ impl Engine {
     #[must_use]
     pub fn consumers_asked(&self) -> u64 {
         self.consumers_asked
+    }
+
+    /// A connection's place in the order of connecting, from 1.
+    #[must_use]
+    pub fn connection_number(&self, connection: ConnectionId) -> Option<u64> {
+        self.connections.get(connection).map(|connection| connection.number)
     }
 
     /// The connections, in the order of connecting.
@@ -322,6 +333,12 @@ impl Engine {
     pub fn channel_numbers(&self, channel: ChannelId) -> Option<(u64, u16)> {
         let channel = self.channels.get(channel)?;
         Some((channel.connection_number, channel.number))
+    }
+
+    /// The tag of a consumer.
+    #[must_use]
+    pub fn consumer_tag_of(&self, consumer: ConsumerId) -> Option<Name> {
+        self.consumers.get(consumer).map(|consumer| consumer.tag.clone())
     }
 
     fn consumer_view(

@@ -25,6 +25,37 @@ pub enum Command {
         /// What its client is told; `None` if it is lost.
         refusal: Option<Refusal>,
     },
+    /// The broker closes a channel, or for a hard code its connection.
+    EndChannel {
+        /// The connection's place in the order of connecting, from 1.
+        connection: u64,
+        /// The channel's number; nothing happens if it is not open.
+        channel: u16,
+        /// What its client is told.
+        refusal: Refusal,
+    },
+    /// The broker cancels a consumer, as when its queue goes (S74).
+    CancelConsumer {
+        /// The connection's place in the order of connecting, from 1.
+        connection: u64,
+        /// The number of the consumer's channel.
+        channel: u16,
+        /// Its tag; nothing happens if there is none.
+        consumer_tag: Name,
+    },
+    /// From here on who publishes is blocked, as by a server that is low on memory or on disk, or no more.
+    RaiseAlarm {
+        /// Why; `None` to end it.
+        reason: Option<Name>,
+    },
+    /// The broker is to fail with publishes that ask for a confirm: it nacks them, and they are in no queue. This takes
+    /// the place of what was asked for before.
+    FailPublishes {
+        /// With those to this queue; `None` for all.
+        queue: Option<Name>,
+        /// How many; 0 to fail with none.
+        count: u64,
+    },
     /// The operator closes every connection: a graceful stop (S178).
     Shutdown {
         /// What each of them is told.
@@ -39,6 +70,18 @@ pub enum Command {
     ClearPolicy {
         /// Its name.
         policy: Name,
+    },
+    /// The operator publishes a message, on no channel: what comes back comes to nobody. Answered with
+    /// [`Answer::Published`](super::Answer::Published).
+    Publish {
+        /// The message, and where it goes.
+        publish: Box<BasicPublish>,
+    },
+    /// The operator takes every ready message of a queue, as if each was got and acknowledged. Answered with
+    /// [`Answer::Drained`](super::Answer::Drained).
+    Drain {
+        /// The queue.
+        queue: Name,
     },
     /// Time has passed: everything that was due happens, each at its own time. Every other command does the
     /// same before it does what it says.

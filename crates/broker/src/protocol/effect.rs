@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::types::ShortString;
 use super::{
-    CallId, ChannelId, ConnectionId, ConsumerId, Event, EventKind, Message, Now, Record, Refusal,
+    CallId, ChannelId, ConnectionId, ConsumerId, Event, EventKind, Message, MessageId, Name, Now,
+    Record, Refusal,
 };
 
 /// The effects of one step, in order. The caller owns it, empties it, and may use it again.
@@ -20,6 +21,47 @@ pub struct Effects {
     pub recording: bool,
     /// The time of the step, which its events carry.
     pub now: Now,
+    /// What an operator is told who has published or drained.
+    pub answer: Option<Answer>,
+}
+
+/// What an operator is told who has published or drained.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// Where a message went, or why it was refused.
+    Published(Result<Routed, Refusal>),
+    /// The messages that were ready, in order, or why there is nothing to drain.
+    Drained(Result<Vec<Drained>, Refusal>),
+}
+
+/// Where a message went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Routed {
+    /// The message.
+    pub message: MessageId,
+    /// The queues that took it, in the order of declaring.
+    pub queues: Vec<Name>,
+    /// The queues that it was for and that were too full for it (S108).
+    pub refused_by: Vec<Name>,
+    /// How many consumers of answers got it at once (direct reply-to, S166).
+    pub replies: usize,
+}
+
+impl Routed {
+    /// Whether somebody took it: a queue, or a consumer of answers.
+    #[must_use]
+    pub fn is_routed(&self) -> bool {
+        !self.queues.is_empty() || self.replies > 0
+    }
+}
+
+/// A message that was taken out of a queue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Drained {
+    /// The message.
+    pub message: Arc<Message>,
+    /// Whether it was handed out before.
+    pub redelivered: bool,
 }
 
 impl Effects {
@@ -79,6 +121,8 @@ pub enum Notice {
     },
     /// The confirm of a publish waits until its message is durable.
     Withheld {
+        /// The channel's number of the publish.
+        publish_seq: u64,
         /// The number that the publish came with.
         call: CallId,
     },
@@ -117,7 +161,7 @@ pub enum Notice {
     /// `connection.blocked`: there is too much, and what the client sends is to wait (S190).
     ConnectionBlocked {
         /// Why.
-        reason: &'static str,
+        reason: Name,
     },
     /// `connection.unblocked`: there is room again.
     ConnectionUnblocked,
@@ -127,6 +171,21 @@ pub enum Notice {
     /// The client itself closed the connection; said to each of its channels and to the connection,
     /// the last they hear.
     ConnectionEnded,
+}
+
+impl Notice {
+    /// Whether whom it is said to hears nothing after it.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        matches!(
+            self,
+            Self::Reply { reply: Reply::ChannelClosed, .. }
+                | Self::ChannelClosed(_)
+                | Self::ConnectionClosed(_)
+                | Self::ConnectionEnded
+                | Self::ConnectionLost
+        )
+    }
 }
 
 /// What a publisher confirm says.

@@ -7,6 +7,7 @@ mod command;
 mod effect;
 mod error;
 mod event;
+mod event_text;
 mod ids;
 pub mod limits;
 mod message;
@@ -22,7 +23,9 @@ pub use command::{
     BasicConsume, BasicPublish, Command, ExchangeBind, ExchangeDeclare, Method, QueueBind,
     QueueDeclare,
 };
-pub use effect::{Delivery, Effects, Gate, Notice, Output, Reply, Verdict};
+pub use effect::{
+    Answer, Delivery, Drained, Effects, Gate, Notice, Output, Reply, Routed, Verdict,
+};
 pub use error::{Refusal, ReplyCode};
 pub use event::{Cause, Event, EventKind};
 pub use ids::{CallId, ChannelId, ConnectionId, ConsumerId, ExchangeId, MessageId, QueueId};

@@ -14,6 +14,13 @@ impl Instant {
     }
 }
 
+/// The point on the clock at which the broker had lived for so long.
+impl From<Duration> for Instant {
+    fn from(elapsed: Duration) -> Self {
+        Self(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
 impl Now {
     /// The wall time in whole milliseconds, not before it: what begins now may count from there without
     /// ending early.

@@ -60,6 +60,26 @@ impl Clock {
         })
     }
 
+    /// How far it has come since it was made; the times of a [`History`](super::History) are counted from there too.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.now().instant.elapsed()
+    }
+
+    /// The same clock, with a wall time that begins at `since_epoch` (counted from 1970): for tests whose messages carry
+    /// times. A manual clock's begins at 1970 in any case.
+    #[must_use]
+    pub fn beginning_at(mut self, since_epoch: Duration) -> Self {
+        let ms = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
+        match &mut self.0 {
+            Source::System { wall_ms_began, .. } => *wall_ms_began = ms,
+            Source::Manual(_) => {}
+            #[cfg(feature = "tokio")]
+            Source::Tokio { wall_ms_began, .. } => *wall_ms_began = ms,
+        }
+        self
+    }
+
     /// Whether it moves only when it is moved.
     pub(super) fn is_manual(&self) -> bool {
         matches!(self.0, Source::Manual(_))
@@ -82,6 +102,17 @@ impl Clock {
     ) -> Option<(tokio::runtime::Handle, tokio::time::Instant)> {
         let Source::Tokio { began, .. } = &self.0 else { return None };
         Some((self.runtime()?, *began + at.elapsed()))
+    }
+
+    /// Waits until the clock has come to a moment, or moves it there if it is moved by hand.
+    #[cfg(all(feature = "tokio", feature = "testing"))]
+    pub(super) async fn reach(&self, at: Instant) {
+        let left = Duration::from_nanos(at.0.saturating_sub(self.now().instant.0));
+        match &self.0 {
+            Source::Manual(clock) => clock.advance(left),
+            Source::Tokio { began, .. } => tokio::time::sleep_until(*began + at.elapsed()).await,
+            Source::System { .. } => tokio::time::sleep(left).await,
+        }
     }
 
     /// Whether it is that of a runtime which has paused it.

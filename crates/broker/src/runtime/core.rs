@@ -4,7 +4,9 @@
 use super::gate::Doorkeeper;
 use super::history::History;
 use crate::engine::{Engine, EngineOptions};
-use crate::protocol::{Command, Effects, Now, Output, Record, Refusal, ReplyCode};
+use crate::protocol::{
+    Answer, ChannelId, Command, Effects, Now, Output, Record, Refusal, ReplyCode,
+};
 
 /// Engine, history, and the way out for what the engine says.
 ///
@@ -79,10 +81,20 @@ impl Core {
         (!records.is_empty()).then_some((self.recorded, records))
     }
 
+    /// What the last step tells an operator who published or drained.
+    pub fn take_answer(&mut self) -> Option<Answer> {
+        self.effects.answer.take()
+    }
+
     /// How many outputs wait until their records are durable.
     #[must_use]
     pub fn withheld(&self) -> usize {
         self.doorkeeper.as_ref().map_or(0, Doorkeeper::waiting)
+    }
+
+    /// What waits until its records are durable, in order, each with the step that it waits for.
+    pub fn waiting(&self) -> impl Iterator<Item = (u64, &Output)> {
+        self.doorkeeper.iter().flat_map(Doorkeeper::outputs)
     }
 
     /// The last step that made records; 0 before the first.
@@ -104,6 +116,12 @@ impl Core {
         let refusal = Refusal::new(ReplyCode::InternalError, text);
         said.extend(self.step(self.now, Command::Shutdown { refusal }));
         said
+    }
+
+    /// How many confirms of a channel wait until their records are durable.
+    #[must_use]
+    pub fn unconfirmed(&self, channel: ChannelId) -> usize {
+        self.doorkeeper.as_ref().map_or(0, |doorkeeper| doorkeeper.confirms(channel))
     }
 
     /// What a graceful stop records, as a last step's records.
@@ -130,6 +148,11 @@ impl Core {
     #[must_use]
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// What has happened since it was taken the last time, if it is recorded.
+    pub fn take_history(&mut self) -> History {
+        self.history.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// What has happened, if it is recorded.

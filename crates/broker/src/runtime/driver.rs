@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::handle::Inner;
+use super::options::BrokerOptions;
 use crate::journal::{Journal, JournalError};
 use crate::protocol::Record;
 
@@ -21,16 +22,63 @@ pub(super) struct Batch {
     pub(super) records: Vec<Record>,
 }
 
-/// Starts the thread that keeps `journal` and tells `inner` what is durable. It ends when the way to it
-/// is dropped and all that was sent is written, or when the journal fails.
-pub(super) fn start(
-    journal: Journal,
-    inner: Arc<Inner>,
-) -> io::Result<(Sender<Batch>, JoinHandle<()>)> {
-    let (batches, received) = unbounded();
-    let thread = thread::Builder::new().name("leveret-journal".to_owned());
-    let thread = thread.spawn(move || keep(journal, &received, &inner))?;
-    Ok((batches, thread))
+/// The way to whoever keeps the journal.
+pub(super) struct Way {
+    batches: Sender<Batch>,
+    #[cfg(feature = "testing")]
+    hand: Option<super::by_hand::JournalHand>,
+}
+
+impl Way {
+    /// Sends what a step recorded.
+    pub(super) fn send(&self, batch: Batch) {
+        // Who keeps the journal is gone only when it has failed, and then nothing is kept.
+        let _ = self.batches.send(batch);
+        #[cfg(feature = "testing")]
+        if let Some(hand) = &self.hand {
+            hand.ring();
+        }
+    }
+}
+
+/// Who keeps the journals of a broker's virtual hosts: a thread for each, unless a test does it.
+pub(super) struct Keeper {
+    #[cfg(feature = "testing")]
+    hand: Option<super::by_hand::JournalHand>,
+}
+
+impl Keeper {
+    pub(super) fn of(options: &BrokerOptions) -> Self {
+        let _ = options;
+        Self {
+            #[cfg(feature = "testing")]
+            hand: options.testing.hand.clone(),
+        }
+    }
+
+    /// Sees to it that `journal` is kept and `inner` is told what is durable. That ends when the way to it is dropped and
+    /// all that was sent is written, or when the journal fails.
+    pub(super) fn start(
+        self,
+        journal: Journal,
+        inner: &Arc<Inner>,
+    ) -> io::Result<(Way, Option<JoinHandle<()>>)> {
+        let (batches, received) = unbounded();
+        #[cfg(feature = "testing")]
+        if let Some(hand) = self.hand {
+            hand.take(journal, received, Arc::downgrade(inner));
+            return Ok((Way { batches, hand: Some(hand) }, None));
+        }
+        let inner = Arc::clone(inner);
+        let thread = thread::Builder::new().name("leveret-journal".to_owned());
+        let thread = thread.spawn(move || keep(journal, &received, &inner))?;
+        let way = Way {
+            batches,
+            #[cfg(feature = "testing")]
+            hand: None,
+        };
+        Ok((way, Some(thread)))
+    }
 }
 
 /// Bytes after which a batch gathers no more steps, so that it has a bound.
@@ -52,7 +100,7 @@ fn keep(mut journal: Journal, batches: &Receiver<Batch>, inner: &Inner) {
 }
 
 /// Writes a batch and all that has gathered behind it; gives the last step that is durable now.
-fn write(
+pub(super) fn write(
     journal: &mut Journal,
     first: Batch,
     batches: &Receiver<Batch>,

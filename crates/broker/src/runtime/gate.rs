@@ -37,9 +37,9 @@ impl Doorkeeper {
         let last = self.waiting.back().map_or(0, |(step, _)| *step);
         let step = if undurable { recorded } else { last };
         let said = match output.notice {
-            Notice::Confirm { call, .. } => {
+            Notice::Confirm { call, publish_seq, .. } => {
                 let Output { connection, channel, .. } = output;
-                let notice = Notice::Withheld { call };
+                let notice = Notice::Withheld { publish_seq, call };
                 Some(Output { connection, channel, gate: Gate::AtOnce, notice })
             }
             _ => None,
@@ -54,6 +54,16 @@ impl Doorkeeper {
     /// How many outputs wait.
     pub(super) fn waiting(&self) -> usize {
         self.waiting.len()
+    }
+
+    /// How many confirms of a channel wait.
+    pub(super) fn confirms(&self, channel: ChannelId) -> usize {
+        self.confirms.get(&channel).copied().unwrap_or_default()
+    }
+
+    /// What waits, in order, each with the step that it waits for.
+    pub(super) fn outputs(&self) -> impl Iterator<Item = (u64, &Output)> {
+        self.waiting.iter().map(|(step, output)| (*step, output))
     }
 
     /// Lets out, in order, what waited for steps up to `step`.

@@ -1,35 +1,32 @@
 //! `Broker`: the engine behind one lock, for all threads.
 
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 
-use crossbeam_channel::Sender;
 use parking_lot::{Mutex, MutexGuard};
 use slotmap::SecondaryMap;
 
 use super::clock::{Clock, Timed};
 use super::core::Core;
-use super::driver::{self, Batch};
+use super::driver::{self, Batch, Way};
 use super::error::BrokerError;
-use super::history::History;
 use super::host::{Host, Listener};
 use super::level::Level;
-use super::mailbox::{Deferred, Mailbox};
+use super::mailbox::{Deferred, Mailbox, hand_over};
 use super::options::BrokerOptions;
 use super::port::Port;
 use super::recovery::RecoveryReport;
 use super::registry;
+use super::remark::Remark;
 #[cfg(feature = "tokio")]
 use super::standstill::Standstill;
 use super::timer::Timer;
-use crate::engine::{
-    ChannelView, ConnectionView, EngineView, ExchangeView, MessageView, QueueView,
-};
 use crate::journal::Journal;
 use crate::protocol::{
-    Binding, ChannelId, Command, ConnectionId, Gate, Instant, Name, Notice, Output, Policy,
-    RabbitMqVersion, Refusal, Reply, ReplyCode,
+    Answer, ChannelId, Command, ConnectionId, Gate, Name, Notice, Output, Policy, RabbitMqVersion,
+    Refusal, Reply, ReplyCode,
 };
 
 /// An in-process broker. Clones are handles to the same one; brokers share nothing.
@@ -62,32 +59,47 @@ pub(super) struct Shared {
     recovery: Option<RecoveryReport>,
     pub(super) level: Level,
     pub(super) version: RabbitMqVersion,
+    /// What carries its connections, if a simulated network does.
+    #[cfg(feature = "testing")]
+    pub(super) lines: Mutex<SecondaryMap<ConnectionId, Arc<dyn super::wire::Line>>>,
 }
 
 /// What a virtual host is; the journal's thread shares it.
 pub(super) struct Inner {
     /// Itself, for who waits for its deadlines.
     weak: Weak<Self>,
-    state: Mutex<State>,
-    clock: Clock,
-    timer: Arc<Timer>,
+    pub(super) state: Mutex<State>,
+    pub(super) clock: Clock,
+    pub(super) timer: Arc<Timer>,
     #[cfg(feature = "tokio")]
     standstill: Arc<Standstill>,
+    /// Whether a test writes the journal.
+    #[cfg(feature = "testing")]
+    by_hand: bool,
+    #[cfg(feature = "testing")]
+    pub(super) telling: super::settle::Telling,
     pub(super) vhost: Name,
     pub(super) channel_max: u16,
+    /// Whether it keeps a history.
+    pub(super) is_watched: bool,
 }
 
-struct State {
-    core: Core,
+pub(super) struct State {
+    pub(super) core: Core,
+    /// What clients have seen and the broker cannot.
+    pub(super) remarks: Vec<Remark>,
     /// The way to the journal, if there is one and it has not failed.
-    journal: Option<Sender<Batch>>,
-    connections: SecondaryMap<ConnectionId, Arc<dyn Mailbox>>,
-    channels: SecondaryMap<ChannelId, Arc<dyn Mailbox>>,
-    health: Health,
+    pub(super) journal: Option<Way>,
+    pub(super) connections: SecondaryMap<ConnectionId, Arc<dyn Mailbox>>,
+    pub(super) channels: SecondaryMap<ChannelId, Arc<dyn Mailbox>>,
+    pub(super) health: Health,
+    /// Who is shown what happens.
+    #[cfg(feature = "testing")]
+    pub(super) watched: Option<super::by_hand::Watched>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Health {
+pub(super) enum Health {
     Running,
     /// A step is under way; found like this, it was never finished.
     Stepping,
@@ -130,63 +142,6 @@ impl Broker {
         self.shared.recovery.as_ref()
     }
 
-    /// The queues, in the order of declaring, with their counts and consumers.
-    #[must_use]
-    pub fn queues(&self) -> Vec<QueueView> {
-        self.shared.inner.look().core.engine().queue_views()
-    }
-
-    /// One queue; `None` if there is none of that name.
-    #[must_use]
-    pub fn queue(&self, name: &str) -> Option<QueueView> {
-        self.queues().into_iter().find(|queue| &*queue.name == name)
-    }
-
-    /// The exchanges, in the order of declaring: the default one first, then those that are there from the
-    /// start (S147).
-    #[must_use]
-    pub fn exchanges(&self) -> Vec<ExchangeView> {
-        self.shared.inner.look().core.engine().exchange_views()
-    }
-
-    /// The bindings, in the order of binding. Those of the default exchange, which has every queue under its
-    /// name, are not among them.
-    #[must_use]
-    pub fn bindings(&self) -> Vec<Arc<Binding>> {
-        self.shared.inner.look().core.engine().binding_views()
-    }
-
-    /// The ready messages of a queue, in order, without taking them; none if there is no such queue.
-    #[must_use]
-    pub fn messages(&self, queue: &str) -> Vec<MessageView> {
-        self.shared.inner.look().core.engine().ready_messages(queue).unwrap_or_default()
-    }
-
-    /// The connections, in the order of connecting.
-    #[must_use]
-    pub fn connections(&self) -> Vec<ConnectionView> {
-        self.shared.inner.look().core.engine().connection_views()
-    }
-
-    /// The channels, by connection and number, with their windows and what they hold.
-    #[must_use]
-    pub fn channels(&self) -> Vec<ChannelView> {
-        self.shared.inner.look().core.engine().channel_views()
-    }
-
-    /// Everything at one moment.
-    #[must_use]
-    pub fn view(&self) -> EngineView {
-        self.shared.inner.look().core.engine().view()
-    }
-
-    /// What has happened so far; empty unless the broker was made
-    /// [`with_history`](BrokerOptions::with_history).
-    #[must_use]
-    pub fn history(&self) -> History {
-        self.shared.inner.look().core.history().cloned().unwrap_or_default()
-    }
-
     /// Checks what must always hold in the engine; for tests.
     ///
     /// # Errors
@@ -199,7 +154,8 @@ impl Broker {
     /// A port to the broker that is reached at this address, if one is; see [`listen`](Self::listen).
     #[must_use]
     pub fn find(host: &str, port: u16) -> Option<Port> {
-        registry::find(host, port).map(|host| Port::to(&host))
+        let found = registry::find(host, port)?;
+        (!found.refuses.load(Ordering::Acquire)).then(|| Port::to(&found))
     }
 
     /// A port to this broker.
@@ -217,8 +173,7 @@ impl Shared {
         let version = options.engine.version;
         let inner = Inner::new(options, core);
         inner.set_policies(policies);
-        let (journal_thread, recovery, level) = (Mutex::new(None), None, Level::Memory);
-        Arc::new(Self { inner, journal_thread, recovery, level, version })
+        Self::around(inner, None, None, (Level::Memory, version))
     }
 
     /// A virtual host around `core`, whose records `journal` keeps.
@@ -230,14 +185,31 @@ impl Shared {
     ) -> std::io::Result<Arc<Self>> {
         let policies = std::mem::take(&mut options.policies);
         let (level, version) = (options.level, options.engine.version);
+        let keeper = driver::Keeper::of(&options);
         let inner = Inner::new(options, core);
-        let (batches, thread) = driver::start(journal, Arc::clone(&inner))?;
-        inner.state.lock().journal = Some(batches);
+        let (way, thread) = keeper.start(journal, &inner)?;
+        inner.state.lock().journal = Some(way);
         // What expired while no broker ran (S123).
         inner.time_passed();
         inner.set_policies(policies);
-        let (journal_thread, recovery) = (Mutex::new(Some(thread)), Some(recovery));
-        Ok(Arc::new(Self { inner, journal_thread, recovery, level, version }))
+        Ok(Self::around(inner, thread, Some(recovery), (level, version)))
+    }
+
+    fn around(
+        inner: Arc<Inner>,
+        journal_thread: Option<JoinHandle<()>>,
+        recovery: Option<RecoveryReport>,
+        (level, version): (Level, RabbitMqVersion),
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            journal_thread: Mutex::new(journal_thread),
+            recovery,
+            level,
+            version,
+            #[cfg(feature = "testing")]
+            lines: Mutex::default(),
+        })
     }
 
     fn shut_down(&self) {
@@ -263,8 +235,7 @@ impl Shared {
             if let (Some(journal), Some((step, records)), true) =
                 (state.journal.take(), records, orderly)
             {
-                // It fails only if the journal has.
-                let _ = journal.send(Batch { step, records });
+                journal.send(Batch { step, records });
             }
         }
         // Without the lock, which the thread needs to tell the last news.
@@ -289,21 +260,31 @@ impl Drop for Shared {
 
 impl Inner {
     fn new(options: BrokerOptions, core: Core) -> Arc<Self> {
+        #[cfg(feature = "testing")]
+        let by_hand = options.testing.hand.is_some();
         let BrokerOptions { engine, clock, .. } = options;
         let inner = Arc::new_cyclic(|weak: &Weak<Self>| Self {
             weak: weak.clone(),
+            #[cfg(feature = "testing")]
+            by_hand,
+            #[cfg(feature = "testing")]
+            telling: Default::default(),
             clock: clock.unwrap_or_default(),
             timer: Arc::default(),
             #[cfg(feature = "tokio")]
             standstill: Arc::default(),
             vhost: engine.vhost.clone(),
             channel_max: engine.channel_max,
+            is_watched: core.history().is_some(),
             state: Mutex::new(State {
                 core,
+                remarks: Vec::new(),
                 journal: None,
                 connections: SecondaryMap::new(),
                 channels: SecondaryMap::new(),
                 health: Health::Running,
+                #[cfg(feature = "testing")]
+                watched: None,
             }),
         });
         let timed: Weak<Self> = Arc::downgrade(&inner);
@@ -312,7 +293,7 @@ impl Inner {
     }
 
     /// The state to look at, with everything done that is due.
-    fn look(&self) -> MutexGuard<'_, State> {
+    pub(super) fn look(&self) -> MutexGuard<'_, State> {
         if self.next_deadline().is_some_and(|at| self.clock.now().instant >= at) {
             self.time_passed();
         }
@@ -331,6 +312,8 @@ impl Inner {
 
     /// The journal's thread says what is durable.
     pub(super) fn durable(&self, step: u64) {
+        #[cfg(feature = "testing")]
+        let _told = self.telling.begin();
         let mut deferred = Deferred::default();
         {
             let mut state = self.state.lock();
@@ -346,6 +329,8 @@ impl Inner {
     /// The journal's thread gives up: what waits for the disk is refused, every connection is closed
     /// and told why, and every later call says so.
     pub(super) fn journal_failed(&self, why: &str) {
+        #[cfg(feature = "testing")]
+        let _told = self.telling.begin();
         let mut deferred = Deferred::default();
         {
             let mut state = self.state.lock();
@@ -364,6 +349,11 @@ impl Inner {
 
     /// Something is withheld until `step` is durable.
     fn begin_standstill(&self, step: u64) {
+        // What a test writes by hand takes as long as the test likes.
+        #[cfg(feature = "testing")]
+        if self.by_hand {
+            return;
+        }
         #[cfg(feature = "tokio")]
         if let Some(runtime) = self.clock.runtime() {
             self.standstill.begin(step, &runtime);
@@ -373,7 +363,7 @@ impl Inner {
     }
 
     /// Everybody has heard what was withheld until `step` was durable.
-    fn end_standstill(&self, step: u64) {
+    pub(super) fn end_standstill(&self, step: u64) {
         #[cfg(feature = "tokio")]
         self.standstill.end(step);
         #[cfg(not(feature = "tokio"))]
@@ -388,12 +378,24 @@ impl Inner {
         command: Command,
         newcomer: Option<Arc<dyn Mailbox>>,
     ) -> Result<Option<ConnectionId>, BrokerError> {
+        self.step_and_answer(command, newcomer).map(|(opened, _)| opened)
+    }
+
+    /// The same, with what an operator is told.
+    pub(super) fn step_and_answer(
+        &self,
+        command: Command,
+        newcomer: Option<Arc<dyn Mailbox>>,
+    ) -> Result<(Option<ConnectionId>, Option<Answer>), BrokerError> {
+        #[cfg(feature = "testing")]
+        let _told = self.telling.begin();
         let mut deferred = Deferred::default();
         let mut opened = None;
+        let answer;
         let (awaited, deadline, may_be_late);
         {
             let mut state = self.state.lock();
-            let State { core, journal, connections, channels, health } = &mut *state;
+            let State { core, journal, connections, channels, health, .. } = &mut *state;
             match health {
                 Health::Running => *health = Health::Stepping,
                 Health::Stepping => return Err(BrokerError::Broken),
@@ -418,74 +420,24 @@ impl Inner {
                 let output = Output { connection, channel, gate: Gate::AtOnce, notice };
                 hand_over(output, connections, channels, &mut deferred);
             }
+            answer = core.take_answer();
             awaited = (core.withheld() > withheld).then(|| core.recorded());
             if let (Some(journal), Some((step, records))) = (journal, core.take_records()) {
-                // The thread ends early only when the journal has failed, and then nothing is kept.
-                let _ = journal.send(Batch { step, records });
+                journal.send(Batch { step, records });
             }
             *health = Health::Running;
             deadline = core.engine().next_deadline();
             may_be_late = core.engine().next_is_a_look();
+            #[cfg(feature = "testing")]
+            state.show_news(&mut deferred);
         }
         self.timer.arm(deadline, may_be_late, &self.clock, &self.weak);
         if let Some(step) = awaited {
             self.begin_standstill(step);
         }
         deferred.run();
-        Ok(opened)
+        Ok((opened, answer))
     }
-}
-
-impl Timed for Inner {
-    fn next_deadline(&self) -> Option<Instant> {
-        let state = self.state.lock();
-        if state.health == Health::Running { state.core.engine().next_deadline() } else { None }
-    }
-
-    fn time_passed(&self) {
-        // A broker that does nothing any more has no deadlines either.
-        let _ = self.step(Command::TimePassed, None);
-    }
-}
-
-/// Puts an output into the mailbox that it is for, if that is still there.
-fn hand_over(
-    output: Output,
-    connections: &mut SecondaryMap<ConnectionId, Arc<dyn Mailbox>>,
-    channels: &mut SecondaryMap<ChannelId, Arc<dyn Mailbox>>,
-    deferred: &mut Deferred,
-) {
-    let Output { connection, channel, notice, .. } = output;
-    if is_last(&notice) {
-        let mailbox = match channel {
-            Some(channel) => channels.remove(channel),
-            None => connections.remove(connection),
-        };
-        if let Some(mailbox) = mailbox {
-            mailbox.put(notice, deferred);
-            deferred.discard(mailbox);
-        }
-        return;
-    }
-    let mailbox = match channel {
-        Some(channel) => channels.get(channel),
-        None => connections.get(connection),
-    };
-    if let Some(mailbox) = mailbox {
-        mailbox.put(notice, deferred);
-    }
-}
-
-/// Whether a mailbox hears nothing after this notice.
-fn is_last(notice: &Notice) -> bool {
-    matches!(
-        notice,
-        Notice::Reply { reply: Reply::ChannelClosed, .. }
-            | Notice::ChannelClosed(_)
-            | Notice::ConnectionClosed(_)
-            | Notice::ConnectionEnded
-            | Notice::ConnectionLost
-    )
 }
 
 impl fmt::Debug for Broker {

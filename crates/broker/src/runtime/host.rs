@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -31,6 +32,11 @@ pub(super) struct Host {
     users: Vec<User>,
     /// Whether anybody may connect, with any password.
     open: bool,
+    /// Whether nobody finds it.
+    pub(super) refuses: AtomicBool,
+    /// What lies between clients and the broker, if anything does.
+    #[cfg(feature = "testing")]
+    pub(super) wire: Option<Arc<dyn super::wire::Wire>>,
 }
 
 struct Vhosts {
@@ -228,7 +234,15 @@ impl Broker {
         let by_name = all.map(|shared| (shared.inner.vhost.clone(), shared)).collect();
         let vhosts = Mutex::new(Vhosts { by_name, maker: options.any_vhost.then_some(maker) });
         let open = options.any_user;
-        let host = Arc::new(Host { vhosts, default, users, open });
+        let host = Arc::new(Host {
+            vhosts,
+            default,
+            users,
+            open,
+            refuses: AtomicBool::new(false),
+            #[cfg(feature = "testing")]
+            wire: options.testing.wire.clone(),
+        });
         let listener = Arc::new(Listener::new(&host));
         Self { shared: Arc::clone(host.default_vhost()), host, listener }
     }

@@ -2,11 +2,13 @@
 
 use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 use std::task::Waker;
 
+use slotmap::SecondaryMap;
 use smallvec::SmallVec;
 
-use crate::protocol::Notice;
+use crate::protocol::{ChannelId, ConnectionId, Notice, Output};
 
 /// Receives what the broker says to one channel, or to one connection as a whole, in order.
 pub trait Mailbox: Send + Sync + 'static {
@@ -57,5 +59,33 @@ impl fmt::Debug for Deferred {
         let Self { wakers, garbage, last } = self;
         let (wakers, garbage, last) = (wakers.len(), garbage.len(), last.len());
         write!(f, "Deferred {{ wakers: {wakers}, garbage: {garbage}, calls: {last} }}")
+    }
+}
+
+/// Puts an output into the mailbox that it is for, if that is still there.
+pub(super) fn hand_over(
+    output: Output,
+    connections: &mut SecondaryMap<ConnectionId, Arc<dyn Mailbox>>,
+    channels: &mut SecondaryMap<ChannelId, Arc<dyn Mailbox>>,
+    deferred: &mut Deferred,
+) {
+    let Output { connection, channel, notice, .. } = output;
+    if notice.is_last() {
+        let mailbox = match channel {
+            Some(channel) => channels.remove(channel),
+            None => connections.remove(connection),
+        };
+        if let Some(mailbox) = mailbox {
+            mailbox.put(notice, deferred);
+            deferred.discard(mailbox);
+        }
+        return;
+    }
+    let mailbox = match channel {
+        Some(channel) => channels.get(channel),
+        None => connections.get(connection),
+    };
+    if let Some(mailbox) = mailbox {
+        mailbox.put(notice, deferred);
     }
 }

@@ -31,6 +31,8 @@ pub struct BrokerOptions {
     pub(super) policies: Vec<Policy>,
     pub(super) level: Level,
     pub(super) segment_bytes: Option<u64>,
+    #[cfg(feature = "testing")]
+    pub(super) testing: super::by_hand::Seams,
 }
 
 impl BrokerOptions {

@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::error::BrokerError;
-use super::handle::Shared;
+use super::handle::{Inner, Shared};
 use super::host::Host;
 use super::mailbox::Mailbox;
+#[cfg(feature = "testing")]
+use super::wire::{self, OnItsWay};
 use crate::protocol::{CallId, ChannelId, Command, ConnectionId, Method, Refusal, ReplyCode};
 
 /// Who connects, and whereto.
@@ -46,6 +48,10 @@ impl Port {
         Ok(Self { shared, ..self })
     }
 
+    pub(super) fn inner(&self) -> &Inner {
+        &self.shared.inner
+    }
+
     /// Whether both lead to the same virtual host of the same broker.
     #[must_use]
     pub fn leads_where(&self, other: &Self) -> bool {
@@ -71,8 +77,18 @@ impl Port {
             return Err(Refusal::new(ReplyCode::InternalError, text));
         }
         let command = Command::OpenConnection { user: user.into() };
+        #[cfg(feature = "testing")]
+        let line = self.host.wire.as_ref().map(|wire| wire.open());
+        #[cfg(feature = "testing")]
+        let mailbox = wire::through(line.as_ref(), mailbox);
         match self.shared.inner.step(command, Some(mailbox)) {
-            Ok(Some(connection)) => Ok(connection),
+            Ok(Some(connection)) => {
+                #[cfg(feature = "testing")]
+                if let Some(line) = line {
+                    self.shared.connect_line(connection, line);
+                }
+                Ok(connection)
+            }
             Ok(None) => Err(Refusal::new(ReplyCode::InternalError, "the connection did not open")),
             Err(error) => Err(Refusal::new(ReplyCode::InternalError, error)),
         }
@@ -91,23 +107,60 @@ impl Port {
         call: CallId,
         mailbox: Arc<dyn Mailbox>,
     ) -> Result<(), BrokerError> {
-        let command = Command::OpenChannel { connection, number, call };
-        self.shared.inner.step(command, Some(mailbox)).map(drop)
+        self.carry(connection, Command::OpenChannel { connection, number, call }, Some(mailbox))
     }
 
-    /// Sends a method. What comes of it is in the mailboxes when this returns, except what waits for
-    /// the disk.
+    /// Sends a method on a channel of a connection. What comes of it is in the mailboxes when this returns, except what
+    /// waits for the disk, and unless the port is [`remote`](Self::is_remote).
     ///
     /// # Errors
     ///
     /// The broker was shut down or is broken.
     pub fn send(
         &self,
+        connection: ConnectionId,
         channel: ChannelId,
         call: CallId,
         method: Method,
     ) -> Result<(), BrokerError> {
-        self.shared.inner.step(Command::Channel { channel, call, method }, None).map(drop)
+        self.carry(connection, Command::Channel { channel, call, method }, None)
+    }
+
+    /// Whether a simulated network lies between: what is sent arrives later, and so do answers, confirms and deliveries.
+    #[must_use]
+    pub fn is_remote(&self) -> bool {
+        #[cfg(feature = "testing")]
+        return self.host.wire.is_some();
+        #[cfg(not(feature = "testing"))]
+        false
+    }
+
+    /// How often a call is to let other tasks run before it is sent, if a simulated network says so.
+    #[must_use]
+    pub fn gives_way(&self) -> u32 {
+        #[cfg(feature = "testing")]
+        return self.host.wire.as_ref().map_or(0, |wire| wire.gives_way());
+        #[cfg(not(feature = "testing"))]
+        0
+    }
+
+    /// Gives the broker a command, by the network if there is one.
+    fn carry(
+        &self,
+        connection: ConnectionId,
+        command: Command,
+        newcomer: Option<Arc<dyn Mailbox>>,
+    ) -> Result<(), BrokerError> {
+        #[cfg(feature = "testing")]
+        if self.host.wire.is_some()
+            && let Some(line) = self.shared.line(connection)
+        {
+            let newcomer = newcomer.map(|mailbox| wire::through(Some(&line), mailbox));
+            line.up(OnItsWay::new(Arc::clone(&self.shared), command, newcomer));
+            return Ok(());
+        }
+        let _ = connection;
+        self.shared.inner.step(command, newcomer).map(drop)
     }
 
     /// How many channels a connection may have open.
@@ -122,7 +175,7 @@ impl Port {
     ///
     /// The broker was shut down or is broken; the connection is as good as closed.
     pub fn disconnect(&self, connection: ConnectionId) -> Result<(), BrokerError> {
-        self.shared.inner.step(Command::CloseConnection { connection }, None).map(drop)
+        self.carry(connection, Command::CloseConnection { connection }, None)
     }
 }
 

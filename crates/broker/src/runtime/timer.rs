@@ -11,8 +11,8 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 use super::clock::{Clock, Timed};
-use super::handle::Inner;
-use crate::protocol::Instant;
+use super::handle::{Health, Inner};
+use crate::protocol::{Command, Instant};
 
 /// Waits for the next deadline of one broker.
 #[derive(Debug, Default)]
@@ -124,6 +124,18 @@ impl Timer {
                 inner.time_passed();
             }
         }
+    }
+}
+
+impl Timed for Inner {
+    fn next_deadline(&self) -> Option<Instant> {
+        let state = self.state.lock();
+        if state.health == Health::Running { state.core.engine().next_deadline() } else { None }
+    }
+
+    fn time_passed(&self) {
+        // A broker that does nothing any more has no deadlines either.
+        let _ = self.step(Command::TimePassed, None);
     }
 }
 

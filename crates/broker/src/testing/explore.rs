@@ -6,9 +6,12 @@
 //! either says of a property that it holds, with the number of states as evidence, or gives the
 //! *shortest* way to break it.
 //!
-//! Properties are of two kinds. An *always* property must hold everywhere. A *sometimes* property must
+//! Properties are of three kinds. An *always* property must hold everywhere. A *sometimes* property must
 //! hold somewhere: a check in which no crash ever loses anything proves nothing about crashes, and only
-//! this kind of property notices.
+//! this kind of property notices. What is *attainable* must stay possible: from everywhere there must be a way
+//! to where it holds. A message that comes back for ever breaks no rule at any time, and is found by this alone.
+//!
+//! [`worlds`](super::worlds) are models ready made, for worlds of queues, consumers and messages.
 //!
 //! ```
 //! use leveret_broker::testing::explore::{Always, Explorer, Model, Sometimes};
@@ -63,10 +66,17 @@
 //! Properties are asked of *every* transition's result, also of one whose key is known. So a state may
 //! carry what the last step did, outside of its key, for properties to look at.
 //!
+//! [`Explorer::checking_keys`] looks whether a key does: where a state is taken for another, both must lead on to
+//! the same, by the same actions.
+//!
 //! # Determinism
 //!
 //! Nothing here depends on chance, hashing or time. The same model gives the same numbers and the same
 //! traces, so a test can pin them: a number that changes says that the world has changed.
+
+mod backward;
+mod found;
+mod keys;
 
 use std::any::Any;
 use std::collections::btree_map::Entry;
@@ -74,11 +84,22 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use backward::Ways;
+use keys::Twins;
+
+pub use found::{Explored, Violation};
+
 /// A property that must hold in every state: its name, and what is wrong with a state.
 pub type Always<State> = (&'static str, fn(&State) -> Result<(), String>);
 
 /// A property that must hold in at least one state: its name, and whether it holds in this one.
 pub type Sometimes<State> = (&'static str, fn(&State) -> bool);
+
+/// An *always* property of any kind of function: its name, and what is wrong with a state.
+pub type Demand<'a, State> = (String, Box<dyn Fn(&State) -> Result<(), String> + 'a>);
+
+/// A property that must hold somewhere, or must stay attainable: its name, and whether it holds in a state.
+pub type Goal<'a, State> = (String, Box<dyn Fn(&State) -> bool + 'a>);
 
 /// What can happen in a state of a model, with the state after it.
 pub type Steps<M> = Vec<(<M as Model>::Action, <M as Model>::State)>;
@@ -111,6 +132,33 @@ pub trait Model {
         Vec::new()
     }
 
+    /// What must hold in every state, if functions without surroundings do not say it.
+    fn demands(&self) -> Vec<Demand<'_, Self::State>> {
+        let boxed = |(name, check): Always<Self::State>| -> Demand<'_, Self::State> {
+            (name.to_owned(), Box::new(check))
+        };
+        self.always().into_iter().map(boxed).collect()
+    }
+
+    /// What must hold in some state, if functions without surroundings do not say it.
+    fn goals(&self) -> Vec<Goal<'_, Self::State>> {
+        let boxed = |(name, holds): Sometimes<Self::State>| -> Goal<'_, Self::State> {
+            (name.to_owned(), Box::new(holds))
+        };
+        self.sometimes().into_iter().map(boxed).collect()
+    }
+
+    /// What must stay possible: from every state there is a way to one where it holds. It is asked of states
+    /// that were not known before, so it may depend on nothing that their keys leave out.
+    fn attainable(&self) -> Vec<Goal<'_, Self::State>> {
+        Vec::new()
+    }
+
+    /// What happens on a way from the beginning, as lines; shown with a violation instead of the actions alone.
+    fn timeline(&self, _actions: &[&Self::Action]) -> String {
+        String::new()
+    }
+
     /// A state as text, shown at the end of a violation's trace.
     fn describe(&self, _state: &Self::State) -> String {
         String::new()
@@ -123,45 +171,14 @@ pub struct Explorer<M> {
     model: M,
     states_max: usize,
     depth_max: usize,
-}
-
-/// What a whole exploration has found; every property holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Explored {
-    /// States with different keys.
-    pub states: usize,
-    /// Steps from a state to a state, those to known ones included.
-    pub transitions: usize,
-    /// Steps to the most distant state.
-    pub depth: usize,
-    /// States in which nothing can happen any more.
-    pub ends: usize,
-    /// Whether there is nothing behind the greatest depth that was allowed.
-    pub complete: bool,
-    /// For each *sometimes* property the shortest way to a state in which it holds.
-    pub witnesses: Vec<(&'static str, Vec<String>)>,
-}
-
-/// A property that does not hold, and the shortest way there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// The property's name.
-    pub property: String,
-    /// What is wrong.
-    pub why: String,
-    /// The actions that lead there from the beginning; empty if there is no such place.
-    pub trace: Vec<String>,
-    /// The state there, as [`Model::describe`] has it.
-    pub state: String,
-    /// How many states were known by then.
-    pub states: usize,
+    check_keys: bool,
 }
 
 impl<M: Model> Explorer<M> {
     /// An explorer that goes everywhere, but gives up beyond ten million states.
     #[must_use]
     pub fn new(model: M) -> Self {
-        Self { model, states_max: 10_000_000, depth_max: usize::MAX }
+        Self { model, states_max: 10_000_000, depth_max: usize::MAX, check_keys: false }
     }
 
     /// More states than this are a violation: the world is larger than thought.
@@ -179,14 +196,24 @@ impl<M: Model> Explorer<M> {
         self
     }
 
+    /// Looks also whether keys tell apart what must be told apart. Of the states with one key up to two others than
+    /// the one that was followed are followed too, and must come to states with the same keys, by the same actions.
+    /// It costs up to twice as much time again, and memory for these states.
+    #[must_use]
+    pub fn checking_keys(mut self) -> Self {
+        self.check_keys = true;
+        self
+    }
+
     /// Goes to every state.
     ///
     /// # Errors
     ///
     /// The first property that does not hold, by the distance of the state; a panic of the model; a
-    /// *sometimes* property that holds nowhere; or more states than allowed.
+    /// *sometimes* property that holds nowhere; the nearest state from which there is no way to what must stay
+    /// attainable; a key that is too small, if that is checked; or more states than allowed.
     pub fn run(&self) -> Result<Explored, Box<Violation>> {
-        let mut run = Run::new(&self.model);
+        let mut run = Run::new(&self.model, self.check_keys);
         for state in self.model.initial() {
             run.arrive(None, state)?;
         }
@@ -195,6 +222,7 @@ impl<M: Model> Explorer<M> {
             run.ends += usize::from(steps.is_empty());
             if run.depth_of(number) == self.depth_max {
                 run.complete &= steps.is_empty();
+                run.ways.unknown(number, !steps.is_empty());
                 continue;
             }
             for (action, next) in steps {
@@ -203,7 +231,8 @@ impl<M: Model> Explorer<M> {
             }
             if run.nodes.len() > self.states_max {
                 let why = format!("there are more than {}", self.states_max);
-                return Err(run.violation("the number of states has a bound", why, Some(number)));
+                let at = Some(number);
+                return Err(run.violation("the number of states has a bound", why, at, None));
             }
         }
         run.finish()
@@ -213,8 +242,13 @@ impl<M: Model> Explorer<M> {
 /// An exploration on its way.
 struct Run<'a, M: Model> {
     model: &'a M,
-    always: Vec<Always<M::State>>,
-    sometimes: Vec<Sought<M::State>>,
+    always: Vec<Demand<'a, M::State>>,
+    sometimes: Vec<Sought<'a, M::State>>,
+    attainable: Vec<Goal<'a, M::State>>,
+    /// From where one comes where, for what must stay attainable.
+    ways: Ways,
+    /// States that were taken for others, if keys are checked.
+    twins: Option<Twins<M::State>>,
     /// How each state was first reached: from where, by what.
     nodes: Vec<Node<M::Action>>,
     known: BTreeMap<M::Key, usize>,
@@ -226,9 +260,8 @@ struct Run<'a, M: Model> {
 }
 
 /// A *sometimes* property, and the shortest way to where it holds.
-struct Sought<State> {
-    name: &'static str,
-    holds: fn(&State) -> bool,
+struct Sought<'a, State> {
+    goal: Goal<'a, State>,
     witness: Option<Vec<String>>,
 }
 
@@ -238,12 +271,16 @@ struct Node<Action> {
 }
 
 impl<'a, M: Model> Run<'a, M> {
-    fn new(model: &'a M) -> Self {
-        let sought = |(name, holds)| Sought { name, holds, witness: None };
+    fn new(model: &'a M, check_keys: bool) -> Self {
+        let sought = |goal| Sought { goal, witness: None };
+        let attainable = model.attainable();
         Self {
             model,
-            always: model.always(),
-            sometimes: model.sometimes().into_iter().map(sought).collect(),
+            always: model.demands(),
+            sometimes: model.goals().into_iter().map(sought).collect(),
+            ways: Ways::new(attainable.len()),
+            attainable,
+            twins: check_keys.then(Twins::default),
             nodes: Vec::new(),
             known: BTreeMap::new(),
             frontier: VecDeque::new(),
@@ -259,29 +296,48 @@ impl<'a, M: Model> Run<'a, M> {
         from: Option<(usize, M::Action)>,
         state: M::State,
     ) -> Result<(), Box<Violation>> {
-        let last = from.as_ref().map(|(_, action)| action.to_string());
         let parent = from.as_ref().map(|(parent, _)| *parent);
         for (name, check) in &self.always {
             if let Err(why) = check(&state) {
-                let mut violation = self.violation(name, why, parent);
-                violation.trace.extend(last);
+                let last = from.as_ref().map(|(_, action)| action);
+                let mut violation = self.violation(name, why, parent, last);
                 violation.state = self.model.describe(&state);
                 return Err(violation);
             }
         }
         for index in 0..self.sometimes.len() {
             let sought = &self.sometimes[index];
-            if sought.witness.is_none() && (sought.holds)(&state) {
-                let way = self.trace(parent).into_iter().chain(last.clone());
-                self.sometimes[index].witness = Some(way.collect());
+            if sought.witness.is_none() && (sought.goal.1)(&state) {
+                let last = from.as_ref().map(|(_, action)| action);
+                let way = self.way(parent).into_iter().chain(last);
+                self.sometimes[index].witness = Some(way.map(M::Action::to_string).collect());
             }
         }
         let number = self.nodes.len();
-        if let Entry::Vacant(place) = self.known.entry(self.model.key(&state)) {
-            place.insert(number);
-            let depth = parent.map_or(0, |parent| self.nodes[parent].depth + 1);
-            self.nodes.push(Node { depth, from });
-            self.frontier.push_back((number, state));
+        let action = from.as_ref().filter(|_| self.twins.is_some());
+        let action = action.map(|(_, action)| action.to_string());
+        let to = match self.known.entry(self.model.key(&state)) {
+            Entry::Vacant(place) => {
+                place.insert(number);
+                let holds = self.attainable.iter().map(|(_, holds)| holds(&state));
+                self.ways.found(holds);
+                let depth = parent.map_or(0, |parent| self.nodes[parent].depth + 1);
+                self.nodes.push(Node { depth, from });
+                self.frontier.push_back((number, state));
+                number
+            }
+            Entry::Occupied(place) => {
+                if let Some(twins) = &mut self.twins {
+                    twins.keep(*place.get(), state);
+                }
+                *place.get()
+            }
+        };
+        if let Some(parent) = parent {
+            self.ways.lead(parent, to);
+            if let (Some(twins), Some(action)) = (&mut self.twins, action) {
+                twins.lead(parent, action, to);
+            }
         }
         Ok(())
     }
@@ -289,7 +345,7 @@ impl<'a, M: Model> Run<'a, M> {
     fn steps(&self, number: usize, state: &M::State) -> Result<Steps<M>, Box<Violation>> {
         catch_unwind(AssertUnwindSafe(|| self.model.steps(state))).map_err(|panic| {
             let why = format!("a step after this panics: {}", said(&*panic));
-            let mut violation = self.violation("no step panics", why, Some(number));
+            let mut violation = self.violation("no step panics", why, Some(number), None);
             violation.state = self.model.describe(state);
             violation
         })
@@ -300,30 +356,44 @@ impl<'a, M: Model> Run<'a, M> {
     }
 
     /// The actions that lead from the beginning to a state.
-    fn trace(&self, to: Option<usize>) -> Vec<String> {
-        let mut trace = Vec::new();
+    fn way(&self, to: Option<usize>) -> Vec<&M::Action> {
+        let mut way = Vec::new();
         let mut at = to;
         while let Some(number) = at {
             let from = self.nodes[number].from.as_ref();
-            trace.extend(from.map(|(_, action)| action.to_string()));
+            way.extend(from.map(|(_, action)| action));
             at = from.map(|(parent, _)| *parent);
         }
-        trace.reverse();
-        trace
+        way.reverse();
+        way
     }
 
-    fn violation(&self, property: &str, why: String, at: Option<usize>) -> Box<Violation> {
-        let (property, trace, states) = (property.to_owned(), self.trace(at), self.nodes.len());
-        Box::new(Violation { property, why, trace, state: String::new(), states })
+    /// What is wrong after the way to a known state, and perhaps one action more.
+    fn violation(
+        &self,
+        property: &str,
+        why: String,
+        at: Option<usize>,
+        last: Option<&M::Action>,
+    ) -> Box<Violation> {
+        let way: Vec<_> = self.way(at).into_iter().chain(last).collect();
+        let trace = way.iter().map(|action| action.to_string()).collect();
+        // What the timeline is made of may be what panics.
+        let timeline = catch_unwind(AssertUnwindSafe(|| self.model.timeline(&way)));
+        let timeline = timeline.unwrap_or_default();
+        let (property, states) = (property.to_owned(), self.nodes.len());
+        Box::new(Violation { property, why, trace, timeline, state: String::new(), states })
     }
 
-    fn finish(self) -> Result<Explored, Box<Violation>> {
+    fn finish(mut self) -> Result<Explored, Box<Violation>> {
         let never = self.sometimes.iter().filter(|sought| sought.witness.is_none());
-        let never: Vec<_> = never.map(|sought| sought.name).collect();
+        let never: Vec<_> = never.map(|sought| sought.goal.0.as_str()).collect();
         if !never.is_empty() {
             let why = format!("nowhere: {}", never.join("; "));
-            return Err(self.violation("what must be possible happens somewhere", why, None));
+            return Err(self.violation("what must be possible happens somewhere", why, None, None));
         }
+        self.check_attainable()?;
+        self.check_twins()?;
         Ok(Explored {
             states: self.nodes.len(),
             transitions: self.transitions,
@@ -333,7 +403,7 @@ impl<'a, M: Model> Run<'a, M> {
             witnesses: self
                 .sometimes
                 .into_iter()
-                .map(|sought| (sought.name, sought.witness.unwrap_or_default()))
+                .map(|sought| (sought.goal.0, sought.witness.unwrap_or_default()))
                 .collect(),
         })
     }
@@ -343,35 +413,4 @@ impl<'a, M: Model> Run<'a, M> {
 fn said(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("something else than a text")
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}: {}", self.property, self.why)?;
-        writeln!(f, "found among {} states, after {} steps:", self.states, self.trace.len())?;
-        for (index, action) in self.trace.iter().enumerate() {
-            writeln!(f, "{:4}. {action}", index + 1)?;
-        }
-        f.write_str(&self.state)
-    }
-}
-
-impl std::error::Error for Violation {}
-
-impl fmt::Display for Explored {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { states, transitions, depth, ends, .. } = self;
-        let extent = if self.complete { "and no more" } else { "and more behind" };
-        writeln!(
-            f,
-            "{states} states, {transitions} transitions, {depth} deep {extent}, {ends} ends"
-        )?;
-        for (name, trace) in &self.witnesses {
-            writeln!(f, "{name}, after {} steps:", trace.len())?;
-            for (index, action) in trace.iter().enumerate() {
-                writeln!(f, "{:4}. {action}", index + 1)?;
-            }
-        }
-        Ok(())
-    }
 }

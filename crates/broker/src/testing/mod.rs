@@ -6,9 +6,14 @@
 //! | [`Act`], [`Said`] | what goes in and comes out, in plain numbers and names instead of handles |
 //! | [`Oracle`] | the same broker again, on plain vectors and naive loops: obviously right, and slow |
 //! | [`Op`], [`Profile`] | random programs that shrink well, from a seed or as a `proptest` strategy |
+//! | [`Assertions`], [`diagnosis`] | sentences about a broker, and the classic mistakes in what it has seen |
 //! | [`disk::SimDisk`] | a disk with every fault, and the disks that a crash could leave |
 //! | [`explore::Explorer`] | every state of a small world, and the shortest way to what must not be |
+//! | [`worlds::World`] | small worlds of queues, consumers and the user's handlers, ready to be explored |
 //! | [`fuzz`] | what fuzz targets and their twins among the property tests check |
+//! | [`network::Network`] | what lies between clients and a broker, in virtual time |
+//! | [`trace`], [`checkers`] | what can be observed of any broker, and whether it is right |
+//! | [`work_queue`] | tasks, workers and faults, played in virtual time |
 //! | [`SimBroker`] | a whole broker on such a disk, driven step by step, without threads |
 //!
 //! Together they say: whatever program you think of, the engine says what the oracle says.
@@ -27,17 +32,26 @@
 //! ```
 
 mod act;
+mod assertions;
+pub mod checkers;
+pub mod diagnosis;
 pub mod disk;
 pub mod explore;
+mod fates;
 pub mod fuzz;
 mod harness;
+pub mod network;
 mod oracle;
 mod said;
 mod sim;
 mod step;
+pub mod trace;
+pub mod work_queue;
 mod workload;
+pub mod worlds;
 
 pub use act::Act;
+pub use assertions::{Assertions, PublishAssertions, QueueAssertions};
 pub use harness::Harness;
 pub use oracle::{Message, Oracle, SurvivingQueue, SurvivingTopology, Survivor};
 pub use said::{Closing, Said, What};

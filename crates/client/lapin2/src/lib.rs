@@ -70,11 +70,13 @@ pub use consumer::{Consumer, ConsumerDelegate, ConsumerState};
 pub use error::{Error, Result};
 pub use leveret_lapin3::{
     ActivityStatus, ApplyTo, BasicProperties, Binding, Broker, BrokerOptions, Cause, ChannelView,
-    Clock, Configuration, ConnectionView, ConsumerView, DestinationType, EngineView, EventKind,
-    Examined, ExchangeKind, ExchangeView, History, HistoryEvent, JournalCase, JournalVerdict,
-    Level, ManualClock, MessageId, MessageView, OpenError, Policy, PolicyError, Queue, QueueView,
-    RabbitMqVersion, RecoveryReport, SalvageError, SalvageReport, Setting, Stop, TcpStream, auth,
-    heartbeat, options, protocol, socket_state, types, uri,
+    Clock, Configuration, ConnectionView, ConsumerView, Death, DestinationType, Digest, Divergence,
+    EngineView, EventKind, Examined, ExchangeKind, ExchangeView, HeldMessage, History,
+    HistoryEvent, HistoryTime, InspectedChannel, InspectedConnection, InspectedQueue, Inspection,
+    JournalCase, JournalVerdict, Level, ManualClock, MessageId, MessageView, OpenError,
+    OperatorError, PeekedMessage, Policy, PolicyError, Queue, QueueView, RabbitMqVersion,
+    RecoveryReport, Remark, RemarkKind, Routed, SalvageError, SalvageReport, Selection, Setting,
+    Stop, TakenMessage, TcpStream, auth, heartbeat, options, protocol, socket_state, types, uri,
 };
 pub use properties::ConnectionProperties;
 pub use status::{ChannelState, ChannelStatus, ConnectionState, ConnectionStatus};

@@ -78,11 +78,13 @@ pub use error::{Error, ErrorKind, Result};
 pub use events::Event;
 pub use leveret_client::{
     ActivityStatus, ApplyTo, BasicProperties, Binding, Broker, BrokerOptions, Cause, ChannelState,
-    ChannelView, Clock, ConnectionState, ConnectionView, ConsumerView, DestinationType, EngineView,
-    EventKind, Examined, ExchangeKind, ExchangeView, History, HistoryEvent, JournalCase,
-    JournalVerdict, Level, ManualClock, MessageId, MessageView, OpenError, Policy, PolicyError,
-    Queue, QueueView, RabbitMqVersion, RecoveryReport, SalvageError, SalvageReport, Setting, Stop,
-    options, protocol, types, uri,
+    ChannelView, Clock, ConnectionState, ConnectionView, ConsumerView, Death, DestinationType,
+    Digest, Divergence, EngineView, EventKind, Examined, ExchangeKind, ExchangeView, HeldMessage,
+    History, HistoryEvent, HistoryTime, InspectedChannel, InspectedConnection, InspectedQueue,
+    Inspection, JournalCase, JournalVerdict, Level, ManualClock, MessageId, MessageView, OpenError,
+    OperatorError, PeekedMessage, Policy, PolicyError, Queue, QueueView, RabbitMqVersion,
+    RecoveryReport, Remark, RemarkKind, Routed, SalvageError, SalvageReport, Selection, Setting,
+    Stop, TakenMessage, options, protocol, types, uri,
 };
 pub use properties::ConnectionProperties;
 pub use recovery_config::RecoveryConfig;

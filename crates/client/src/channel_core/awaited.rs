@@ -23,8 +23,8 @@ impl AwaitedReply<'_> {
         }
         let open = match self.core.state() {
             ChannelState::Connected => true,
-            // A call of those that make the channel anew.
-            state => state == ChannelState::Reconnecting,
+            // A call of those that open the channel, or make it anew.
+            state => matches!(state, ChannelState::Initial | ChannelState::Reconnecting),
         };
         if !open || self.core.life() != self.life {
             drop(inbox);

@@ -1,14 +1,18 @@
 //! What consumers ask of their channel.
 
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use super::ChannelCore;
 use crate::channel::ChannelCloser;
 use crate::error::Result;
 use crate::message::Delivery;
 use crate::status::ChannelState;
-use crate::translate::{self, ConsumerId, Method};
+use crate::translate::{self, ConsumerId, Method, Moment, Seen};
+
+/// What a task that was woken may take to run before the broker is told.
+const LATE: Duration = Duration::from_millis(100);
 
 impl ChannelCore {
     /// Lets a consumer keep its channel open for as long as it has a handle.
@@ -30,6 +34,7 @@ impl ChannelCore {
         handle: u64,
         cx: &Context<'_>,
     ) -> Poll<Option<Result<Delivery>>> {
+        self.note_coming(consumer, cx);
         let mut inbox = self.inbox.lock();
         let Some(consumer) = inbox.consumers.get_mut(&consumer) else { return Poll::Ready(None) };
         if let Some(parcel) = consumer.deliveries.pop_front() {
@@ -55,6 +60,35 @@ impl ChannelCore {
         };
         drop(inbox);
         Poll::Pending
+    }
+
+    /// A consumer's task runs: tells the broker if it was woken long ago. A task that has several consumers of the channel
+    /// comes for all of them.
+    fn note_coming(&self, consumer: ConsumerId, cx: &Context<'_>) {
+        if !self.is_watched {
+            return;
+        }
+        let mut late = None;
+        let mut wakers = Vec::new();
+        {
+            let mut inbox = self.inbox.lock();
+            for (id, its) in &mut inbox.consumers {
+                let same =
+                    |(_, waker): &mut (_, Waker)| *id == consumer || waker.will_wake(cx.waker());
+                if let Some((since, waker)) = its.woken.take_if(same) {
+                    late = late.max((*id == consumer).then_some(since));
+                    // Dropping it may run other code, so not under the lock.
+                    wakers.push(waker);
+                }
+            }
+        }
+        drop(wakers);
+        let waited = |since: &Moment| {
+            self.connection.port().now().elapsed().saturating_sub(since.elapsed()) >= LATE
+        };
+        if let Some(since) = late.filter(waited) {
+            self.remark(Seen::PolledLate(consumer, since));
+        }
     }
 
     /// The oldest delivery among all consumers of the channel, with its consumer; ends when none of
@@ -99,6 +133,7 @@ impl ChannelCore {
         let Some(consumer) = inbox.consumers.get_mut(&consumer) else { return };
         let place = consumer.wakers.iter().position(|(owner, _)| *owner == handle);
         let _waker = place.map(|place| consumer.wakers.swap_remove(place));
+        let _woken = consumer.woken.take();
         drop(inbox);
     }
 

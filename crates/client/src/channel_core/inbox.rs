@@ -9,7 +9,9 @@ use smallvec::SmallVec;
 use crate::channel::ChannelCloser;
 use crate::confirm::Outcome;
 use crate::error::Error;
-use crate::translate::{CallId, ConsumerId, Deferred, Method, Parcel, Reply, Returned, Verdict};
+use crate::translate::{
+    CallId, ConsumerId, Deferred, Method, Moment, Parcel, Reply, Returned, Verdict,
+};
 
 /// What the broker has said, and nobody has taken yet.
 #[derive(Default)]
@@ -28,6 +30,8 @@ pub(super) struct Inbox {
     /// Who subscribes again, by the call that does it.
     pub(super) subscribing: BTreeMap<CallId, ConsumerId>,
     pub(super) outcomes: BTreeMap<CallId, Outcome>,
+    /// How many publishes were sent to a broker that answers later, and are to be confirmed.
+    pub(super) expected: u64,
     /// How many of them the broker has yet to decide.
     pub(super) undecided: usize,
     /// Who waits until there are none.
@@ -47,6 +51,8 @@ pub(super) struct ConsumerInbox {
     pub(super) error: Option<Error>,
     /// Who waits for a delivery: one waker for each handle.
     pub(super) wakers: SmallVec<[(u64, Waker); 1]>,
+    /// When its task was last woken, and which that is, until it comes; if the broker wants to know.
+    pub(super) woken: Option<(Moment, Waker)>,
     /// A consumer keeps its channel open, even when it has ended: what it gave may be unsettled.
     pub(super) keeps_open: Option<Arc<ChannelCloser>>,
     /// How it subscribes again, if its connection is made anew when it is lost.
@@ -79,8 +85,15 @@ impl Inbox {
     }
 
     /// The broker says what becomes of a publish.
-    pub(super) fn decide(&mut self, call: CallId, verdict: Verdict, deferred: &mut Deferred) {
+    pub(super) fn decide(
+        &mut self,
+        call: CallId,
+        publish_seq: u64,
+        verdict: Verdict,
+        deferred: &mut Deferred,
+    ) {
         let outcome = self.outcomes.entry(call).or_default();
+        outcome.publish_seq = publish_seq;
         outcome.verdict = Some(verdict);
         if !std::mem::take(&mut outcome.undecided) {
             return;
@@ -117,6 +130,13 @@ impl ConsumerInbox {
         }
         self.error = Some(error.clone());
         self.wake(deferred);
+    }
+
+    /// Remembers that its task is about to be woken.
+    pub(super) fn note_waking(&mut self, now: impl FnOnce() -> Moment) {
+        if let (None, Some((_, waker))) = (&self.woken, self.wakers.first()) {
+            self.woken = Some((now(), waker.clone()));
+        }
     }
 
     pub(super) fn wake(&mut self, deferred: &mut Deferred) {

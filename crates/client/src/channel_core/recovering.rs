@@ -50,8 +50,12 @@ impl ChannelCore {
 
     /// The connection is lost before this channel was made anew, which the broker then knows nothing of: who is about to
     /// gets no answer.
-    pub(crate) fn lose_again(&self, deferred: &mut Deferred) {
+    pub(crate) fn lose_again(&self, error: &Error, deferred: &mut Deferred) {
         let mut inbox = self.inbox.lock();
+        if self.is_unaware() {
+            self.interrupt(&mut inbox, error, deferred);
+            return;
+        }
         if self.state() == ChannelState::Reconnecting {
             self.life.fetch_add(1, Ordering::AcqRel);
             let waiting = std::mem::take(&mut inbox.waiting).into_values();
@@ -63,9 +67,15 @@ impl ChannelCore {
     pub(crate) fn end_unrecovered(&self, error: Option<Error>, deferred: &mut Deferred) {
         let mut inbox = self.inbox.lock();
         let state = if error.is_some() { ChannelState::Error } else { ChannelState::Closed };
-        if self.state() == ChannelState::Reconnecting {
+        if self.state() == ChannelState::Reconnecting || self.is_unaware() {
             self.end(&mut inbox, state, error, deferred);
         }
+    }
+
+    /// Whether the channel does not know that its connection is gone: over a network what the broker said to it may have
+    /// been lost.
+    fn is_unaware(&self) -> bool {
+        self.state() == ChannelState::Connected && self.connection.port().is_remote()
     }
 
     /// Opens the channel on the connection that was made anew, and makes it what it was.
@@ -155,11 +165,12 @@ impl ChannelCore {
     }
 
     fn send_again(&self, call: CallId, method: Method) -> Result<()> {
-        let sent = self.connection.port().send(self.id(), call, method);
+        let connection = &self.connection;
+        let sent = connection.port().send(connection.id(), self.id(), call, method);
         sent.map_err(crate::translate::broker_error)
     }
 
-    async fn awaited(&self, call: CallId, life: u32) -> Result<Reply> {
+    pub(crate) async fn awaited(&self, call: CallId, life: u32) -> Result<Reply> {
         let awaited = AwaitedReply { core: self, call, life };
         let (reply, _) = std::future::poll_fn(|cx| awaited.poll(cx)).await?;
         Ok(reply)
@@ -173,7 +184,7 @@ impl Inbox {
         self.abandoned.clear();
         self.subscribing.clear();
         self.aliases.clear();
-        self.undecided = 0;
+        (self.undecided, self.expected) = (0, 0);
         let callers = std::mem::take(&mut self.waiting).into_values();
         callers.chain(self.until_decided.drain(..)).for_each(|waker| deferred.wake(waker));
         // Who waits for a confirm finds it gone.

@@ -82,11 +82,18 @@ impl Recovery {
             let mut stand = self.stand.lock();
             if std::mem::replace(&mut stand.at_work, true) {
                 stand.lost_again = true;
+                drop(stand);
+                core.wake_waiting();
                 return;
             }
         }
         let unfinished = Unfinished { core: Arc::clone(core), error, finished: false };
         self.runtime.spawn(Box::pin(unfinished.work()));
+    }
+
+    /// Whether the connection was lost since this was last asked.
+    pub(crate) fn take_lost_again(&self) -> bool {
+        std::mem::take(&mut self.stand.lock().lost_again)
     }
 
     /// Whether the job is done: the connection was not lost again while it went on.
@@ -163,7 +170,11 @@ async fn reconnect(
         if recovery.abandoned() {
             return Err(ErrorKind::InvalidConnectionState(ConnectionState::Closed).into());
         }
-        match core.connect_again(recovery) {
+        let connected = match core.connect_again(recovery) {
+            Ok(()) => core.connected_again(recovery).await,
+            Err(error) => Err(error),
+        };
+        match connected {
             Ok(()) => return Ok(()),
             Err(error) => {
                 let delay = delays.next().ok_or(error)?;

@@ -109,7 +109,7 @@ impl Harness {
             Notice::ConsumerCancelled { consumer } => What::Cancel(self.tag_of(*consumer)),
             Notice::ChannelClosed(refusal) => What::ChannelClose(closing(refusal)),
             Notice::ConnectionClosed(refusal) => What::ConnectionClose(closing(refusal)),
-            Notice::ConnectionBlocked { reason } => What::ConnectionBlocked((*reason).to_owned()),
+            Notice::ConnectionBlocked { reason } => What::ConnectionBlocked(reason.to_string()),
             Notice::ConnectionUnblocked => What::ConnectionUnblocked,
             Notice::ConnectionEnded => What::ConnectionEnded,
             Notice::ConnectionLost => What::ConnectionLost,

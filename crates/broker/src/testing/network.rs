@@ -1,0 +1,390 @@
+//! A network between clients and a broker, in virtual time.
+//!
+//! What a client sends goes up its connection's line, and what the broker says comes down it. Each way of a line keeps
+//! the order, as TCP does; everything else is independent. How long each thing takes is for [`Delays`] to say. Nothing
+//! moves by itself: whoever owns the network asks when something is [due](Network::next_due), and
+//! [moves](Network::move_next) it then.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::Clock;
+use crate::protocol::Notice;
+use crate::runtime::{BrokerEnd, Deferred, Line, Mailbox, OnItsWay, Wire};
+
+/// Says how long things take.
+pub trait Delays: Send + 'static {
+    /// How long something is on its way.
+    fn latency(&mut self, hop: Hop) -> Duration;
+
+    /// How often a client's call lets other tasks run before it is sent.
+    fn gives_way(&mut self) -> u32;
+
+    /// Whether what a process had sent still arrives when it crashes.
+    fn arrives(&mut self, line: u64) -> bool;
+}
+
+/// One thing that is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hop {
+    /// Its line: connections are counted from 0 in the order of connecting.
+    pub line: u64,
+    /// Whether it goes to the broker.
+    pub up: bool,
+    /// How many went this way of this line before it.
+    pub nth: u64,
+}
+
+/// A connection as the network sees it.
+#[derive(Clone, Debug)]
+pub struct LineView {
+    /// Counted from 0 in the order of connecting.
+    pub line: u64,
+    /// The process that connected, if one did.
+    pub owner: Option<u64>,
+    /// Where the broker has it.
+    pub end: BrokerEnd,
+}
+
+/// A network. Clones are handles to the same one, which may connect clients to several brokers.
+///
+/// A broker is given it with [`BrokerOptions::with_wire`](crate::BrokerOptions::with_wire).
+#[derive(Clone)]
+pub struct Network(Arc<Inner>);
+
+struct Inner {
+    clock: Clock,
+    state: Mutex<State>,
+}
+
+struct State {
+    delays: Box<dyn Delays>,
+    lines: Vec<LineState>,
+    /// What is on its way, by when it is due.
+    items: BTreeMap<(Duration, u64), Item>,
+    numbered: u64,
+    moved: u64,
+    /// The process that is being polled.
+    owner: Option<u64>,
+    waker: Option<Waker>,
+}
+
+#[derive(Default)]
+struct LineState {
+    owner: Option<u64>,
+    end: Option<BrokerEnd>,
+    /// Who hears at its client's end; the first is the connection as a whole.
+    mailboxes: Vec<Arc<dyn Mailbox>>,
+    /// Its client is gone, and hears nothing.
+    cut: bool,
+    /// It is lost, and carries nothing to the broker.
+    lost: bool,
+    up: Way,
+    down: Way,
+}
+
+/// One way of a line.
+#[derive(Clone, Copy, Default)]
+struct Way {
+    /// When the last thing arrives.
+    last: Duration,
+    sent: u64,
+}
+
+enum Item {
+    Up(usize, OnItsWay),
+    Down(usize, Arc<dyn Mailbox>, Notice),
+    /// The broker finds that a client is gone.
+    Gone(usize),
+    Act(Box<dyn FnOnce() + Send>),
+}
+
+impl Network {
+    /// A network whose time is that of `clock`.
+    #[must_use]
+    pub fn new(clock: Clock, delays: impl Delays) -> Self {
+        let state = State {
+            delays: Box::new(delays),
+            lines: Vec::new(),
+            items: BTreeMap::new(),
+            numbered: 0,
+            moved: 0,
+            owner: None,
+            waker: None,
+        };
+        Self(Arc::new(Inner { clock, state: Mutex::new(state) }))
+    }
+
+    /// When the next thing arrives; `None` if nothing is on its way.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Duration> {
+        self.0.state.lock().items.keys().next().map(|(due, _)| *due)
+    }
+
+    /// How much has arrived so far.
+    #[must_use]
+    pub fn moved(&self) -> u64 {
+        self.0.state.lock().moved
+    }
+
+    /// Lets the next thing arrive that is due; gives whether there was one.
+    pub fn move_next(&self) -> bool {
+        let now = self.0.clock.elapsed();
+        let (item, end) = {
+            let mut state = self.0.state.lock();
+            let Some(first) = state.items.first_entry().filter(|first| first.key().0 <= now) else {
+                return false;
+            };
+            let item = first.remove();
+            state.moved += 1;
+            let end = match item {
+                Item::Gone(line) => state.lines[line].end.clone(),
+                _ => None,
+            };
+            (item, end)
+        };
+        match item {
+            Item::Up(_, command) => command.arrive(),
+            Item::Down(_, mailbox, notice) => {
+                let mut deferred = Deferred::default();
+                mailbox.put(notice, &mut deferred);
+                deferred.run();
+            }
+            Item::Gone(_) => {
+                if let Some(end) = end {
+                    end.lose();
+                }
+            }
+            Item::Act(act) => act(),
+        }
+        true
+    }
+
+    /// Does something after a while, between other things that arrive.
+    pub fn after(&self, time: Duration, act: impl FnOnce() + Send + 'static) {
+        let due = self.0.clock.elapsed() + time;
+        let mut state = self.0.state.lock();
+        state.add(due, Item::Act(Box::new(act)));
+        let waker = state.waker.take();
+        drop(state);
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    /// Wakes `waker` once when more is on its way.
+    pub fn wake_on_more(&self, waker: &Waker) {
+        let earlier = self.0.state.lock().waker.replace(waker.clone());
+        drop(earlier);
+    }
+
+    /// Says which process is being polled: the connections that are opened meanwhile are its own. Gives which was before.
+    pub fn enter(&self, process: Option<u64>) -> Option<u64> {
+        std::mem::replace(&mut self.0.state.lock().owner, process)
+    }
+
+    /// The connections that were neither lost nor left by their process; those that were closed are among them.
+    #[must_use]
+    pub fn lines(&self) -> Vec<LineView> {
+        let state = self.0.state.lock();
+        let lines = state.lines.iter().enumerate().filter(|(_, line)| !line.cut && !line.lost);
+        let view = lines.filter_map(|(number, line)| {
+            Some(LineView { line: number as u64, owner: line.owner, end: line.end.clone()? })
+        });
+        view.collect()
+    }
+
+    /// Drops everything that is on its way, and forgets who hears at the clients' ends.
+    pub fn clear(&self) {
+        let mut state = self.0.state.lock();
+        let items = std::mem::take(&mut state.items);
+        let mailboxes: Vec<_> =
+            state.lines.iter_mut().map(|line| std::mem::take(&mut line.mailboxes)).collect();
+        drop(state);
+        drop((items, mailboxes));
+    }
+
+    /// A line breaks in between: its client finds out at once, and the broker, which has the connection and what it holds
+    /// until then, after a while. Gives whether the line was whole.
+    pub fn break_line(&self, line: u64, noticed_after: Duration) -> bool {
+        let now = self.0.clock.elapsed();
+        let Ok(line) = usize::try_from(line) else { return false };
+        let mut state = self.0.state.lock();
+        match state.lines.get_mut(line) {
+            Some(its) if !its.lost && !its.cut => (its.lost, its.cut) = (true, true),
+            _ => return false,
+        }
+        let dropped = state.take(|item| match item {
+            Item::Up(its, _) | Item::Down(its, ..) => *its == line,
+            _ => false,
+        });
+        // Its channels hear of it before the connection does, as from the broker.
+        let mut mailboxes = std::mem::take(&mut state.lines[line].mailboxes);
+        mailboxes.reverse();
+        for mailbox in mailboxes {
+            let item = Item::Down(line, mailbox, Notice::ConnectionLost);
+            state.add_hop(line, false, now, item);
+        }
+        state.add(now + noticed_after, Item::Gone(line));
+        let waker = state.waker.take();
+        drop(state);
+        waker.into_iter().for_each(Waker::wake);
+        drop(dropped);
+        true
+    }
+
+    /// A process crashes: its connections hear nothing more, and the broker finds out. What it had sent arrives
+    /// before that or not at all.
+    pub fn crash(&self, process: u64) {
+        let now = self.0.clock.elapsed();
+        let mut state = self.0.state.lock();
+        let mut dropped = Vec::new();
+        for line in 0..state.lines.len() {
+            let its = &mut state.lines[line];
+            if its.owner != Some(process) || its.cut {
+                continue;
+            }
+            its.cut = true;
+            let lost = its.lost;
+            let arrives = state.delays.arrives(line as u64);
+            dropped.extend(state.take(|item| match item {
+                Item::Up(its, _) => *its == line && !arrives,
+                Item::Down(its, ..) => *its == line,
+                _ => false,
+            }));
+            if !lost {
+                state.lines[line].lost = true;
+                state.add_hop(line, true, now, Item::Gone(line));
+            }
+        }
+        let waker = state.waker.take();
+        drop(state);
+        waker.into_iter().for_each(Waker::wake);
+        drop(dropped);
+    }
+}
+
+impl State {
+    fn add(&mut self, due: Duration, item: Item) {
+        self.numbered += 1;
+        self.items.insert((due, self.numbered), item);
+    }
+
+    /// Puts something on its way, behind what goes before it.
+    fn add_hop(&mut self, line: usize, up: bool, now: Duration, item: Item) {
+        let its = &mut self.lines[line];
+        let way = if up { &mut its.up } else { &mut its.down };
+        let hop = Hop { line: line as u64, up, nth: way.sent };
+        way.sent += 1;
+        let due = way.last.max(now + self.delays.latency(hop));
+        way.last = due;
+        self.add(due, item);
+    }
+
+    fn take(&mut self, mut which: impl FnMut(&Item) -> bool) -> Vec<Item> {
+        let keys: Vec<_> =
+            self.items.iter().filter(|(_, item)| which(item)).map(|(key, _)| *key).collect();
+        keys.iter().filter_map(|key| self.items.remove(key)).collect()
+    }
+}
+
+impl Wire for Network {
+    fn open(&self) -> Arc<dyn Line> {
+        let mut state = self.0.state.lock();
+        let owner = state.owner;
+        state.lines.push(LineState { owner, ..LineState::default() });
+        Arc::new(One { network: Arc::clone(&self.0), line: state.lines.len() - 1 })
+    }
+
+    fn gives_way(&self) -> u32 {
+        self.0.state.lock().delays.gives_way()
+    }
+
+    fn in_flight(&self) -> usize {
+        self.0.state.lock().items.len()
+    }
+}
+
+/// One line of a network.
+struct One {
+    network: Arc<Inner>,
+    line: usize,
+}
+
+impl Line for One {
+    fn connected(&self, end: BrokerEnd) {
+        self.network.state.lock().lines[self.line].end = Some(end);
+    }
+
+    fn up(&self, command: OnItsWay) {
+        let now = self.network.clock.elapsed();
+        let mut state = self.network.state.lock();
+        if state.lines[self.line].lost {
+            drop(state);
+            // As with a socket, the client has yet to find out.
+            drop(command);
+            return;
+        }
+        state.add_hop(self.line, true, now, Item::Up(self.line, command));
+        let waker = state.waker.take();
+        drop(state);
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    fn down(&self, mailbox: &Arc<dyn Mailbox>, notice: Notice, deferred: &mut Deferred) {
+        let now = self.network.clock.elapsed();
+        let mut state = self.network.state.lock();
+        if notice == Notice::ConnectionLost {
+            state.lines[self.line].lost = true;
+            let dropped = state.take(|item| match item {
+                Item::Up(line, _) => *line == self.line,
+                Item::Down(line, _, notice) => {
+                    *line == self.line && *notice != Notice::ConnectionLost
+                }
+                _ => false,
+            });
+            // The broker says no more to a channel that it has closed, whose client has not heard of that and never will.
+            for item in &dropped {
+                if let Item::Down(line, mailbox, Notice::ChannelClosed(_)) = item {
+                    let lost = Item::Down(*line, Arc::clone(mailbox), Notice::ConnectionLost);
+                    state.add_hop(self.line, false, now, lost);
+                }
+            }
+            deferred.discard(Dropped(dropped));
+        }
+        if state.lines[self.line].cut {
+            deferred.discard(notice);
+            return;
+        }
+        let its = &mut state.lines[self.line];
+        if !its.mailboxes.iter().any(|known| Arc::ptr_eq(known, mailbox)) {
+            its.mailboxes.push(Arc::clone(mailbox));
+        }
+        if notice.is_last() {
+            let gone = its.mailboxes.iter().position(|known| Arc::ptr_eq(known, mailbox));
+            deferred.discard(gone.map(|gone| its.mailboxes.remove(gone)));
+        }
+        let item = Item::Down(self.line, Arc::clone(mailbox), notice);
+        state.add_hop(self.line, false, now, item);
+        if let Some(waker) = state.waker.take() {
+            deferred.wake(waker);
+        }
+    }
+}
+
+/// What was lost on its way.
+struct Dropped(#[expect(dead_code, reason = "it is kept to be dropped")] Vec<Item>);
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.0.state.lock();
+        f.debug_struct("Network")
+            .field("lines", &state.lines.len())
+            .field("in_flight", &state.items.len())
+            .field("moved", &state.moved)
+            .finish()
+    }
+}
