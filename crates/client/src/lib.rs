@@ -77,6 +77,8 @@ mod events;
 mod exchange;
 #[doc(hidden)]
 pub mod facade;
+#[cfg(all(doctest, feature = "testing"))]
+mod guide;
 pub mod message;
 pub mod options;
 mod properties;
