@@ -224,10 +224,8 @@ impl Network {
         // Its channels hear of it before the connection does, as from the broker.
         let mut mailboxes = std::mem::take(&mut state.lines[line].mailboxes);
         mailboxes.reverse();
-        for mailbox in mailboxes {
-            let item = Item::Down(line, mailbox, Notice::ConnectionLost);
-            state.add_hop(line, false, now, item);
-        }
+        state.tell_of_loss(line, now, unheard(&dropped));
+        state.tell_of_loss(line, now, mailboxes);
         state.add(now + noticed_after, Item::Gone(line));
         let waker = state.waker.take();
         drop(state);
@@ -282,6 +280,12 @@ impl State {
         let due = way.last.max(now + self.delays.latency(hop));
         way.last = due;
         self.add(due, item);
+    }
+
+    fn tell_of_loss(&mut self, line: usize, now: Duration, mailboxes: Vec<Arc<dyn Mailbox>>) {
+        for mailbox in mailboxes {
+            self.add_hop(line, false, now, Item::Down(line, mailbox, Notice::ConnectionLost));
+        }
     }
 
     fn take(&mut self, mut which: impl FnMut(&Item) -> bool) -> Vec<Item> {
@@ -346,13 +350,7 @@ impl Line for One {
                 }
                 _ => false,
             });
-            // The broker says no more to a channel that it has closed, whose client has not heard of that and never will.
-            for item in &dropped {
-                if let Item::Down(line, mailbox, Notice::ChannelClosed(_)) = item {
-                    let lost = Item::Down(*line, Arc::clone(mailbox), Notice::ConnectionLost);
-                    state.add_hop(self.line, false, now, lost);
-                }
-            }
+            state.tell_of_loss(self.line, now, unheard(&dropped));
             deferred.discard(Dropped(dropped));
         }
         if state.lines[self.line].cut {
@@ -373,6 +371,15 @@ impl Line for One {
             deferred.wake(waker);
         }
     }
+}
+
+/// Who does not hear the last that the broker had to say, such as that a channel is closed, and nothing after it.
+fn unheard(dropped: &[Item]) -> Vec<Arc<dyn Mailbox>> {
+    let last = dropped.iter().filter_map(|item| match item {
+        Item::Down(_, mailbox, notice) if notice.is_last() => Some(Arc::clone(mailbox)),
+        _ => None,
+    });
+    last.collect()
 }
 
 /// What was lost on its way.
