@@ -14,8 +14,8 @@ use super::window::Window;
 use super::{Caller, Engine};
 use crate::protocol::types::ShortString;
 use crate::protocol::{
-    BasicConsume, ChannelId, ConsumerId, Delivery, Effects, EventKind, Gate, Name, QueueId,
-    Refusal, Reply, ReplyCode,
+    BasicConsume, ChannelId, ConsumerId, Delivery, Effects, EventKind, Gate, Message, Name,
+    QueueId, Refusal, Reply, ReplyCode,
 };
 
 /// One consumer.
@@ -38,6 +38,15 @@ pub(super) struct Consumer {
     pub(super) window: Window,
     /// When it was set aside because that window was full, until it has room again.
     pub(super) set_aside: Option<Ticket>,
+}
+
+/// A message that somebody asked for, taken out of its queue.
+pub(super) struct Popped {
+    pub(super) message: Arc<Message>,
+    /// Whether it was handed out before.
+    pub(super) redelivered: bool,
+    /// As who asked is to see it, if that is not as it is.
+    pub(super) counted: Option<Arc<Message>>,
 }
 
 impl Engine {
@@ -204,14 +213,12 @@ impl Engine {
     ) -> Result<(), Refusal> {
         let queue_id = self.resolve_queue(caller, queue)?;
         self.renew(queue_id);
-        let Some((message, redelivered)) = self.queues[queue_id].ready.pop() else {
+        let Some(Popped { message, redelivered, counted }) = self.pop_ready(queue_id) else {
             self.reply(caller, Gate::AtOnce, Reply::GetEmpty, effects);
             return Ok(());
         };
         let from_ms = if no_ack { 0 } else { self.held_from_ms(queue_id, None) };
-        let counted = self.counted(&self.queues[queue_id], &message, true);
         let queue = &mut self.queues[queue_id];
-        queue.note_fullness();
         let channel = &mut self.channels[caller.channel];
         let delivery_tag = channel.next_tag();
         caller.record(effects, || EventKind::Delivered {
@@ -241,6 +248,14 @@ impl Engine {
         let delivery = Delivery { delivery_tag, redelivered, message: counted.unwrap_or(message) };
         self.reply(caller, Gate::AtOnce, Reply::Got { delivery, message_count }, effects);
         Ok(())
+    }
+
+    /// Takes the next ready message out, for somebody who asked for one.
+    pub(super) fn pop_ready(&mut self, queue_id: QueueId) -> Option<Popped> {
+        let (message, redelivered) = self.queues[queue_id].ready.pop()?;
+        let counted = self.counted(&self.queues[queue_id], &message, true);
+        self.queues[queue_id].note_fullness();
+        Some(Popped { message, redelivered, counted })
     }
 
     pub(super) fn qos(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::exchange::Published;
-use super::route::Route;
+use super::route::{Queues, Route};
 use super::transaction::cannot_switch;
 use super::{Caller, Engine, erlang, is_recorded};
 use crate::protocol::types::{AMQPValue, FieldTable};
@@ -14,10 +14,12 @@ use crate::protocol::{
 };
 
 /// What became of a message that was sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Taken {
-    /// Whether no queue was too full for it.
-    pub(super) by_all: bool,
+    /// The queues that have it.
+    pub(super) by: Queues,
+    /// The queues that were too full for it.
+    pub(super) refused_by: Queues,
     /// What its publisher waits for.
     pub(super) gate: Gate,
 }
@@ -36,7 +38,7 @@ impl Engine {
         if self.channels[caller.channel].transaction.is_some() {
             return self.publish_later(caller, publish);
         }
-        let route = self.route_of(caller, publish)?;
+        let route = self.route_of(Some(caller), publish)?;
         let publish_seq = self.channels[caller.channel].next_publish_seq();
         if let Some(publish_seq) = publish_seq
             && self.failing.is_some()
@@ -45,10 +47,11 @@ impl Engine {
             self.confirm(caller, publish_seq, Verdict::Nack, Gate::AtOnce);
             return Ok(());
         }
-        let taken = self.send(caller, &route, publish, publish_seq, effects);
+        let taken = self.send(Some(caller), &route, publish, publish_seq, effects);
         if let Some(publish_seq) = publish_seq {
             // One queue that refuses is enough (S108).
-            let verdict = if taken.by_all { Verdict::Ack } else { Verdict::Nack };
+            let all = taken.refused_by.is_empty();
+            let verdict = if all { Verdict::Ack } else { Verdict::Nack };
             self.confirm(caller, publish_seq, verdict, taken.gate);
         }
         if route.lasts {
@@ -57,10 +60,10 @@ impl Engine {
         Ok(())
     }
 
-    /// Sends a message where it was found to go, or back.
+    /// Sends a message where it was found to go, or back to who has published it.
     pub(super) fn send(
         &mut self,
-        caller: Caller,
+        caller: Option<Caller>,
         route: &Route,
         publish: &mut BasicPublish,
         publish_seq: Option<u64>,
@@ -79,7 +82,9 @@ impl Engine {
             entered_ms: 0,
         };
         let message = Arc::new(self.entering(message, &queues));
-        caller.record(effects, || EventKind::Published {
+        let connection = caller.map(|caller| caller.connection_number);
+        let channel = caller.map(|caller| caller.channel_number);
+        effects.record_event(connection, channel, || EventKind::Published {
             message: id,
             body: message.preview(),
             exchange: message.address.exchange.clone(),
@@ -97,13 +102,14 @@ impl Engine {
         self.deliver_replies(&route.replies, &message, effects);
         // That an answer comes back which arrived is a defect of old (S167, R7).
         let arrived = !route.replies.is_empty() && !self.version().returns_replies;
-        if unroutable && publish.mandatory && !arrived {
-            return_message(caller, publish_seq, message, effects);
-        } else {
-            self.refuse_message(&refused, &message, effects);
-            gate = self.enqueue(&queues, message, effects);
+        match caller.filter(|_| unroutable && publish.mandatory && !arrived) {
+            Some(caller) => return_message(caller, publish_seq, message, effects),
+            None => {
+                self.refuse_message(&refused, &message, effects);
+                gate = self.enqueue(&queues, message, effects);
+            }
         }
-        Taken { by_all: refused.is_empty(), gate }
+        Taken { by: queues, refused_by: refused, gate }
     }
 
     /// The names of queues, for the history.
@@ -112,14 +118,14 @@ impl Engine {
     }
 
     /// Checks what is published, in RabbitMQ's order, and says where it goes. What nobody but the broker is
-    /// to see is taken off.
+    /// to see is taken off. Without a caller an operator publishes.
     pub(super) fn route_of(
         &mut self,
-        caller: Caller,
+        caller: Option<Caller>,
         publish: &mut BasicPublish,
     ) -> Result<Box<Route>, Refusal> {
         let (exchange, routing_key) = (publish.exchange.as_str(), publish.routing_key.as_str());
-        let last = self.channels[caller.channel].last_route.as_ref();
+        let last = caller.and_then(|caller| self.channels[caller.channel].last_route.as_ref());
         let is_known = last.is_some_and(|last| self.still_leads(last, exchange, routing_key));
         // An exchange that took the last message is there, and takes this one.
         if !is_known {
@@ -135,6 +141,7 @@ impl Engine {
         // It comes back when the message is where it leads.
         if is_known
             && more_keys.is_empty()
+            && let Some(caller) = caller
             && let Some(route) = self.channels[caller.channel].last_route.take()
         {
             strip_bcc(&mut publish.properties);
@@ -265,8 +272,12 @@ impl Engine {
         Err(Refusal::new(ReplyCode::PreconditionFailed, text))
     }
 
-    fn check_properties(&self, caller: Caller, properties: &Properties) -> Result<(), Refusal> {
-        if let Some(user_id) = properties.user_id() {
+    fn check_properties(
+        &self,
+        caller: Option<Caller>,
+        properties: &Properties,
+    ) -> Result<(), Refusal> {
+        if let (Some(user_id), Some(caller)) = (properties.user_id(), caller) {
             let user = &self.connections[caller.connection].user;
             if user_id.as_str() != &**user {
                 let text = format!(
@@ -293,7 +304,7 @@ pub(super) fn more_keys_of(properties: &Properties) -> Vec<String> {
 }
 
 /// The routing keys that the headers add. What is no text among them is ignored.
-pub(super) fn more_keys(headers: &FieldTable) -> Result<Vec<String>, Refusal> {
+fn more_keys(headers: &FieldTable) -> Result<Vec<String>, Refusal> {
     let mut keys = Vec::new();
     for name in [CC, BCC] {
         match headers.inner().get(name) {
@@ -318,7 +329,7 @@ pub(super) fn more_keys(headers: &FieldTable) -> Result<Vec<String>, Refusal> {
 }
 
 /// A time to live is decimal digits, in milliseconds (S113).
-pub(super) fn check_expiration(expiration: &str) -> Result<(), Refusal> {
+fn check_expiration(expiration: &str) -> Result<(), Refusal> {
     let unsigned = expiration.strip_prefix(['+', '-']).unwrap_or(expiration);
     let end = unsigned.find(|c: char| !c.is_ascii_digit()).unwrap_or(unsigned.len());
     let (digits, rest) = unsigned.split_at(end);
@@ -341,13 +352,13 @@ pub(super) fn check_expiration(expiration: &str) -> Result<(), Refusal> {
 }
 
 /// Takes the properties that a client sends, which may be those of a dead letter that it got.
-pub(super) fn sent(properties: &mut Properties) -> Properties {
+fn sent(properties: &mut Properties) -> Properties {
     let mut properties = std::mem::take(properties);
     properties.set_own_deaths(false);
     properties
 }
 
-pub(super) fn strip_bcc(properties: &mut Properties) {
+fn strip_bcc(properties: &mut Properties) {
     let headers = properties.headers().as_ref().map(FieldTable::inner);
     if let Some(headers) = headers.filter(|headers| headers.contains_key(BCC)) {
         let kept = headers.iter().filter(|(name, _)| name.as_str() != BCC);
@@ -357,7 +368,7 @@ pub(super) fn strip_bcc(properties: &mut Properties) {
     }
 }
 
-pub(super) fn check_delivery_mode(properties: &Properties) -> Result<(), Refusal> {
+fn check_delivery_mode(properties: &Properties) -> Result<(), Refusal> {
     if let Some(mode @ (0 | 3..)) = properties.delivery_mode() {
         let text = format!("invalid message: {{delivery_mode_unknown,{mode}}}");
         return Err(Refusal::new(ReplyCode::PreconditionFailed, text));

@@ -104,13 +104,14 @@ impl Engine {
     /// Puts the name that answers are sent by in place of the general one (S166).
     pub(super) fn name_reply_to(
         &self,
-        caller: Caller,
+        caller: Option<Caller>,
         properties: &mut Properties,
     ) -> Result<(), Refusal> {
         if properties.reply_to().as_ref().is_none_or(|name| name.as_str() != REPLY_TO) {
             return Ok(());
         }
-        let Some(consumer) = &self.channels[caller.channel].reply_consumer else {
+        let channel = caller.map(|caller| &self.channels[caller.channel]);
+        let Some(consumer) = channel.and_then(|channel| channel.reply_consumer.as_ref()) else {
             let text = "fast reply consumer does not exist";
             return Err(Refusal::new(ReplyCode::PreconditionFailed, text));
         };

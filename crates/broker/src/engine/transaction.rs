@@ -100,14 +100,14 @@ impl Engine {
         publish: &mut BasicPublish,
     ) -> Result<(), Refusal> {
         let more_keys = publish::more_keys_of(&publish.properties);
-        let route = self.route_of(caller, publish)?;
+        let route = self.route_of(Some(caller), publish)?;
         // The default exchange names queues whether they are there or not; every other says what is bound to
         // it now.
         let queues = if publish.exchange.as_str().is_empty() {
             let keys = std::iter::once(publish.routing_key.as_str());
             keys.chain(more_keys.iter().map(String::as_str)).map(Name::from).collect()
         } else {
-            route.queues.iter().map(|queue| self.queues[*queue].name.clone()).collect()
+            self.names_of(&route.queues)
         };
         if let Some(transaction) = &mut self.channels[caller.channel].transaction {
             let publish = std::mem::take(publish);
@@ -156,8 +156,8 @@ impl Engine {
             let there = queues.iter().filter_map(|name| self.queue_index.get(name));
             let numbered: BTreeMap<_, _> = there.map(|id| (self.queues[id].number, id)).collect();
             route.queues = numbered.into_values().collect();
-            let taken = self.send(caller, &route, &mut publish, None, effects);
-            refused |= !taken.by_all;
+            let taken = self.send(Some(caller), &route, &mut publish, None, effects);
+            refused |= !taken.refused_by.is_empty();
             // What is taken at once makes room for the next in a queue with a limit.
             self.serve(effects);
         }

@@ -139,6 +139,7 @@ impl Broker {
         self.host.make_no_more();
         self.host.vhosts().iter().for_each(|vhost| vhost.inner.kill());
     }
+
     /// How many events its [`history`](Self::history) has, which is not copied for that.
     #[must_use]
     pub fn events_so_far(&self) -> usize {

@@ -1,4 +1,4 @@
-//! What an operator does to connections, and what a network does.
+//! What is done to clients: by an operator, by a network, by a server that is in trouble.
 
 use std::sync::atomic::Ordering;
 

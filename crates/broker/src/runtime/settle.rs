@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+#[cfg(feature = "tokio")]
 use super::clock::Timed;
 use super::handle::Broker;
 
