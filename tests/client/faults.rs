@@ -7,11 +7,11 @@ use leveret_client::options::{
     BasicAckOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions,
 };
 use leveret_client::testing::disk::{Fault as DiskFault, OpKind};
-use leveret_client::testing::{EventIs, Fault, Faults, Node, ReplyCode};
+use leveret_client::testing::{EventIs, Fault, Faults, Node};
 use leveret_client::types::FieldTable;
 use leveret_client::{
     BasicProperties, Broker, BrokerOptions, Channel, Confirmation, Connection,
-    ConnectionProperties, Event, PublisherConfirm,
+    ConnectionProperties, Event, PublisherConfirm, ReplyCode,
 };
 use tokio::time::{Instant, sleep};
 

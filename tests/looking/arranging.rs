@@ -112,6 +112,31 @@ async fn draining_makes_room_in_a_full_queue() {
 }
 
 #[tokio::test]
+async fn what_is_drained_shows_what_a_get_shows_and_counts_as_use_of_its_queue() {
+    use std::time::Duration;
+
+    let (broker, clock) = broker();
+    let channel = channel(&broker).await;
+    let leased = [
+        ("x-queue-type", AMQPValue::LongString("quorum".into())),
+        ("x-expires", AMQPValue::LongInt(60_000)),
+    ];
+    declare_with(&channel, "tasks", QueueDeclareOptions::durable(), &leased).await;
+    publish(&channel, "tasks", "task").await;
+    let got = channel.basic_get("tasks".into(), BasicGetOptions::default()).await.unwrap().unwrap();
+    let options = BasicNackOptions { requeue: true, ..Default::default() };
+    got.nack(options).await.unwrap();
+    clock.advance(Duration::from_secs(50));
+    let taken = broker.drain("tasks").unwrap();
+    let headers = taken[0].properties.headers().clone().unwrap_or_default();
+    assert!(headers.contains_key("x-delivery-count"), "{headers:?}");
+    clock.advance(Duration::from_secs(50));
+    assert!(broker.queue("tasks").is_some(), "it was in use 50 s ago");
+    clock.advance(Duration::from_secs(10));
+    assert!(broker.queue("tasks").is_none());
+}
+
+#[tokio::test]
 async fn what_was_drained_is_gone_from_the_disk_too() {
     use std::sync::Arc;
 

@@ -118,7 +118,8 @@ pub use translate::{
     InspectedChannel, InspectedConnection, InspectedQueue, Inspection, JournalCase, JournalVerdict,
     Level, ManualClock, MessageId, MessageView, OpenError, OperatorError, PeekedMessage, Policy,
     PolicyError, Properties as BasicProperties, QueueView, RabbitMqVersion, RecoveryReport, Remark,
-    RemarkKind, Routed, SalvageError, SalvageReport, Selection, Setting, Stop, TakenMessage, types,
+    RemarkKind, ReplyCode, Routed, SalvageError, SalvageReport, Selection, Setting, Stop,
+    TakenMessage, types,
 };
 
 /// The README's code runs as a test.

@@ -90,7 +90,7 @@ mod schedule;
 
 pub use crate::translate::{
     Assertions, Diagnosis, DiagnosisAtEnd, Finding, Mistake, PublishAssertions, QueueAssertions,
-    ReplyCode, Thresholds, checkers, disk, trace, work_queue, worlds,
+    Thresholds, checkers, disk, trace, work_queue, worlds,
 };
 pub use explore::{
     Exploration, Explored, Failure, FaultKind, FaultSet, Outcome, Process, World, explore,

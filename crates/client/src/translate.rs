@@ -21,12 +21,10 @@ pub use leveret_broker::engine::{
     PeekedMessage, QueueView, Stop,
 };
 pub use leveret_broker::journal::repair::{Case as JournalCase, Verdict as JournalVerdict};
-#[cfg(feature = "testing")]
-pub use leveret_broker::protocol::ReplyCode;
 pub use leveret_broker::protocol::types;
 pub use leveret_broker::protocol::{
     Binding, Cause, DestinationType, Event as HistoryEvent, EventKind, Instant as HistoryTime,
-    MessageId, Properties, Routed,
+    MessageId, Properties, ReplyCode, Routed,
 };
 pub use leveret_broker::runtime::{
     Digest, Divergence, Examined, OpenError, OperatorError, RecoveryReport, Remark, RemarkKind,
