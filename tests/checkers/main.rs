@@ -3,6 +3,8 @@
 
 mod broken;
 mod broken_dispatch;
+#[path = "../properties/cases.rs"]
+mod cases;
 mod delayed;
 mod embedded;
 mod judged;

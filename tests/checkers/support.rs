@@ -1,13 +1,13 @@
 //! Traces by hand.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use leveret_broker::testing::checkers::Verdict;
 use leveret_broker::testing::trace::{Recorder, Trace, Viewpoint};
-use proptest::test_runner::{Config, RngSeed};
+
+pub(crate) use super::cases::cases;
 
 /// A recorder whose time is set by hand, in milliseconds.
 pub(crate) struct Stage {
@@ -57,24 +57,4 @@ pub(crate) fn assert_broken(verdict: &Verdict, sentence: &str) {
 #[track_caller]
 pub(crate) fn assert_inapplicable(verdict: &Verdict, why: &str) {
     assert_eq!(verdict.not_applicable(), Some(why), "{verdict}");
-}
-
-/// The configuration of a law: so many cases, unless the environment says how many; and a seed that is
-/// printed if the law fails.
-pub(crate) fn cases(cases: u32) -> Config {
-    let default = Config::default();
-    let seed = match default.rng_seed {
-        RngSeed::Fixed(seed) => seed,
-        RngSeed::Random => RandomState::new().build_hasher().finish(),
-    };
-    // Tests print what they say only if they fail.
-    eprintln!("to try the same cases again, set PROPTEST_RNG_SEED={seed}");
-    let asked = std::env::var_os("PROPTEST_CASES").is_some();
-    Config {
-        cases: if asked { default.cases } else { cases },
-        rng_seed: RngSeed::Fixed(seed),
-        failure_persistence: None,
-        max_shrink_iters: 20_000,
-        ..default
-    }
 }

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test crate")]
 
 mod algebra;
+mod cases;
 mod fair_dispatch;
 mod ledger;
 mod oracle;

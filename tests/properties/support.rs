@@ -1,29 +1,9 @@
 //! What the laws share: running a program step by step.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
-
 use leveret_broker::testing::{Act, Harness, Op, Step, prelude};
-use proptest::test_runner::{Config, RngSeed, TestCaseError};
+use proptest::test_runner::TestCaseError;
 
-/// The configuration of a law: so many cases, unless the environment says how many; and a seed that is
-/// printed if the law fails.
-pub(crate) fn cases(cases: u32) -> Config {
-    let default = Config::default();
-    let seed = match default.rng_seed {
-        RngSeed::Fixed(seed) => seed,
-        RngSeed::Random => RandomState::new().build_hasher().finish(),
-    };
-    // Tests print what they say only if they fail.
-    eprintln!("to try the same cases again, set PROPTEST_RNG_SEED={seed}");
-    let asked = std::env::var_os("PROPTEST_CASES").is_some();
-    Config {
-        cases: if asked { default.cases } else { cases },
-        rng_seed: RngSeed::Fixed(seed),
-        failure_persistence: None,
-        max_shrink_iters: 20_000,
-        ..default
-    }
-}
+pub(crate) use super::cases::cases;
 
 /// Runs the prelude and then `program`, and shows each step with the state before it. `look` may end the
 /// run with an error.
