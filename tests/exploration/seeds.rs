@@ -84,6 +84,12 @@ fn what_names_no_run_is_refused() {
 }
 
 #[test]
+#[should_panic(expected = "an exploration of no runs tests nothing")]
+fn no_runs_are_no_test() {
+    drop(try_explore(Exploration::new().runs(0), async |_: World| ()));
+}
+
+#[test]
 fn what_is_switched_off_leaves_the_rest_as_it_was() {
     let options = Exploration::new().faults(FaultSet::all());
     let calm = "3-f0-f1-f2-f3";

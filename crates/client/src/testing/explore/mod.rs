@@ -90,7 +90,8 @@ use run::{Ran, run};
 ///
 /// # Panics
 ///
-/// With the report, if a run fails, and if the variables of the environment cannot be read.
+/// With the report, if a run fails; if no runs are asked for, which would test nothing; and if the variables of the
+/// environment cannot be read.
 pub fn explore<F, R>(options: Exploration, test: F) -> Explored
 where
     F: AsyncFn(World) -> R,
@@ -110,14 +111,15 @@ where
 ///
 /// # Panics
 ///
-/// If the variables of the environment cannot be read.
+/// If no runs are asked for, which would test nothing, or if the variables of the environment cannot be read.
 pub fn try_explore<F, R>(options: Exploration, test: F) -> Result<Explored, Box<Failure>>
 where
     F: AsyncFn(World) -> R,
     R: Outcome,
 {
     let told = variable::<Replay>("LEVERET_SEED").or_else(|| options.replay.clone());
-    let runs = variable::<u64>("LEVERET_RUNS").unwrap_or(options.runs);
+    let runs = variable::<Runs>("LEVERET_RUNS").map_or(options.runs, |Runs(runs)| runs);
+    assert!(runs > 0, "an exploration of no runs tests nothing: ask for one at least");
     let seeds = options.first_seed..options.first_seed.saturating_add(runs);
     let one = told.clone().into_iter();
     let many = seeds.map(|seed| Replay { seed, ..Replay::default() });
@@ -232,6 +234,18 @@ fn fail(
     let reason = failure.unwrap_or_else(|| report::Reason::BrokerFailed("nothing".to_owned()));
     let lines_shown = options.lines_shown;
     Failure { replay, reason, struck, timeline, lines_shown, shrunk, strays, runs }
+}
+
+/// How many runs, as the environment says.
+struct Runs(u64);
+
+impl std::str::FromStr for Runs {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let runs = text.trim().parse();
+        runs.map(Self).map_err(|_| format!("'{text}' is no number of runs, as in 1000"))
+    }
 }
 
 /// A variable of the environment.
