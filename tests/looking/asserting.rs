@@ -265,3 +265,26 @@ async fn what_cannot_be_known_is_not_asserted() {
     });
     assert!(text.ends_with("(no timeline: the broker keeps no history)"), "{text}");
 }
+
+#[tokio::test]
+async fn bodies_that_begin_alike_are_not_taken_for_one_another() {
+    let (broker, _clock) = broker();
+    let channel = channel(&broker).await;
+    declare(&channel, "tasks").await;
+    let task = |number: u32| format!("a task whose number is far behind: {number}");
+    let mut worker = consume(&channel, "tasks", "worker").await;
+    for number in [1, 2] {
+        broker.publish("", "tasks", task(number)).unwrap();
+        worker.next().await.unwrap().unwrap().ack(BasicAckOptions::default()).await.unwrap();
+    }
+    let all = broker.assert_that();
+    all.queue("tasks").every_task_done_exactly_once([task(1), task(2)]);
+    all.delivered_to("worker", [task(1), task(2)]);
+    all.published("", "tasks").with_bodies([task(1), task(2)]);
+    all.published("", "tasks").with_body(task(2)).once();
+    let twice = [task(1), task(1)];
+    let text = failure(|| drop(all.queue("tasks").every_task_done_exactly_once(&twice)));
+    assert!(text.contains("was done 2 times") && text.contains("was never done"), "{text}");
+    failure(|| drop(all.delivered_to("worker", &twice)));
+    failure(|| drop(all.published("", "tasks").with_bodies(&twice)));
+}

@@ -117,9 +117,9 @@ pub use translate::{
     EventKind, Examined, ExchangeView, HeldMessage, History, HistoryEvent, HistoryTime,
     InspectedChannel, InspectedConnection, InspectedQueue, Inspection, JournalCase, JournalVerdict,
     Level, ManualClock, MessageId, MessageView, OpenError, OperatorError, PeekedMessage, Policy,
-    PolicyError, Properties as BasicProperties, QueueView, RabbitMqVersion, RecoveryReport, Remark,
-    RemarkKind, ReplyCode, Routed, SalvageError, SalvageReport, Selection, Setting, Stop,
-    TakenMessage, types,
+    PolicyError, Preview, Properties as BasicProperties, QueueView, RabbitMqVersion,
+    RecoveryReport, Remark, RemarkKind, ReplyCode, Routed, SalvageError, SalvageReport, Selection,
+    Setting, Stop, TakenMessage, types,
 };
 
 /// The README's code runs as a test.

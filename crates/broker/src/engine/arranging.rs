@@ -4,7 +4,7 @@ use super::Engine;
 use super::consume::Popped;
 use super::dispatch::record_removal;
 use crate::protocol::{
-    Answer, BasicPublish, Drained, Effects, EventKind, MessageId, Refusal, Routed,
+    Answer, BasicPublish, Drained, Effects, EventKind, MessageId, Preview, Refusal, Routed,
 };
 
 impl Engine {
@@ -50,7 +50,7 @@ impl Engine {
             let queue = &mut self.queues[queue_id];
             effects.record_event(None, None, || EventKind::Delivered {
                 message: message.id,
-                body: message.preview(),
+                body: Preview::of(&message.body),
                 queue: queue.name.clone(),
                 consumer_tag: None,
                 delivery_tag: 0,

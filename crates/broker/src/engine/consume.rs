@@ -15,7 +15,7 @@ use super::{Caller, Engine};
 use crate::protocol::types::ShortString;
 use crate::protocol::{
     BasicConsume, ChannelId, ConsumerId, Delivery, Effects, EventKind, Gate, Message, Name,
-    QueueId, Refusal, Reply, ReplyCode,
+    Preview, QueueId, Refusal, Reply, ReplyCode,
 };
 
 /// One consumer.
@@ -223,7 +223,7 @@ impl Engine {
         let delivery_tag = channel.next_tag();
         caller.record(effects, || EventKind::Delivered {
             message: message.id,
-            body: message.preview(),
+            body: Preview::of(&message.body),
             queue: queue.name.clone(),
             consumer_tag: None,
             delivery_tag,

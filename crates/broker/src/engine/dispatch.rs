@@ -8,7 +8,8 @@ use super::ring::{Room, Tried};
 use super::unacked::Held;
 use super::{Engine, is_recorded};
 use crate::protocol::{
-    ConsumerId, Delivery, Effects, EventKind, Gate, Message, Notice, Output, QueueId, Record,
+    ConsumerId, Delivery, Effects, EventKind, Gate, Message, Notice, Output, Preview, QueueId,
+    Record,
 };
 
 impl Engine {
@@ -127,7 +128,7 @@ impl Engine {
         effects.record_event(Some(channel.connection_number), Some(channel.number), || {
             EventKind::Delivered {
                 message: message.id,
-                body: message.preview(),
+                body: Preview::of(&message.body),
                 queue: queue.name.clone(),
                 consumer_tag: Some(consumer.tag.clone()),
                 delivery_tag,

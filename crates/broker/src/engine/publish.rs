@@ -9,8 +9,8 @@ use super::transaction::cannot_switch;
 use super::{Caller, Engine, erlang, is_recorded};
 use crate::protocol::types::{AMQPValue, FieldTable};
 use crate::protocol::{
-    BasicPublish, Effects, EventKind, Gate, Message, MessageId, Name, Notice, Output, Properties,
-    QueueId, Record, Refusal, Reply, ReplyCode, Verdict, limits,
+    BasicPublish, Effects, EventKind, Gate, Message, MessageId, Name, Notice, Output, Preview,
+    Properties, QueueId, Record, Refusal, Reply, ReplyCode, Verdict, limits,
 };
 
 /// What became of a message that was sent.
@@ -86,7 +86,7 @@ impl Engine {
         let channel = caller.map(|caller| caller.channel_number);
         effects.record_event(connection, channel, || EventKind::Published {
             message: id,
-            body: message.preview(),
+            body: Preview::of(&message.body),
             exchange: message.address.exchange.clone(),
             routing_key: message.address.routing_key.clone(),
             queues: self.names_of(&queues),

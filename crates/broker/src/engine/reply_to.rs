@@ -9,7 +9,7 @@ use super::{Caller, Engine};
 use crate::protocol::types::ShortString;
 use crate::protocol::{
     BasicConsume, ConsumerId, Delivery, Effects, EventKind, Gate, Message, Name, Notice, Output,
-    Properties, QueueId, Refusal, Reply, ReplyCode,
+    Preview, Properties, QueueId, Refusal, Reply, ReplyCode,
 };
 
 /// What is consumed for answers, and stands in the property `reply_to` for wherever they are to go.
@@ -144,7 +144,7 @@ impl Engine {
             effects.record_event(Some(channel.connection_number), Some(channel.number), || {
                 EventKind::Delivered {
                     message: message.id,
-                    body: message.preview(),
+                    body: Preview::of(&message.body),
                     queue: REPLY_TO.into(),
                     consumer_tag: Some(consumer.tag.clone()),
                     delivery_tag,

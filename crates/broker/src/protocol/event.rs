@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Binding, ExchangeKind, Instant, MessageId, Name};
+use super::{Binding, ExchangeKind, Instant, MessageId, Name, Preview};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -144,8 +144,8 @@ pub enum EventKind {
     Published {
         /// The message.
         message: MessageId,
-        /// The beginning of its body, for the reader.
-        body: String,
+        /// Its body, for the reader.
+        body: Preview,
         /// The exchange.
         exchange: Name,
         /// The routing key.
@@ -209,8 +209,8 @@ pub enum EventKind {
     Delivered {
         /// The message.
         message: MessageId,
-        /// The beginning of its body, for the reader.
-        body: String,
+        /// Its body, for the reader.
+        body: Preview,
         /// The queue.
         queue: Name,
         /// The consumer's tag; `None` for `basic.get`.

@@ -82,7 +82,7 @@ pub use leveret_client::{
     Digest, Divergence, EngineView, EventKind, Examined, ExchangeKind, ExchangeView, HeldMessage,
     History, HistoryEvent, HistoryTime, InspectedChannel, InspectedConnection, InspectedQueue,
     Inspection, JournalCase, JournalVerdict, Level, ManualClock, MessageId, MessageView, OpenError,
-    OperatorError, PeekedMessage, Policy, PolicyError, Queue, QueueView, RabbitMqVersion,
+    OperatorError, PeekedMessage, Policy, PolicyError, Preview, Queue, QueueView, RabbitMqVersion,
     RecoveryReport, Remark, RemarkKind, ReplyCode, Routed, SalvageError, SalvageReport, Selection,
     Setting, Stop, TakenMessage, options, protocol, types, uri,
 };

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::protocol::fnv_1a;
+
 /// A history's short form: 64 bits, shown as 16 hexadecimal digits.
 ///
 /// It is FNV-1a over the [lines of JSON](super::History::to_json_lines), so it depends on what happened and on nothing
@@ -15,15 +17,11 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub u64);
 
-const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-const PRIME: u64 = 0x0100_0000_01b3;
-
 impl Digest {
     /// The digest of these bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        let add = |digest: u64, byte: &u8| (digest ^ u64::from(*byte)).wrapping_mul(PRIME);
-        Self(bytes.iter().fold(OFFSET_BASIS, add))
+        Self(fnv_1a(bytes))
     }
 }
 

@@ -22,7 +22,7 @@ use std::ops::Deref;
 
 use super::fates::{Fate, Fates, fates, is_done};
 use crate::engine::Inspection;
-use crate::protocol::{Event, EventKind, Message};
+use crate::protocol::{Event, EventKind, Message, Preview};
 use crate::runtime::{Broker, History, Selection};
 
 pub use publishes::PublishAssertions;
@@ -31,8 +31,8 @@ pub use queue::QueueAssertions;
 /// What is to hold of a broker as it is at one moment, and of its history up to then; or of a history alone.
 ///
 /// Each sentence gives the assertions back, so that they can follow one another, or panics: with what was expected, what
-/// was found, and the part of the timeline that shows it. Bodies are compared as timelines have them, by their first 32
-/// characters.
+/// was found, and the part of the timeline that shows it. Bodies are compared as a whole, and shown as timelines have them, with
+/// their first 32 characters.
 ///
 /// # Panics
 ///
@@ -189,8 +189,8 @@ impl Assertions {
     ) -> &Self {
         let expected: Vec<_> = previews(bodies);
         let deliveries = self.history().deliveries().of_consumer(consumer_tag);
-        let found = deliveries.bodies();
-        if expected != found {
+        let found = bodies_of(&deliveries);
+        if !expected.iter().eq(found.iter().copied()) {
             let what = format!("consumer {consumer_tag:?} to be given {expected:?}");
             let timeline = self.history().of_consumer(consumer_tag);
             self.fail(&what, &format!("{found:?}"), &timeline);
@@ -281,8 +281,17 @@ fn squeezed(line: &str) -> String {
     line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn previews<B: AsRef<[u8]>>(bodies: impl IntoIterator<Item = B>) -> Vec<String> {
-    bodies.into_iter().map(|body| Message::preview_of(body.as_ref())).collect()
+/// The bodies of what is published or delivered, in order.
+fn bodies_of<'a>(selection: &Selection<'a>) -> Vec<&'a Preview> {
+    let body = |event: &'a Event| match &event.kind {
+        EventKind::Published { body, .. } | EventKind::Delivered { body, .. } => Some(body),
+        _ => None,
+    };
+    selection.iter().filter_map(body).collect()
+}
+
+fn previews<B: AsRef<[u8]>>(bodies: impl IntoIterator<Item = B>) -> Vec<Preview> {
+    bodies.into_iter().map(|body| Preview::of(body.as_ref())).collect()
 }
 
 /// A message in a few words.

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::{Assertions, number_of, previews};
-use crate::protocol::{Event, EventKind, Message};
+use super::{Assertions, bodies_of, number_of, previews};
+use crate::protocol::{Event, EventKind, Preview};
 use crate::runtime::Selection;
 
 /// What is to hold of what was published to an exchange with a routing key. After that, what is to hold of everything can
@@ -35,7 +35,7 @@ impl<'a> PublishAssertions<'a> {
     /// Only those with this body.
     #[must_use]
     pub fn with_body(&self, body: impl AsRef<[u8]>) -> Self {
-        let wanted = Message::preview_of(body.as_ref());
+        let wanted = Preview::of(body.as_ref());
         let is_meant = |event: &Event| match &event.kind {
             EventKind::Published { body, .. } => *body == wanted,
             _ => false,
@@ -83,7 +83,7 @@ impl<'a> PublishAssertions<'a> {
     #[track_caller]
     pub fn with_bodies<B: AsRef<[u8]>>(&self, bodies: impl IntoIterator<Item = B>) -> &Self {
         let expected = previews(bodies);
-        if self.publishes.bodies() != expected {
+        if !expected.iter().eq(bodies_of(&self.publishes)) {
             self.fail(&format!("publishes to {} of {expected:?}", self.address));
         }
         self

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::{Assertions, held_now, listed, number_of, previews, shown};
 use crate::engine::InspectedQueue;
-use crate::protocol::{EventKind, MessageId};
+use crate::protocol::{EventKind, MessageId, Preview};
 
 /// What is to hold of a queue. After that, what is to hold of everything can follow: see [`Assertions`].
 ///
@@ -149,8 +149,8 @@ impl QueueAssertions<'_> {
         &self,
         effects: impl IntoIterator<Item = E>,
     ) -> &Self {
-        let mut tasks: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-        let mut letters: BTreeMap<MessageId, String> = BTreeMap::new();
+        let mut tasks: BTreeMap<Preview, (usize, usize)> = BTreeMap::new();
+        let mut letters: BTreeMap<MessageId, Preview> = BTreeMap::new();
         for event in self.all.history().events() {
             let (body, queues) = match &event.kind {
                 EventKind::Published { message, body, queues, .. } => {
@@ -158,7 +158,7 @@ impl QueueAssertions<'_> {
                     (body.clone(), queues)
                 }
                 EventKind::DeadLettered { message, letter, queues, .. } => {
-                    let body = letters.get(message).cloned().unwrap_or_default();
+                    let body = letters.get(message).cloned().unwrap_or_else(|| Preview::of(b""));
                     letters.insert(*letter, body.clone());
                     (body, queues)
                 }
