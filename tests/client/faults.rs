@@ -11,13 +11,13 @@ use leveret_client::testing::{EventIs, Fault, Faults, Node};
 use leveret_client::types::FieldTable;
 use leveret_client::{
     BasicProperties, Broker, BrokerOptions, Channel, Confirmation, Connection,
-    ConnectionProperties, Event, PublisherConfirm, ReplyCode,
+    ConnectionProperties, Event, EventKind, PublisherConfirm, ReplyCode,
 };
 use tokio::time::{Instant, sleep};
 
 use super::{channel, connect, consume, publish};
 
-async fn publish_to(channel: &Channel, queue: &str) -> PublisherConfirm {
+pub(crate) async fn publish_to(channel: &Channel, queue: &str) -> PublisherConfirm {
     let (options, persistent) =
         (BasicPublishOptions::default(), BasicProperties::default().with_delivery_mode(2));
     channel.basic_publish("".into(), queue.into(), options, b"m", persistent).await.unwrap()
@@ -176,7 +176,7 @@ fn events_that_are_not_recorded_are_not_counted() {
 }
 
 /// A node whose durable queue `d` has two messages: one confirmed and synced, one that is not persistent.
-async fn node_with_messages() -> (Node, Connection) {
+pub(crate) async fn node_with_messages() -> (Node, Connection) {
     let node = Node::with_disk(BrokerOptions::default().with_history()).unwrap();
     let (uri, properties) = (node.uri(), ConnectionProperties::default());
     let connection = Connection::connect(&uri, properties).await.unwrap();
@@ -269,4 +269,41 @@ async fn the_time_of_a_node_goes_on_over_its_brokers() {
     let first: Vec<_> = histories.iter().filter_map(|history| history.events().first()).collect();
     let times: Vec<_> = first.iter().map(|event| event.at.elapsed()).collect();
     assert_eq!(times, [Duration::ZERO, Duration::from_secs(10)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_fails_at_the_event_that_was_asked_for() {
+    let (node, connection) = node_with_messages().await;
+    let strikes =
+        Faults::new().after(1, EventIs::Published, Fault::fail_disk(&node)).strike(&node.broker());
+    let channel = connection.create_channel().await.unwrap();
+    channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+    let confirm = publish_to(&channel, "d").await.await;
+    assert!(!matches!(confirm, Ok(confirmation) if confirmation.is_ack()));
+    assert_eq!(strikes.so_far(), 1);
+    let history = node.broker().history();
+    let kinds: Vec<_> = history.confirms().iter().map(|event| &event.kind).collect();
+    let (first, second) =
+        (EventKind::Confirmed { publish_seq: 1 }, EventKind::Confirmed { publish_seq: 2 });
+    let refused = EventKind::Refused { publish_seq: 1 };
+    assert_eq!(kinds, [&first, &second, &refused], "nobody was told that it is safe: {history}");
+    node.crash();
+    node.start().unwrap();
+    assert_eq!(node.broker().messages("d").len(), 1, "as before");
+    let lost: Vec<_> = node.lost_messages().into_iter().map(|lost| lost.body.to_string()).collect();
+    assert_eq!(lost, ["t"], "the transient one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_dies_of_each_fault_and_is_there_again() {
+    let faults: [fn(&Node) -> Fault; 3] =
+        [Fault::crash, |node| Fault::power_cut(node, 3), Fault::restart];
+    for fault in faults {
+        let (node, connection) = node_with_messages().await;
+        Faults::new().at(Duration::from_secs(1), fault(&node)).strike(&node.broker());
+        sleep(Duration::from_secs(2)).await;
+        assert!(!connection.status().connected() && node.is_up());
+        assert_eq!(node.histories().len(), 2);
+        assert_eq!(node.broker().messages("d").len(), 1);
+    }
 }

@@ -10,6 +10,8 @@ mod environment;
 mod faults;
 mod held_too_long;
 mod hostile;
+mod lost;
+mod network;
 mod recovery;
 mod reentrancy;
 mod runtimes;

@@ -1,8 +1,11 @@
 //! What is right passes, whatever strikes; and what was tested is told.
 
-use leveret_client::testing::{Exploration, FaultKind, FaultSet, explore};
+use leveret_client::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use leveret_client::testing::{Exploration, FaultKind, FaultSet, World, explore, try_explore};
+use leveret_client::types::FieldTable;
+use leveret_client::{BasicProperties, Connection, ConnectionProperties, Result};
 
-use super::worker::{Done, all_done, worker};
+use super::worker::{Done, all_done, consumer_ended, worker};
 
 #[test]
 fn a_worker_that_acks_after_its_work_passes_whatever_strikes() {
@@ -28,4 +31,73 @@ fn a_run_that_tests_nothing_says_so() {
     let text = explored.to_string();
     assert!(text.contains("3 runs sent nothing to the broker, and tested nothing"), "{text}");
     assert!(text.contains("never struck, and so not tested: crash process"), "{text}");
+}
+
+#[test]
+fn what_may_be_lost_is_for_the_test_to_say() {
+    let options = Exploration::new().runs(200).faults(FaultKind::CrashBroker);
+    let test = async |world: World| {
+        let (uri, queue) = (world.uri(), QueueDeclareOptions::default());
+        let sent = world.process("telemetry", move || telemetry(uri.clone(), queue));
+        world.until(|| sent.is_over() && world.is_calm() && world.node().is_up()).await;
+    };
+    let failure = try_explore(options.clone(), test).expect_err("the queue is not durable");
+    println!("{failure}");
+    assert!(failure.reason().starts_with("a confirmed message is lost"), "{failure}");
+    assert_eq!(failure.faults(), [FaultKind::CrashBroker]);
+    explore(options.confirmed_may_be_lost(), test);
+}
+
+#[test]
+fn what_goes_with_its_connection_is_not_lost() {
+    let options = Exploration::new().runs(200).faults(FaultSet::all());
+    let private = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
+    let explored = explore(options, async |world: World| {
+        let uri = world.uri();
+        let sent = world.process("telemetry", move || telemetry(uri.clone(), private));
+        world.until(|| sent.is_over() && world.is_calm() && world.node().is_up()).await;
+    });
+    assert!(explored.hits(FaultKind::CrashBroker) > 0, "{explored}");
+}
+
+/// Publishes one message that is not persistent, and waits for its confirm.
+async fn telemetry(uri: String, queue: QueueDeclareOptions) -> Result<()> {
+    let connection = Connection::connect(&uri, ConnectionProperties::default()).await?;
+    let channel = connection.create_channel().await?;
+    channel.queue_declare("telemetry".into(), queue, FieldTable::default()).await?;
+    channel.confirm_select(ConfirmSelectOptions::default()).await?;
+    let (options, transient) = (BasicPublishOptions::default(), BasicProperties::default());
+    let sent = channel.basic_publish("".into(), "telemetry".into(), options, b"21 C", transient);
+    if sent.await?.await?.is_ack() { Ok(()) } else { Err(consumer_ended()) }
+}
+
+/// Publishes on channels of one connection, in turn, and says whether the queue has them in that order.
+async fn in_order(world: World, channels: usize) {
+    let options = ConnectionProperties::default();
+    let connection = Connection::connect(&world.uri(), options).await.unwrap();
+    let mut open = Vec::new();
+    for _ in 0..channels {
+        open.push(connection.create_channel().await.unwrap());
+    }
+    let (queue, none) = (QueueDeclareOptions::default(), FieldTable::default());
+    open[0].queue_declare("q".into(), queue, none).await.unwrap();
+    for (number, channel) in open.iter().cycle().take(4).enumerate() {
+        let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
+        let body = number.to_string();
+        let sent =
+            channel.basic_publish("".into(), "q".into(), options, body.as_bytes(), properties);
+        sent.await.unwrap();
+    }
+    world.settle().await;
+    let bodies: Vec<_> =
+        world.broker().messages("q").into_iter().map(|message| message.body).collect();
+    assert_eq!(bodies, ["0", "1", "2", "3"]);
+}
+
+#[test]
+fn a_channel_keeps_its_order_and_channels_overtake_each_other() {
+    let options = Exploration::new().runs(500);
+    explore(options.clone(), async |world| in_order(world, 1).await);
+    let failure = try_explore(options, async |world| in_order(world, 2).await);
+    println!("{}", failure.expect_err("an order between channels that nobody promises"));
 }

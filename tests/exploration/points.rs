@@ -17,7 +17,10 @@ fn a_service_that_makes_sure_survives_a_crash_at_every_point() {
 }
 
 #[test]
-#[should_panic(expected = "a confirmed job is gone")]
+#[should_panic(
+    expected = "a confirmed message is lost: the broker began again without\n    message m1 \"job\", confirmed and \
+                unacknowledged in queue transient: the queue is not durable"
+)]
 fn one_that_trusts_a_queue_that_is_not_durable_does_not() {
     use leveret_client::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
     use leveret_client::{BasicProperties, Connection, ConnectionProperties, Result};
@@ -36,10 +39,9 @@ fn one_that_trusts_a_queue_that_is_not_durable_does_not() {
     }
 
     for_every_crash_point(async |world: World| {
-        let confirmed = publish(&world.uri()).await.unwrap_or_default();
+        // The test itself asks for nothing.
+        let _ = publish(&world.uri()).await;
         // Time for the broker to come back.
         publish_surely(&world.uri(), JOBS[0]).await;
-        let there = !world.broker().messages("transient").is_empty();
-        assert!(there || !confirmed, "a confirmed job is gone");
     });
 }

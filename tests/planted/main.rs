@@ -72,6 +72,7 @@ planted! {
     publishing::publish_without_confirm: FaultKind::LoseConnection.into(), "was sent; the queue has", FaultSet::all();
     publishing::ack_before_forward: FaultKind::CrashProcess.into(), "never settles", FaultSet::all();
     publishing::reply_lost: FaultKind::CrashProcess.into(), "never settles", FaultSet::all();
+    publishing::not_persistent: FaultKind::CrashBroker.into(), "the message is not persistent", FaultSet::all();
     failing::not_idempotent: FaultKind::LoseConnection.into(), "was paid", FaultSet::all();
     failing::poison_message: FaultSet::none(), "goes round for ever", FaultSet::all();
     failing::state_lost_on_reconnect: FaultKind::LoseConnection.into(), "goes round for ever", FaultSet::all();

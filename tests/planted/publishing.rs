@@ -162,7 +162,7 @@ pub(crate) mod reply_lost {
         let replies = channel.queue_declare("".into(), options, FieldTable::default()).await?;
         let mut answers = consume(&channel, replies.name().as_str(), 0).await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
-        let question = BasicProperties::default()
+        let question = persistent("question 1")
             .with_reply_to(replies.name().clone())
             .with_correlation_id("question 1".into());
         let options = BasicPublishOptions::default();
@@ -195,5 +195,41 @@ pub(crate) mod reply_lost {
         let uri = world.uri();
         let client = world.process("client", move || ask(uri.clone()));
         world.until(|| client.is_over()).await;
+    }
+}
+
+/// An order is published to a durable queue, and confirmed. It does not say that it is to be written down.
+pub(crate) mod not_persistent {
+    use super::*;
+
+    async fn order(uri: &str, properties: BasicProperties) -> Result {
+        let (connection, channel) = connect(uri).await?;
+        declare(&channel, TASKS).await?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        let options = BasicPublishOptions::default();
+        let sent = channel.basic_publish("".into(), TASKS.into(), options, b"order 7", properties);
+        if !matches!(sent.await?.await?, Confirmation::Ack(_)) {
+            return Err("the order was not taken".into());
+        }
+        connection.close(200, "".into()).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn mistaken(uri: String, _effects: Effects) -> Result {
+        order(&uri, BasicProperties::default()).await
+    }
+
+    pub(crate) async fn repaired(uri: String, _effects: Effects) -> Result {
+        order(&uri, BasicProperties::default().with_delivery_mode(2)).await
+    }
+
+    /// Asks for nothing by itself.
+    pub(crate) async fn test<F>(world: World, service: fn(String, Effects) -> F)
+    where
+        F: Future<Output = Result> + Send + 'static,
+    {
+        let (uri, effects) = (world.uri(), Effects::default());
+        let publisher = world.process("publisher", move || service(uri.clone(), effects.clone()));
+        world.until(|| publisher.is_over() && world.is_calm() && world.node().is_up()).await;
     }
 }

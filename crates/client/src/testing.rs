@@ -7,6 +7,7 @@
 //! | [`explore`](explore()) | a test run many times, each run under another schedule and other failures, replayable from its seed |
 //! | [`for_every_crash_point`] | a test run for each point at which the broker could die |
 //! | [`Faults`], and the methods of [`Broker`](crate::Broker) | faults at a time, after an event, or at once |
+//! | [`Network`] | what clients send and hear delayed, held back, or lost on the way, as the test says |
 //! | [`Node`] | a broker that crashes, loses its power, is stopped, and comes back at the same address |
 //! | [`RunQueued`] | a handler run over what is queued, on the test itself |
 //! | [`Broker::assert_that`](crate::Broker::assert_that) | assertions that read like sentences, and fail with the timeline |
@@ -84,18 +85,21 @@
 //! ```
 
 mod explore;
+mod network;
 mod node;
 mod running;
 mod schedule;
 
 pub use crate::translate::{
-    Assertions, Diagnosis, DiagnosisAtEnd, Finding, Mistake, PublishAssertions, QueueAssertions,
-    Thresholds, checkers, disk, trace, work_queue, worlds,
+    Assertions, Diagnosis, DiagnosisAtEnd, Direction, Finding, LostMessage, Mistake,
+    PublishAssertions, QueueAssertions, Thresholds, WhyLost, checkers, disk, trace, work_queue,
+    worlds,
 };
 pub use explore::{
     Exploration, Explored, Failure, FaultKind, FaultSet, Outcome, Process, World, explore,
     for_every_crash_point, timeline_of, try_explore,
 };
+pub use network::Network;
 pub use node::Node;
 pub use running::{Decision, Ran, RunQueued};
 pub use schedule::{EventIs, Fault, Faults, Strikes};

@@ -33,14 +33,19 @@ pub use leveret_broker::runtime::{
 #[cfg(feature = "testing")]
 pub(crate) use leveret_broker::runtime::{EventWatch, JournalHand, WeakBroker, Wire};
 #[cfg(feature = "testing")]
+pub(crate) use leveret_broker::testing::Promised;
+#[cfg(feature = "testing")]
 pub use leveret_broker::testing::diagnosis::{
     Diagnosis, DiagnosisAtEnd, Finding, Mistake, Thresholds,
 };
 #[cfg(feature = "testing")]
+pub use leveret_broker::testing::network::Direction;
+#[cfg(feature = "testing")]
 pub(crate) use leveret_broker::testing::network::{Delays, Hop, Network};
 #[cfg(feature = "testing")]
 pub use leveret_broker::testing::{
-    Assertions, PublishAssertions, QueueAssertions, checkers, disk, trace, work_queue, worlds,
+    Assertions, LostMessage, PublishAssertions, QueueAssertions, WhyLost, checkers, disk, trace,
+    work_queue, worlds,
 };
 pub use leveret_broker::{
     ApplyTo, Broker, BrokerOptions, Clock, History, Level, ManualClock, Policy, PolicyError,

@@ -178,12 +178,12 @@ pub enum EventKind {
         /// The channel's number of the publish; `None` if it is not confirmed.
         publish_seq: Option<u64>,
     },
-    /// A publish was confirmed.
+    /// A publish was confirmed: its publisher is told now. With a journal that is when what it published is durable.
     Confirmed {
         /// The channel's number of the publish.
         publish_seq: u64,
     },
-    /// A publish was refused: a queue that it was for is full (S108).
+    /// A publish was refused: a queue that it was for is full (S108), or the journal failed before it was durable.
     Refused {
         /// The channel's number of the publish.
         publish_seq: u64,

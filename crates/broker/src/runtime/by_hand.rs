@@ -10,6 +10,7 @@ use super::clock::Clock;
 use super::driver::{self, Batch};
 use super::handle::{Broker, Health, Inner, Shared, State};
 use super::host::{Host, Listener};
+use super::level::Level;
 use super::mailbox::Deferred;
 use super::options::BrokerOptions;
 use super::wire::Wire;
@@ -38,6 +39,12 @@ impl BrokerOptions {
     #[must_use]
     pub fn clock(&self) -> Option<&Clock> {
         self.clock.as_ref()
+    }
+
+    /// What it takes for a message to count as safe on a disk.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.level
     }
 
     /// Has a network lie between the broker and its clients.

@@ -1,18 +1,22 @@
 //! The engine and what goes with it, single-threaded and without a lock: what the runtime locks and a
 //! simulation drives.
 
+use std::collections::BTreeSet;
+
 use super::gate::Doorkeeper;
 use super::history::History;
 use crate::engine::{Engine, EngineOptions};
 use crate::protocol::{
-    Answer, ChannelId, Command, Effects, Now, Output, Record, Refusal, ReplyCode,
+    Answer, ChannelId, Command, Effects, Event, EventKind, Notice, Now, Output, Record, Refusal,
+    ReplyCode, Verdict,
 };
 
 /// Engine, history, and the way out for what the engine says.
 ///
 /// With a journal, outputs gated [`OnceDurable`](crate::protocol::Gate::OnceDurable) wait here until
 /// whoever keeps the journal says that their step's records are [`durable`](Self::durable). A broker in
-/// memory promises nothing beyond the process, so that gate is always open and records are dropped.
+/// memory promises nothing beyond the process, so that gate is always open and records are dropped. In the history a
+/// publish is confirmed, or refused, when its publisher is told.
 #[derive(Clone, Debug)]
 pub struct Core {
     engine: Engine,
@@ -53,9 +57,7 @@ impl Core {
     ///
     /// Time does not go back: an earlier `now` is taken for the latest one seen.
     pub fn step(&mut self, now: Now, command: Command) -> impl Iterator<Item = Output> + '_ {
-        if now.instant >= self.now.instant {
-            self.now = now;
-        }
+        self.time_is(now);
         // One step may hand out a whole backlog; the room for that is not kept for ever.
         self.effects.outputs.shrink_to(OUTPUTS_KEPT);
         self.engine.handle(self.now, command, &mut self.effects);
@@ -64,14 +66,73 @@ impl Core {
         } else if !self.effects.records.is_empty() {
             self.recorded += 1;
         }
+        let watched = self.history.is_some();
+        if watched && self.doorkeeper.is_some() {
+            self.withhold_with_events();
+        }
         if let Some(history) = &mut self.history {
             history.extend(self.effects.events.drain(..));
         }
-        let (doorkeeper, recorded) = (&mut self.doorkeeper, self.recorded);
-        self.effects.outputs.drain(..).filter_map(move |output| match doorkeeper {
+        let doorkeeper = if watched { None } else { self.doorkeeper.as_mut() };
+        let (mut doorkeeper, recorded) = (doorkeeper, self.recorded);
+        self.effects.outputs.drain(..).filter_map(move |output| match &mut doorkeeper {
             Some(doorkeeper) => doorkeeper.pass(recorded, output),
             None => Some(output),
         })
+    }
+
+    /// It is `now`, unless it was later before.
+    pub fn time_is(&mut self, now: Now) {
+        if now.instant >= self.now.instant {
+            self.now = now;
+        }
+    }
+
+    /// Keeps what is to wait, and takes back the events of confirms among that: those happen when they are let out.
+    fn withhold_with_events(&mut self) {
+        let Self { engine, effects, doorkeeper: Some(doorkeeper), recorded, .. } = self else {
+            return;
+        };
+        let mut kept = BTreeSet::new();
+        let outputs = std::mem::take(&mut effects.outputs).into_iter().filter_map(|output| {
+            let confirm = of_confirm(engine, &output);
+            let said = doorkeeper.pass(*recorded, output);
+            let is_said =
+                said.as_ref().is_some_and(|said| matches!(said.notice, Notice::Confirm { .. }));
+            kept.extend(
+                confirm
+                    .filter(|_| !is_said)
+                    .map(|(connection, channel, seq, _)| (connection, channel, seq)),
+            );
+            said
+        });
+        effects.outputs = outputs.collect();
+        effects.events.retain(|event| match (event.connection, event.channel, &event.kind) {
+            (
+                Some(connection),
+                Some(channel),
+                EventKind::Confirmed { publish_seq } | EventKind::Refused { publish_seq },
+            ) => !kept.contains(&(connection, channel, *publish_seq)),
+            _ => true,
+        });
+    }
+
+    /// Confirms are let out, which is when they happen; those of channels that have closed meanwhile never do.
+    fn record_confirms(&mut self, released: &[Output]) {
+        let Self { engine, history: Some(history), now, .. } = self else { return };
+        history.extend(released.iter().filter_map(|output| {
+            let (connection, channel, publish_seq, verdict) = of_confirm(engine, output)?;
+            let kind = match verdict {
+                Verdict::Ack => EventKind::Confirmed { publish_seq },
+                Verdict::Nack => EventKind::Refused { publish_seq },
+            };
+            Some(Event {
+                at: now.instant,
+                connection: Some(connection),
+                channel: Some(channel),
+                kind,
+            })
+        }));
     }
 
     /// What the last step recorded, with the step's number among those that did; the journal is to have
@@ -105,13 +166,17 @@ impl Core {
 
     /// The records of steps up to `step` are durable: gives what waited for that, in order.
     pub fn durable(&mut self, step: u64) -> Vec<Output> {
-        self.doorkeeper.as_mut().map(|doorkeeper| doorkeeper.durable(step)).unwrap_or_default()
+        let released = self.doorkeeper.as_mut().map(|doorkeeper| doorkeeper.durable(step));
+        let released = released.unwrap_or_default();
+        self.record_confirms(&released);
+        released
     }
 
     /// Nothing more will become durable: gives the confirms that waited, as refusals, and the ends of
     /// all connections with the reason.
     pub fn give_up(&mut self, why: &str) -> Vec<Output> {
         let mut said = self.doorkeeper.as_mut().map(Doorkeeper::give_up).unwrap_or_default();
+        self.record_confirms(&said);
         let text = format!("the journal failed: {why}");
         let refusal = Refusal::new(ReplyCode::InternalError, text);
         said.extend(self.step(self.now, Command::Shutdown { refusal }));
@@ -160,4 +225,12 @@ impl Core {
     pub fn history(&self) -> Option<&History> {
         self.history.as_ref()
     }
+}
+
+/// What an output confirms or refuses: the connection's and the channel's number, if that is still open, the publish's,
+/// and which of both.
+fn of_confirm(engine: &Engine, output: &Output) -> Option<(u64, u16, u64, Verdict)> {
+    let Notice::Confirm { publish_seq, verdict, .. } = output.notice else { return None };
+    let (connection, channel) = engine.channel_numbers(output.channel?)?;
+    Some((connection, channel, publish_seq, verdict))
 }

@@ -318,9 +318,12 @@ impl Inner {
         {
             let mut state = self.state.lock();
             let State { core, connections, channels, .. } = &mut *state;
+            self.tell_time(core);
             for output in core.durable(step) {
                 hand_over(output, connections, channels, &mut deferred);
             }
+            #[cfg(feature = "testing")]
+            state.show_news(&mut deferred);
         }
         deferred.run();
         self.end_standstill(step);
@@ -337,14 +340,24 @@ impl Inner {
             let State { core, connections, channels, health, .. } = &mut *state;
             if *health == Health::Running {
                 *health = Health::JournalFailed;
+                self.tell_time(core);
                 for output in core.give_up(why) {
                     hand_over(output, connections, channels, &mut deferred);
                 }
             }
+            #[cfg(feature = "testing")]
+            state.show_news(&mut deferred);
         }
         deferred.run();
         // Nothing is waited for any more.
         self.end_standstill(u64::MAX);
+    }
+
+    /// What is let out now happens now; only a history tells when.
+    fn tell_time(&self, core: &mut Core) {
+        if core.history().is_some() {
+            core.time_is(self.clock.now());
+        }
     }
 
     /// Something is withheld until `step` is durable.

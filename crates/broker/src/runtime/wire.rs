@@ -23,7 +23,8 @@ pub trait Wire: Send + Sync + 'static {
     fn in_flight(&self) -> usize;
 }
 
-/// What carries one connection. Each way it keeps the order.
+/// What carries one connection. Each way it keeps the order of each channel, and what concerns the whole connection comes
+/// after what was sent before it, and before what was sent after.
 pub trait Line: Send + Sync + 'static {
     /// The broker's end is there.
     fn connected(&self, end: BrokerEnd);

@@ -11,6 +11,7 @@
 //! | [`explore::Explorer`] | every state of a small world, and the shortest way to what must not be |
 //! | [`worlds::World`] | small worlds of queues, consumers and the user's handlers, ready to be explored |
 //! | [`fuzz`] | what fuzz targets and their twins among the property tests check |
+//! | [`Promised`] | what was confirmed, and whether the next broker still has it |
 //! | [`network::Network`] | what lies between clients and a broker, in virtual time |
 //! | [`trace`], [`checkers`] | what can be observed of any broker, and whether it is right |
 //! | [`work_queue`] | tasks, workers and faults, played in virtual time |
@@ -40,6 +41,7 @@ pub mod explore;
 mod fates;
 pub mod fuzz;
 mod harness;
+mod lost;
 pub mod network;
 mod oracle;
 mod said;
@@ -53,6 +55,7 @@ pub mod worlds;
 pub use act::Act;
 pub use assertions::{Assertions, PublishAssertions, QueueAssertions};
 pub use harness::Harness;
+pub use lost::{LostMessage, Promised, WhyLost};
 pub use oracle::{Message, Oracle, SurvivingQueue, SurvivingTopology, Survivor};
 pub use said::{Closing, Said, What};
 pub use sim::{SimBroker, Turn};

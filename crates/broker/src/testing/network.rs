@@ -1,9 +1,13 @@
 //! A network between clients and a broker, in virtual time.
 //!
 //! What a client sends goes up its connection's line, and what the broker says comes down it. Each way of a line keeps
-//! the order, as TCP does; everything else is independent. How long each thing takes is for [`Delays`] to say. Nothing
+//! the order of each channel, and what concerns the whole connection keeps its place among all of them. Channels
+//! overtake each other: TCP would not let them, but RabbitMQ's channels are processes of their own, so no client can rely
+//! on which of two is served first. Everything else is independent. How long each thing takes is for [`Delays`] to say. Nothing
 //! moves by itself: whoever owns the network asks when something is [due](Network::next_due), and
 //! [moves](Network::move_next) it then.
+
+mod way;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,10 +16,14 @@ use std::task::Waker;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use slotmap::Key;
 
 use crate::Clock;
-use crate::protocol::Notice;
+use crate::protocol::{Command, Notice};
 use crate::runtime::{BrokerEnd, Deferred, Line, Mailbox, OnItsWay, Wire};
+
+pub use way::Direction;
+use way::{Lane, Way};
 
 /// Says how long things take.
 pub trait Delays: Send + 'static {
@@ -78,22 +86,16 @@ struct State {
 struct LineState {
     owner: Option<u64>,
     end: Option<BrokerEnd>,
-    /// Who hears at its client's end; the first is the connection as a whole.
-    mailboxes: Vec<Arc<dyn Mailbox>>,
+    /// Who hears at its client's end, each with its lane; the first is the connection as a whole.
+    mailboxes: Vec<(Lane, Arc<dyn Mailbox>)>,
+    /// How many have heard.
+    heard: u64,
     /// Its client is gone, and hears nothing.
     cut: bool,
     /// It is lost, and carries nothing to the broker.
     lost: bool,
     up: Way,
     down: Way,
-}
-
-/// One way of a line.
-#[derive(Clone, Copy, Default)]
-struct Way {
-    /// When the last thing arrives.
-    last: Duration,
-    sent: u64,
 }
 
 enum Item {
@@ -203,8 +205,9 @@ impl Network {
         let items = std::mem::take(&mut state.items);
         let mailboxes: Vec<_> =
             state.lines.iter_mut().map(|line| std::mem::take(&mut line.mailboxes)).collect();
+        let held: Vec<_> = state.lines.iter_mut().map(LineState::hold_no_more).collect();
         drop(state);
-        drop((items, mailboxes));
+        drop((items, mailboxes, held));
     }
 
     /// A line breaks in between: its client finds out at once, and the broker, which has the connection and what it holds
@@ -221,9 +224,10 @@ impl Network {
             Item::Up(its, _) | Item::Down(its, ..) => *its == line,
             _ => false,
         });
+        state.lines[line].hold_no_more();
         // Its channels hear of it before the connection does, as from the broker.
-        let mut mailboxes = std::mem::take(&mut state.lines[line].mailboxes);
-        mailboxes.reverse();
+        let mailboxes = std::mem::take(&mut state.lines[line].mailboxes).into_iter();
+        let mailboxes = mailboxes.rev().map(|(_, mailbox)| mailbox).collect();
         state.tell_of_loss(line, now, unheard(&dropped));
         state.tell_of_loss(line, now, mailboxes);
         state.add(now + noticed_after, Item::Gone(line));
@@ -232,6 +236,41 @@ impl Network {
         waker.into_iter().for_each(Waker::wake);
         drop(dropped);
         true
+    }
+
+    /// Whether the broker has yet to find out that a client is gone.
+    #[must_use]
+    pub fn has_unnoticed(&self) -> bool {
+        self.0.state.lock().items.values().any(|item| matches!(item, Item::Gone(_)))
+    }
+
+    /// Keeps back what is sent on a line from here on; what is on its way arrives.
+    pub fn hold(&self, line: u64, direction: Direction) {
+        let mut state = self.0.state.lock();
+        let line = usize::try_from(line).ok().and_then(|line| state.lines.get_mut(line));
+        let Some(LineState { up, down, .. }) = line else { return };
+        for (way, other) in [(up, Direction::FromBroker), (down, Direction::ToBroker)] {
+            if direction != other {
+                way.held.get_or_insert_default();
+            }
+        }
+    }
+
+    /// Sends on, in order, what was held back on a line.
+    pub fn release(&self, line: u64) {
+        let now = self.0.clock.elapsed();
+        let Ok(line) = usize::try_from(line) else { return };
+        let mut state = self.0.state.lock();
+        let Some(LineState { up, down, .. }) = state.lines.get_mut(line) else { return };
+        let (up, down) = (up.held.take(), down.held.take());
+        for (is_up, held) in [(true, up), (false, down)] {
+            for (lane, item) in held.into_iter().flatten() {
+                state.add_hop((line, is_up, lane), now, item);
+            }
+        }
+        let waker = state.waker.take();
+        drop(state);
+        waker.into_iter().for_each(Waker::wake);
     }
 
     /// A process crashes: its connections hear nothing more, and the broker finds out. What it had sent arrives
@@ -255,13 +294,31 @@ impl Network {
             }));
             if !lost {
                 state.lines[line].lost = true;
-                state.add_hop(line, true, now, Item::Gone(line));
+                state.add_hop((line, true, Lane::Connection), now, Item::Gone(line));
             }
         }
         let waker = state.waker.take();
         drop(state);
         waker.into_iter().for_each(Waker::wake);
         drop(dropped);
+    }
+}
+
+impl LineState {
+    /// What goes with a line that is lost goes at once. Gives what was held back and is lost too.
+    fn hold_no_more(&mut self) -> [Option<Vec<(Lane, Item)>>; 2] {
+        [self.up.held.take(), self.down.held.take()]
+    }
+
+    /// Where a mailbox stands among those that hear, and from now on does.
+    fn place_of(&mut self, mailbox: &Arc<dyn Mailbox>) -> usize {
+        let known = self.mailboxes.iter().position(|(_, known)| Arc::ptr_eq(known, mailbox));
+        known.unwrap_or_else(|| {
+            let lane = if self.heard == 0 { Lane::Connection } else { Lane::Channel(self.heard) };
+            self.heard += 1;
+            self.mailboxes.push((lane, Arc::clone(mailbox)));
+            self.mailboxes.len() - 1
+        })
     }
 }
 
@@ -272,26 +329,39 @@ impl State {
     }
 
     /// Puts something on its way, behind what goes before it.
-    fn add_hop(&mut self, line: usize, up: bool, now: Duration, item: Item) {
+    fn add_hop(&mut self, (line, up, lane): (usize, bool, Lane), now: Duration, item: Item) {
         let its = &mut self.lines[line];
         let way = if up { &mut its.up } else { &mut its.down };
+        if let Some(held) = &mut way.held {
+            held.push((lane, item));
+            return;
+        }
         let hop = Hop { line: line as u64, up, nth: way.sent };
         way.sent += 1;
-        let due = way.last.max(now + self.delays.latency(hop));
-        way.last = due;
+        let due = way.due(lane, now + self.delays.latency(hop));
         self.add(due, item);
     }
 
     fn tell_of_loss(&mut self, line: usize, now: Duration, mailboxes: Vec<Arc<dyn Mailbox>>) {
         for mailbox in mailboxes {
-            self.add_hop(line, false, now, Item::Down(line, mailbox, Notice::ConnectionLost));
+            let item = Item::Down(line, mailbox, Notice::ConnectionLost);
+            self.add_hop((line, false, Lane::Connection), now, item);
         }
     }
 
     fn take(&mut self, mut which: impl FnMut(&Item) -> bool) -> Vec<Item> {
         let keys: Vec<_> =
             self.items.iter().filter(|(_, item)| which(item)).map(|(key, _)| *key).collect();
-        keys.iter().filter_map(|key| self.items.remove(key)).collect()
+        let on_their_way = keys.iter().filter_map(|key| self.items.remove(key));
+        let mut taken: Vec<_> = on_their_way.collect();
+        let ways = self.lines.iter_mut().flat_map(|line| [&mut line.up, &mut line.down]);
+        for held in ways.filter_map(|way| way.held.as_mut()) {
+            let (gone, kept) = std::mem::take(held).into_iter().partition(|(_, item)| which(item));
+            *held = kept;
+            let gone: Vec<(Lane, Item)> = gone;
+            taken.extend(gone.into_iter().map(|(_, item)| item));
+        }
+        taken
     }
 }
 
@@ -332,7 +402,11 @@ impl Line for One {
             drop(command);
             return;
         }
-        state.add_hop(self.line, true, now, Item::Up(self.line, command));
+        let lane = match command.command() {
+            Command::Channel { channel, .. } => Lane::Channel(channel.data().as_ffi()),
+            _ => Lane::Connection,
+        };
+        state.add_hop((self.line, true, lane), now, Item::Up(self.line, command));
         let waker = state.waker.take();
         drop(state);
         waker.into_iter().for_each(Waker::wake);
@@ -350,6 +424,7 @@ impl Line for One {
                 }
                 _ => false,
             });
+            state.lines[self.line].hold_no_more();
             state.tell_of_loss(self.line, now, unheard(&dropped));
             deferred.discard(Dropped(dropped));
         }
@@ -358,15 +433,13 @@ impl Line for One {
             return;
         }
         let its = &mut state.lines[self.line];
-        if !its.mailboxes.iter().any(|known| Arc::ptr_eq(known, mailbox)) {
-            its.mailboxes.push(Arc::clone(mailbox));
-        }
+        let place = its.place_of(mailbox);
+        let lane = its.mailboxes[place].0;
         if notice.is_last() {
-            let gone = its.mailboxes.iter().position(|known| Arc::ptr_eq(known, mailbox));
-            deferred.discard(gone.map(|gone| its.mailboxes.remove(gone)));
+            deferred.discard(its.mailboxes.remove(place));
         }
         let item = Item::Down(self.line, Arc::clone(mailbox), notice);
-        state.add_hop(self.line, false, now, item);
+        state.add_hop((self.line, false, lane), now, item);
         if let Some(waker) = state.waker.take() {
             deferred.wake(waker);
         }

@@ -1,13 +1,16 @@
 //! A broker that can die, and come back at the same address.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use crate::translate::disk::{Seeded, SimDisk};
-use crate::translate::{Broker, BrokerOptions, Clock, History, JournalHand, OpenError};
+use crate::translate::disk::{Fault, OpKind, Seeded, SimDisk};
+use crate::translate::{
+    Broker, BrokerOptions, Clock, History, JournalHand, LostMessage, OpenError, Promised,
+};
 
 /// Where a broker runs, as a RabbitMQ node: the process may crash, the power may go, it may be stopped, and each time
 /// another broker [starts](Self::start) with what is left. Its [`uri`](Self::uri) stays, so clients connect to the next
@@ -57,6 +60,8 @@ struct Stand {
     disk: Option<SimDisk>,
     /// What happened in the lives before this one.
     histories: Vec<History>,
+    promised: Promised,
+    lost: Vec<LostMessage>,
 }
 
 impl Node {
@@ -102,7 +107,14 @@ impl Node {
         let address = format!("leveret-node-{}:5672", NODES.fetch_add(1, Ordering::Relaxed));
         // No other broker has this address.
         let _ = broker.listen(&address);
-        let stand = Mutex::new(Stand { broker, up: true, disk, histories: Vec::new() });
+        let stand = Mutex::new(Stand {
+            broker,
+            up: true,
+            disk,
+            histories: Vec::new(),
+            promised: Promised::default(),
+            lost: Vec::new(),
+        });
         Self(Arc::new(Inner { address, options, hand, stand }))
     }
 
@@ -155,6 +167,15 @@ impl Node {
         self.end(stop, SimDisk::clone);
     }
 
+    /// The next write to its disk fails, as on one that is full: the broker refuses what waited for that, closes its
+    /// connections (`541 INTERNAL_ERROR`), and does nothing more. A [`crash`](Self::crash) and a [`start`](Self::start) later the
+    /// next one has a disk that works. Other faults of disks are [`SimDisk`]'s: see [`disk`](Self::disk). Nothing happens in memory.
+    pub fn fail_disk(&self) {
+        if let Some(disk) = self.disk() {
+            disk.inject(Fault::error(ErrorKind::StorageFull).on(OpKind::Append));
+        }
+    }
+
     /// Starts the next broker, with what is left. Nothing happens if one runs.
     ///
     /// # Errors
@@ -170,6 +191,10 @@ impl Node {
             Some(disk) => Broker::open_on(Arc::new(disk.clone()), options)?,
             None => Broker::new(options),
         };
+        if stand.disk.is_some() {
+            let lost = stand.promised.begin(&next);
+            stand.lost.extend(lost);
+        }
         // The broker before it gave the address back.
         let _ = next.listen(&self.0.address);
         let last = std::mem::replace(&mut stand.broker, next);
@@ -200,6 +225,17 @@ impl Node {
         histories
     }
 
+    /// The confirmed messages that were in a queue, unacknowledged, when a broker ended, and that the next one did not have:
+    /// what publishers could rely on, and is lost. There are some where a queue is not durable or a message not persistent,
+    /// and where a disk's power goes at [`Level::Written`](crate::Level::Written). Always empty in memory, where nothing is
+    /// promised, and unless the options are [`with_history`](BrokerOptions::with_history).
+    ///
+    /// Messages in exclusive and auto-delete queues do not count, nor what expired, was dropped for want of room, or purged.
+    #[must_use]
+    pub fn lost_messages(&self) -> Vec<LostMessage> {
+        self.0.stand.lock().lost.clone()
+    }
+
     /// How many brokers there were before the one that runs.
     pub(crate) fn lives_before(&self) -> usize {
         self.0.stand.lock().histories.len()
@@ -216,6 +252,9 @@ impl Node {
         // Without the lock: whoever loses a connection by this may look at the node.
         end(&broker);
         let mut stand = self.0.stand.lock();
+        if stand.disk.is_some() {
+            stand.promised.end(&broker);
+        }
         stand.disk = stand.disk.as_ref().map(leaves);
         drop(stand);
         if let Some(hand) = &self.0.hand {

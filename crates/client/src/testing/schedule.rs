@@ -86,11 +86,42 @@ impl Fault {
     /// When it strikes, if the next broker cannot be opened.
     #[must_use]
     pub fn crash(node: &Node) -> Self {
+        Self::of_node(node, "a crash", Node::crash)
+    }
+
+    /// The power of a node goes, and comes back at once; see [`Node::power_cut`].
+    ///
+    /// # Panics
+    ///
+    /// As [`crash`](Self::crash).
+    #[must_use]
+    pub fn power_cut(node: &Node, seed: u64) -> Self {
+        Self::of_node(node, "a power cut", move |node| node.power_cut(seed))
+    }
+
+    /// A node's broker is stopped gracefully, and the next is started at once.
+    ///
+    /// # Panics
+    ///
+    /// As [`crash`](Self::crash).
+    #[must_use]
+    pub fn restart(node: &Node) -> Self {
+        Self::of_node(node, "a stop", Node::stop)
+    }
+
+    /// The next write to a node's disk fails; see [`Node::fail_disk`].
+    #[must_use]
+    pub fn fail_disk(node: &Node) -> Self {
+        let node = node.clone();
+        Self::of(move |_| node.fail_disk())
+    }
+
+    fn of_node(node: &Node, what: &'static str, end: impl FnOnce(&Node) + Send + 'static) -> Self {
         let node = node.clone();
         Self::of(move |_| {
-            node.crash();
+            end(&node);
             if let Err(error) = node.start() {
-                panic!("after a crash: {error}");
+                panic!("after {what}: {error}");
             }
         })
     }

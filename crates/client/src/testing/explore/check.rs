@@ -12,6 +12,7 @@ pub(super) async fn at_the_end(world: &World) -> Option<Reason> {
     world.settle().await;
     let run = &world.run;
     let (began, patience) = (world.now(), run.options.patience);
+    run.look_for_losses();
     let mut interval = Duration::from_millis(1);
     while !run.options.unacked_may_stay && (unacked(run) > 0 || !run.node.is_up()) {
         let waited = world.now().saturating_sub(began);
@@ -22,6 +23,16 @@ pub(super) async fn at_the_end(world: &World) -> Option<Reason> {
         interval = (interval * 2).min(Duration::from_secs(1));
     }
     run.node.broker().check_invariants().err().map(Reason::BrokerFailed)
+}
+
+impl Run {
+    /// Fails the run if a broker has begun without what an earlier one had confirmed.
+    pub(super) fn look_for_losses(&self) {
+        let lost = self.node.lost_messages();
+        if !lost.is_empty() && !self.options.confirmed_may_be_lost {
+            self.fail(Reason::Lost(lost));
+        }
+    }
 }
 
 /// How many messages are held by consumers.

@@ -1,47 +1,21 @@
 //! What goes on behind a run: things arrive, and faults strike.
 
-use std::future::{Future, poll_fn};
+use std::io::ErrorKind;
 use std::sync::{Arc, Weak};
-use std::task::Poll;
 use std::time::Duration;
-
-use tokio::time::{Instant, sleep_until};
 
 use super::choices::{About, Planned, When, below, mix};
 use super::faults::FaultKind;
 use super::report::{Reason, Struck};
 use super::world::Run;
-use crate::translate::{Broker, ReplyCode};
-
-/// How long it is looked ahead when nothing is to come.
-const FAR: Duration = Duration::from_secs(1 << 30);
+use crate::testing::network::Alarm;
+use crate::translate::{Broker, Level, ReplyCode, disk};
 
 /// Lets things arrive and faults strike for as long as the run lasts.
 pub(super) async fn drive(run: Arc<Run>) {
-    let began = Instant::now() - run.clock.elapsed();
-    let mut alarm = Box::pin(sleep_until(began + FAR));
-    let mut armed = None;
+    let mut alarm = Alarm::new(&run.clock);
     loop {
-        poll_fn(|cx| {
-            run.network.wake_on_more(cx.waker());
-            let due = run.next_due();
-            if due.is_some_and(|due| due <= run.clock.elapsed()) {
-                return Poll::Ready(());
-            }
-            if armed != Some(due) {
-                armed = Some(due);
-                alarm.as_mut().reset(began + due.unwrap_or(FAR));
-            }
-            // When it is over what was due is, or the clock is a moment behind its timer.
-            match alarm.as_mut().poll(cx) {
-                Poll::Ready(()) => {
-                    armed = None;
-                    Poll::Ready(())
-                }
-                Poll::Pending => Poll::Pending,
-            }
-        })
-        .await;
+        alarm.until_due(&run.network, &run.clock, || run.next_due()).await;
         if run.network.move_next() {
             run.after_arrival();
         }
@@ -173,6 +147,7 @@ impl Run {
             FaultKind::CrashBroker | FaultKind::CutPower | FaultKind::RestartBroker => {
                 self.strike_broker(kind, bits, last_for)
             }
+            FaultKind::FailDisk => self.fail_disk(bits, last_for),
         }
     }
 
@@ -208,21 +183,60 @@ impl Run {
             FaultKind::CutPower => self.node.power_cut(bits),
             _ => self.node.stop(),
         }
-        self.later(down_for, |run| {
-            if let Err(error) = run.node.start() {
-                run.fail(Reason::BrokerFailed(error.to_string()));
-            }
-        });
+        self.later(down_for, Self::start_broker);
         Some(format!("down for {down_for:?}"))
+    }
+
+    fn start_broker(&self) {
+        match self.node.start() {
+            Ok(()) => self.look_for_losses(),
+            Err(error) => self.fail(Reason::BrokerFailed(error.to_string())),
+        }
+    }
+
+    /// The write that is on its way fails now; `None` if there is none.
+    fn fail_disk(&self, bits: u64, down_for: Duration) -> Option<String> {
+        let (disk, hand) = (self.node.disk()?, self.hand.as_ref()?);
+        if !self.state.lock().writing {
+            return None;
+        }
+        let syncs = self.options.broker.clone().unwrap_or_default().level() == Level::Synced;
+        let (fault, what) = disk_fault(bits, syncs);
+        disk.inject(fault);
+        hand.write();
+        let down_after = Duration::from_micros(below(mix(bits ^ 5), 50_000));
+        self.later(down_after, move |run| {
+            run.node.crash();
+            run.later(down_for, Self::start_broker);
+        });
+        Some(what.to_owned())
     }
 
     fn later(&self, time: Duration, act: impl FnOnce(&Self) + Send + 'static) {
         let run = Weak::clone(&self.this);
+        self.state.lock().lasting += 1;
         self.network.after(time, move || {
             if let Some(run) = run.upgrade() {
+                run.state.lock().lasting -= 1;
                 act(&run);
             }
         });
+    }
+}
+
+/// How a write fails.
+fn disk_fault(bits: u64, syncs: bool) -> (disk::Fault, &'static str) {
+    use disk::{Fault, OpKind, SyncLoss};
+    let sync = |loss| Fault::failed_sync(loss).on(OpKind::Sync);
+    match below(bits, if syncs { 5 } else { 2 }) {
+        0 => (Fault::error(ErrorKind::Other).on(OpKind::Append), "nothing is written"),
+        1 => {
+            let written = usize::try_from(below(mix(bits), 200)).unwrap_or_default();
+            (Fault::partial_append(written, ErrorKind::StorageFull), "it is full")
+        }
+        2 => (sync(SyncLoss::Kept), "a sync fails"),
+        3 => (sync(SyncLoss::Seen), "a sync fails, and what was to be synced is gone"),
+        _ => (sync(SyncLoss::Hidden), "a sync fails, and later ones only seem not to"),
     }
 }
 

@@ -45,12 +45,15 @@ kinds! {
     CutPower "cut power",
     /// The broker is stopped and started again.
     RestartBroker "restart broker",
+    /// A write to the broker's disk fails: what waited for it is nacked, connections are closed
+    /// (`541 INTERNAL_ERROR`), and the broker is started again on a disk that works.
+    FailDisk "fail disk",
 }
 
 impl FaultKind {
     /// Whether the broker comes back with what is on its disk.
     pub(super) fn ends_broker(self) -> bool {
-        matches!(self, Self::CrashBroker | Self::CutPower | Self::RestartBroker)
+        matches!(self, Self::CrashBroker | Self::CutPower | Self::RestartBroker | Self::FailDisk)
     }
 }
 

@@ -34,6 +34,7 @@ use run::{Ran, run};
 /// - the test or a task panics, or the test returns an error;
 /// - the test has not returned long after faults ended: a deadlock, or a condition that never comes true;
 /// - it goes round for ever, as with a message that is requeued again and again;
+/// - the broker ends, and begins again without a message whose publish it had confirmed;
 /// - a message that a living consumer holds is never settled, when the test has returned;
 /// - a [process](World::process) fails again and again after faults have ended.
 ///

@@ -25,6 +25,7 @@ pub struct Exploration {
     pub(super) most_arrivals: u64,
     pub(super) panics_are_crashes: bool,
     pub(super) unacked_may_stay: bool,
+    pub(super) confirmed_may_be_lost: bool,
     pub(super) disk: bool,
     pub(super) broker: Option<BrokerOptions>,
     pub(super) lines_shown: usize,
@@ -44,6 +45,7 @@ impl Default for Exploration {
             most_arrivals: 20_000,
             panics_are_crashes: false,
             unacked_may_stay: false,
+            confirmed_may_be_lost: false,
             disk: false,
             broker: None,
             lines_shown: 60,
@@ -123,6 +125,15 @@ impl Exploration {
     #[must_use]
     pub fn unacked_may_stay(mut self) -> Self {
         self.unacked_may_stay = true;
+        self
+    }
+
+    /// The broker may end, and begin again without messages whose publish it had confirmed, as it does with those in queues
+    /// that are not durable. Default: a run fails by that; see [`Node::lost_messages`](crate::testing::Node::lost_messages) for
+    /// what counts.
+    #[must_use]
+    pub fn confirmed_may_be_lost(mut self) -> Self {
+        self.confirmed_may_be_lost = true;
         self
     }
 

@@ -204,8 +204,10 @@ impl Run {
     }
 
     fn note_failure(&self, number: usize, error: String) {
+        let unnoticed = self.network.has_unnoticed();
         let mut state = self.state.lock();
-        if !state.calm {
+        // What a fault has left behind is no calm: a broker that is down, or that still has the connection from before.
+        if !state.calm || state.lasting > 0 || unnoticed {
             return;
         }
         let Some(process) = state.processes.get_mut(number) else { return };

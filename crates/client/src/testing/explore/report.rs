@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::choices::Replay;
 use super::faults::{FaultKind, FaultSet};
-use crate::translate::History;
+use crate::translate::{History, LostMessage};
 
 /// Why a run failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,7 @@ pub(super) enum Reason {
     Livelock { arrivals: u64 },
     Spinning(u64),
     Unacked { waited: Duration, stand: Vec<String> },
+    Lost(Vec<LostMessage>),
     BrokerFailed(String),
 }
 
@@ -56,6 +57,13 @@ impl fmt::Display for Reason {
             Self::Unacked { waited, stand } => {
                 write!(f, "messages stay unacknowledged: {waited:?} after the test had returned,")?;
                 lines(f, stand)
+            }
+            Self::Lost(messages) => {
+                let count = messages.len();
+                let some =
+                    if count == 1 { "a confirmed message is" } else { "confirmed messages are" };
+                write!(f, "{some} lost: the broker began again without")?;
+                lines(f, &messages.iter().map(ToString::to_string).collect::<Vec<_>>())
             }
             Self::BrokerFailed(error) => write!(f, "the broker cannot go on: {error}"),
         }

@@ -50,8 +50,10 @@ pub(super) struct RunState {
     /// Wakes who waits for the run's end.
     pub(super) waker: Option<Waker>,
     pub(super) polls: u64,
+    /// How many faults go on until their time is over.
+    pub(super) lasting: u64,
     /// Whether the journal has something to write, and will.
-    writing: bool,
+    pub(super) writing: bool,
     writes: u64,
     randoms: u64,
 }
