@@ -249,3 +249,18 @@ fn a_process_that_does_not_recover_is_found() {
     assert!(reason.starts_with("process failing does not recover"), "{failure}");
     assert!(reason.ends_with("no database"), "{failure}");
 }
+
+#[test]
+fn a_task_that_goes_round_without_waiting_is_found() {
+    let options = Exploration::new().runs(1).stuck_after(Duration::from_millis(500));
+    let failure = try_explore(options, async |_: World| {
+        let spins = tokio::spawn(async {
+            loop {
+                tokio::task::yield_now().await;
+            }
+        });
+        let _ = spins.await;
+    });
+    let reason = failure.expect_err("it never ends").reason();
+    assert!(reason.starts_with("nothing has gone on for 500ms of real time"), "{reason}");
+}

@@ -89,6 +89,12 @@ impl JournalHand {
         *self.0.bell.lock() = Some(Box::new(bell));
     }
 
+    /// Whether there is something to write, and a journal that works.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        self.0.kept.lock().as_ref().is_some_and(|kept| !kept.batches.is_empty())
+    }
+
     /// Writes what has gathered as one batch, and tells the clients what waited for that; gives whether there was
     /// anything.
     pub fn write(&self) -> bool {

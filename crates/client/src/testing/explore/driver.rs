@@ -1,6 +1,7 @@
 //! What goes on behind a run: things arrive, and faults strike.
 
 use std::io::ErrorKind;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ pub(super) async fn drive(run: Arc<Run>) {
     let mut alarm = Alarm::new(&run.clock);
     loop {
         alarm.until_due(&run.network, &run.clock, || run.next_due()).await;
+        run.pulse.fetch_add(1, Ordering::Relaxed);
         if run.network.move_next() {
             run.after_arrival();
         }
@@ -197,7 +199,7 @@ impl Run {
     /// The write that is on its way fails now; `None` if there is none.
     fn fail_disk(&self, bits: u64, down_for: Duration) -> Option<String> {
         let (disk, hand) = (self.node.disk()?, self.hand.as_ref()?);
-        if !self.state.lock().writing {
+        if !hand.has_work() {
             return None;
         }
         let syncs = self.options.broker.clone().unwrap_or_default().level() == Level::Synced;

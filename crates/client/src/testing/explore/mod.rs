@@ -10,6 +10,7 @@ mod process;
 mod report;
 mod run;
 mod shrink;
+mod stuck;
 mod world;
 
 pub use faults::{FaultKind, FaultSet};
@@ -34,6 +35,7 @@ use run::{Ran, run};
 /// - the test or a task panics, or the test returns an error;
 /// - the test has not returned long after faults ended: a deadlock, or a condition that never comes true;
 /// - it goes round for ever, as with a message that is requeued again and again;
+/// - nothing has gone on in it for a minute of real time: a task goes round without waiting for anything, or blocks;
 /// - the broker ends, and begins again without a message whose publish it had confirmed;
 /// - a message that a living consumer holds is never settled, when the test has returned;
 /// - a [process](World::process) fails again and again after faults have ended.
@@ -219,10 +221,14 @@ fn fail(
     shrink: bool,
     mut again: impl FnMut(&Replay) -> Ran,
 ) -> Failure {
-    let second = again(&replay);
-    let strays = second.failure != ran.failure || second.timeline != ran.timeline;
+    let stuck = matches!(ran.failure, Some(report::Reason::Stuck(_)));
+    // One that is stuck would take as long again.
+    let strays = !stuck && {
+        let second = again(&replay);
+        second.failure != ran.failure || second.timeline != ran.timeline
+    };
     let faults = ran.struck.len();
-    let (replay, ran, shrunk) = if shrink && !strays {
+    let (replay, ran, shrunk) = if shrink && !strays && !stuck {
         let (smaller, ran, took) = shrink::shrink(replay, ran, again);
         let choices = usize::from(smaller.off.latency)
             + usize::from(smaller.off.yields)

@@ -23,6 +23,7 @@ pub struct Exploration {
     pub(super) calm_after: Duration,
     pub(super) patience: Duration,
     pub(super) most_arrivals: u64,
+    pub(super) stuck_after: Duration,
     pub(super) panics_are_crashes: bool,
     pub(super) unacked_may_stay: bool,
     pub(super) confirmed_may_be_lost: bool,
@@ -43,6 +44,7 @@ impl Default for Exploration {
             calm_after: Duration::from_secs(10),
             patience: Duration::from_secs(3_600),
             most_arrivals: 20_000,
+            stuck_after: Duration::from_secs(60),
             panics_are_crashes: false,
             unacked_may_stay: false,
             confirmed_may_be_lost: false,
@@ -110,6 +112,15 @@ impl Exploration {
     #[must_use]
     pub fn most_arrivals(mut self, arrivals: u64) -> Self {
         self.most_arrivals = arrivals;
+        self
+    }
+
+    /// How much real time may pass in which nothing goes on, before a run counts as stuck: a task goes round without waiting
+    /// for anything, or blocks. It is not made smaller then, and if its thread is blocked it cannot be ended: the standard
+    /// error says which seed it was. Default: a minute.
+    #[must_use]
+    pub fn stuck_after(mut self, time: Duration) -> Self {
+        self.stuck_after = time;
         self
     }
 

@@ -17,6 +17,7 @@ pub(super) enum Reason {
     NeverSettles { waited: Duration, stand: Vec<String> },
     Livelock { arrivals: u64 },
     Spinning(u64),
+    Stuck(Duration),
     Unacked { waited: Duration, stand: Vec<String> },
     Lost(Vec<LostMessage>),
     BrokerFailed(String),
@@ -54,6 +55,11 @@ impl fmt::Display for Reason {
             Self::Spinning(polls) => {
                 write!(f, "it goes round for ever: tasks were polled {polls} times")
             }
+            Self::Stuck(waited) => write!(
+                f,
+                "nothing has gone on for {waited:?} of real time: a task goes round without waiting for anything, or it has \
+                 blocked the thread"
+            ),
             Self::Unacked { waited, stand } => {
                 write!(f, "messages stay unacknowledged: {waited:?} after the test had returned,")?;
                 lines(f, stand)

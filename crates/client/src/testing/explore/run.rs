@@ -16,6 +16,7 @@ use super::driver::drive;
 use super::options::Exploration;
 use super::panics::{Listening, text_of};
 use super::report::{Reason, Struck, timeline};
+use super::stuck;
 use super::world::{Outcome, Run, World};
 
 /// How a run went.
@@ -51,6 +52,7 @@ where
         Ok(run) => run,
         Err(reason) => return failed(reason),
     };
+    let watching = stuck::watch(&run);
     let listening = Listening::begin(&run);
     let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(to_its_end(&run, test))));
     let failure = match ended {
@@ -68,7 +70,7 @@ where
     let _ = catch_unwind(AssertUnwindSafe(|| drop(runtime)));
     run.node.broker().kill();
     run.network.clear();
-    drop(listening);
+    drop((listening, watching));
     Ran { failure, struck, arrivals, timeline }
 }
 

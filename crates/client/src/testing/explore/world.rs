@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::Duration;
@@ -36,6 +37,8 @@ pub(super) struct Run {
     pub(super) node: Node,
     pub(super) hand: Option<JournalHand>,
     pub(super) state: Mutex<RunState>,
+    /// Goes up whenever something goes on.
+    pub(super) pulse: AtomicU64,
 }
 
 #[derive(Default)]
@@ -53,7 +56,7 @@ pub(super) struct RunState {
     /// How many faults go on until their time is over.
     pub(super) lasting: u64,
     /// Whether the journal has something to write, and will.
-    pub(super) writing: bool,
+    writing: bool,
     writes: u64,
     randoms: u64,
 }
@@ -224,6 +227,7 @@ impl Run {
                 plan: planned,
                 ..RunState::default()
             }),
+            pulse: AtomicU64::new(0),
         });
         if let Some(hand) = &run.hand {
             let run = Weak::clone(&run.this);
@@ -283,6 +287,7 @@ impl Run {
 
     /// Counts a poll of what the run waits for: tasks that go round without time passing are noticed by that.
     pub(super) fn count_poll(&self) {
+        self.pulse.fetch_add(1, Ordering::Relaxed);
         let mut state = self.state.lock();
         state.polls += 1;
         if state.polls > self.options.most_polls() {
