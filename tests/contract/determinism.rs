@@ -87,7 +87,7 @@ fn a_history_is_an_aligned_timeline() {
     1.250     1.2   delivered            m4 "Third message..." from task_queue to worker, tag 4
     1.250     1.1   confirmed            publish 4
     1.250     1.2   requeued             m4 into task_queue: its channel ended
-    1.250     1.2   consumer removed     worker from task_queue
+    1.250     1.2   consumer removed     worker from task_queue: its channel ended
     1.250     1.2   channel closed       by the broker: PRECONDITION_FAILED - unknown delivery tag 99
     1.250     1.1   queue purged         task_queue of 1 ready
    13.250           queue deleted        task_queue with 0 ready, 0 unacked

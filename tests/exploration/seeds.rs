@@ -37,7 +37,7 @@ fn seeds_give_the_same_in_every_build() {
     let options = Exploration::new().faults(FaultSet::all());
     let all: String =
         (1..=50).map(|seed| timeline_of(&options, &seed.to_string(), service)).collect();
-    assert_eq!(Digest::of(all.as_bytes()).to_string(), "7c20eabcd3ef7dca");
+    assert_eq!(Digest::of(all.as_bytes()).to_string(), "9154da312cbeacd9");
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! What a history is good for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use leveret_client::options::*;
+use leveret_client::testing::disk::SimDisk;
 use leveret_client::types::AMQPValue;
-use leveret_client::{Broker, EventKind, History, ManualClock, MessageId};
+use leveret_client::{Broker, BrokerOptions, EventKind, History, ManualClock, MessageId};
 
 use crate::stage::{
     assert_text, broker, channel, consume, declare, declare_with, prefetch, publish, publish_with,
@@ -134,7 +136,7 @@ async fn lines_of_json_have_the_names_of_the_management_api() {
         of("dead_lettered"),
         serde_json::json!({
             "time_ns": 500_000_000, "connection": null, "channel": null, "event": "dead_lettered",
-            "message": 2, "queue": "tasks", "reason": "expired", "letter": 3, "exchange": "",
+            "message": 2, "queue": "tasks", "delivery_tag": null, "reason": "expired", "letter": 3, "exchange": "",
             "routing_key": "late", "queues": ["late"],
         })
     );
@@ -179,7 +181,7 @@ async fn the_digest_is_the_same_for_the_same_story_and_pinned() {
     assert_eq!(one.digest(), other.digest());
     assert!(one.diff(&other).is_none());
     // Whatever changes this changes what people have written down: of other builds and machines it is the same.
-    assert_eq!(one.digest().to_string(), "7fbcc9511c8fb027");
+    assert_eq!(one.digest().to_string(), "53ca67b7ebcfa3b2");
     let fewer = one.filter(|event| !matches!(event.kind, EventKind::Acked { .. }));
     assert_ne!(fewer.digest(), one.digest());
 }
@@ -200,4 +202,112 @@ async fn a_diff_shows_where_two_histories_part() {
     assert_text(&shown, include_str!("texts/diff.txt"));
     let ends = before.diff(&one).unwrap().to_string();
     assert!(ends.ends_with("- (the first ends here)\n"), "{ends}");
+}
+
+/// What a history says of the events that `is` picks, without their times.
+fn lines(history: &History, is: impl Fn(&EventKind) -> bool) -> Vec<String> {
+    let events = history.events().iter().filter(|event| is(&event.kind));
+    events
+        .map(|event| match (event.connection, event.channel) {
+            (Some(connection), Some(channel)) => format!("{connection}.{channel} {}", event.kind),
+            _ => event.kind.to_string(),
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn why_a_consumer_left_is_told() {
+    let (broker, _clock) = broker();
+    let channel = channel(&broker).await;
+    declare(&channel, "tasks").await;
+    declare(&channel, "gone").await;
+    let mut consumers = vec![consume(&channel, "gone", "left-alone").await];
+    for tag in ["leaves", "is-cancelled", "stays"] {
+        consumers.push(consume(&channel, "tasks", tag).await);
+    }
+    channel.basic_cancel("leaves".into(), BasicCancelOptions::default()).await.unwrap();
+    broker.cancel_consumer("is-cancelled");
+    channel.queue_delete("gone".into(), QueueDeleteOptions::default()).await.unwrap();
+    broker.lose_connection(1);
+    drop(consumers);
+    let history = broker.history();
+    let removed = lines(&history, |kind| matches!(kind, EventKind::ConsumerRemoved { .. }));
+    assert_eq!(
+        removed,
+        [
+            "1.1 consumer removed     leaves from tasks: cancelled",
+            "1.1 consumer removed     is-cancelled from tasks: the broker cancelled it",
+            "1.1 consumer removed     left-alone from gone: its queue is gone",
+            "1.1 consumer removed     stays from tasks: its channel ended",
+        ]
+    );
+    let reasons = history.to_json_lines();
+    for reason in ["cancelled", "by_broker", "queue_deleted", "channel_closed"] {
+        assert!(reasons.contains(&format!(r#""reason":"{reason}""#)), "{reason}: {reasons}");
+    }
+}
+
+#[tokio::test]
+async fn a_dead_letter_s_event_is_on_the_channel_that_rejected_it() {
+    let (broker, _clock) = broker();
+    let channel = channel(&broker).await;
+    declare(&channel, "dead").await;
+    let to = |exchange: &str| AMQPValue::LongString(exchange.into());
+    let arguments = [("x-dead-letter-exchange", to("")), ("x-dead-letter-routing-key", to("dead"))];
+    let durable = QueueDeclareOptions::durable();
+    declare_with(&channel, "tasks", durable, &arguments).await;
+    declare_with(&channel, "nowhere", durable, &[("x-dead-letter-exchange", to("missing"))]).await;
+    for queue in ["tasks", "nowhere"] {
+        publish(&channel, queue, "m").await.await.unwrap();
+        let got = channel.basic_get(queue.into(), BasicGetOptions::default()).await.unwrap();
+        got.unwrap().reject(BasicRejectOptions { requeue: false }).await.unwrap();
+    }
+    let history = broker.history();
+    let ended = lines(&history, |kind| {
+        matches!(kind, EventKind::DeadLettered { .. } | EventKind::Dropped { .. })
+    });
+    assert_eq!(
+        ended,
+        [
+            r#"1.1 dead-lettered        m1 of tasks: rejected; m2 to "" key "dead", into dead"#,
+            "1.1 dropped              m3 of nowhere: rejected",
+        ]
+    );
+    let tags: Vec<_> =
+        history.events().iter().filter_map(|event| event.kind.delivery_tag()).collect();
+    assert_eq!(tags, [1, 1, 2, 2], "each was got under the tag that it was rejected under");
+}
+
+#[tokio::test]
+async fn the_next_broker_s_history_begins_with_what_it_has_recovered() {
+    let disk = SimDisk::new();
+    let open = || {
+        let options = BrokerOptions::default().with_history();
+        Broker::open_on(Arc::new(disk.clone()), options).unwrap()
+    };
+    let broker = open();
+    assert_eq!(broker.history().events(), [], "a new disk has nothing");
+    let channel = channel(&broker).await;
+    for queue in ["empty", "tasks"] {
+        declare(&channel, queue).await;
+    }
+    for number in 1..=6 {
+        publish(&channel, "tasks", &format!("task {number}")).await.await.unwrap();
+    }
+    broker.shutdown();
+    drop(broker);
+    let history = open().history();
+    assert_eq!(
+        lines(&history, |_| true),
+        [
+            "queue recovered      empty with nothing",
+            r#"queue recovered      tasks with m1 "task 1", m2 "task 2", m3 "task 3", m4 "task 4" and 2 more"#,
+        ]
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(history.to_json_lines().lines().nth(1).unwrap()).unwrap();
+    assert_eq!(json["event"], "queue_recovered");
+    assert_eq!((&json["queue"], &json["messages_ready"]), (&"tasks".into(), &6.into()));
+    let last = serde_json::json!({"message": 6, "body": "task 6", "redelivered": false});
+    assert_eq!(json["messages"][5], last);
 }

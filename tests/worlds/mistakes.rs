@@ -30,7 +30,7 @@ found among 35 states, after 6 steps:
    5. w takes t2, and acknowledges it
           0.000     2.1   acked                m2 of tasks, tag 2
    6. the process of w dies
-          0.000     2.1   consumer removed     w from tasks
+          0.000     2.1   consumer removed     w from tasks: its channel ended
           0.000     2.1   channel closed
           0.000     2     connection closed
 then:

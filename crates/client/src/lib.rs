@@ -118,8 +118,8 @@ pub use translate::{
     InspectedChannel, InspectedConnection, InspectedQueue, Inspection, JournalCase, JournalVerdict,
     Level, ManualClock, MessageId, MessageView, OpenError, OperatorError, PeekedMessage, Policy,
     PolicyError, Preview, Properties as BasicProperties, QueueView, RabbitMqVersion,
-    RecoveryReport, Remark, RemarkKind, ReplyCode, Routed, SalvageError, SalvageReport, Selection,
-    Setting, Stop, TakenMessage, types,
+    RecoveredMessage, RecoveryReport, Remark, RemarkKind, RemovalCause, ReplyCode, Routed,
+    SalvageError, SalvageReport, Selection, Setting, Stop, TakenMessage, types,
 };
 
 /// The README's code runs as a test.

@@ -24,7 +24,7 @@ pub use leveret_broker::journal::repair::{Case as JournalCase, Verdict as Journa
 pub use leveret_broker::protocol::types;
 pub use leveret_broker::protocol::{
     Binding, Cause, DestinationType, Event as HistoryEvent, EventKind, Instant as HistoryTime,
-    MessageId, Preview, Properties, ReplyCode, Routed,
+    MessageId, Preview, Properties, RecoveredMessage, RemovalCause, ReplyCode, Routed,
 };
 pub use leveret_broker::runtime::{
     Digest, Divergence, Examined, OpenError, OperatorError, RecoveryReport, Remark, RemarkKind,

@@ -12,7 +12,7 @@ use super::unacked::Held;
 use super::{Caller, Engine};
 use crate::protocol::{
     CallId, Cause, ChannelId, Command, ConsumerId, Effects, Gate, Method, Notice, Output, QueueId,
-    Refusal, ReplyCode,
+    Refusal, RemovalCause, ReplyCode,
 };
 
 /// The longest time from one look to the next.
@@ -158,7 +158,7 @@ impl Engine {
             gate: Gate::AtOnce,
             notice: Notice::ConsumerCancelled { consumer: consumer_id },
         });
-        self.remove_consumer(consumer_id, effects);
+        self.remove_consumer(consumer_id, RemovalCause::TimedOut, effects);
     }
 
     /// The timeout that a delivery has passed; `None` if it has not.

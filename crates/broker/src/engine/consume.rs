@@ -15,7 +15,7 @@ use super::{Caller, Engine};
 use crate::protocol::types::ShortString;
 use crate::protocol::{
     BasicConsume, ChannelId, ConsumerId, Delivery, Effects, EventKind, Gate, Message, Name,
-    Preview, QueueId, Refusal, Reply, ReplyCode,
+    Preview, QueueId, Refusal, RemovalCause, Reply, ReplyCode,
 };
 
 /// One consumer.
@@ -157,7 +157,7 @@ impl Engine {
     ) {
         let consumer = self.channels[caller.channel].consumers.get(consumer_tag).copied();
         if let Some(consumer) = consumer {
-            self.remove_consumer(consumer, effects);
+            self.remove_consumer(consumer, RemovalCause::Cancelled, effects);
         }
         if !nowait {
             self.reply(caller, Gate::AtOnce, Reply::Cancelled { consumer }, effects);
@@ -166,7 +166,12 @@ impl Engine {
 
     /// Takes a consumer out of its channel and its queue; the last one to leave an auto-delete queue
     /// takes the queue with it (S73).
-    pub(super) fn remove_consumer(&mut self, consumer_id: ConsumerId, effects: &mut Effects) {
+    pub(super) fn remove_consumer(
+        &mut self,
+        consumer_id: ConsumerId,
+        cause: RemovalCause,
+        effects: &mut Effects,
+    ) {
         let Some(consumer) = self.consumers.remove(consumer_id) else {
             return;
         };
@@ -178,6 +183,7 @@ impl Engine {
                 EventKind::ConsumerRemoved {
                     queue: queue.map_or_else(|| REPLY_TO.into(), |queue| queue.name.clone()),
                     consumer_tag: consumer.tag.clone(),
+                    cause,
                 }
             });
         }

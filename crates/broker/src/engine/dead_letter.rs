@@ -23,6 +23,8 @@ pub(super) struct DeadLetter {
     message: Arc<Message>,
     queue: Name,
     cause: Cause,
+    /// Who rejected it, if that is why: the numbers of the connection and the channel, and the delivery tag.
+    rejected: Option<(u64, u16, u64)>,
     exchange: Option<Name>,
     routing_key: Option<Name>,
 }
@@ -33,17 +35,32 @@ impl DeadLetter {
             message,
             queue: queue.name.clone(),
             cause,
+            rejected: None,
             exchange: queue.rules.dead_letter_exchange.clone(),
             routing_key: queue.rules.dead_letter_routing_key.clone(),
         }
     }
 
+    /// The same, when a channel rejected what it held under a tag.
+    pub(super) fn rejected_by(self, connection: u64, channel: u16, delivery_tag: u64) -> Self {
+        Self { rejected: Some((connection, channel, delivery_tag)), ..self }
+    }
+
+    fn record(&self, effects: &mut Effects, kind: impl FnOnce(Option<u64>) -> EventKind) {
+        match self.rejected {
+            Some((connection, channel, tag)) => {
+                effects.record_event(Some(connection), Some(channel), || kind(Some(tag)));
+            }
+            None => effects.record_event(None, None, || kind(None)),
+        }
+    }
+
     pub(super) fn dropped(&self, effects: &mut Effects) {
         let Self { message, queue, cause, .. } = self;
-        effects.record_event(None, None, || EventKind::Dropped {
+        self.record(effects, |delivery_tag| EventKind::Dropped {
             message: message.id,
             queue: queue.clone(),
-            delivery_tag: None,
+            delivery_tag,
             cause: *cause,
         });
     }
@@ -100,9 +117,10 @@ impl Engine {
         let (queues, refused) = self.admit(route.queues, message.body.len());
         let message = Arc::new(self.entering(message, &queues));
         let names = self.names_of(&queues);
-        effects.record_event(None, None, || EventKind::DeadLettered {
+        letter.record(effects, |delivery_tag| EventKind::DeadLettered {
             message: letter.message.id,
             queue: letter.queue.clone(),
+            delivery_tag,
             cause: letter.cause,
             letter: id,
             exchange: message.address.exchange.clone(),

@@ -12,8 +12,8 @@ use super::single_active::SingleActive;
 use super::{Caller, Engine, is_recorded};
 use crate::protocol::types::ShortString;
 use crate::protocol::{
-    Effects, EventKind, Gate, Name, Notice, Output, QueueDeclare, QueueId, Record, Refusal, Reply,
-    ReplyCode,
+    Effects, EventKind, Gate, Name, Notice, Output, QueueDeclare, QueueId, Record, Refusal,
+    RemovalCause, Reply, ReplyCode,
 };
 
 /// When `queue.delete` is to be refused.
@@ -291,6 +291,7 @@ impl Engine {
             effects.record_event(Some(connection), Some(number), || EventKind::ConsumerRemoved {
                 queue: queue.name.clone(),
                 consumer_tag: consumer.tag.clone(),
+                cause: RemovalCause::QueueDeleted,
             });
             effects.outputs.push(Output {
                 connection: channel.connection,

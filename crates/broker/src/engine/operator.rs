@@ -1,7 +1,9 @@
 //! What is done to clients rather than by them: what an operator does, and what goes wrong.
 
 use super::{Caller, Engine};
-use crate::protocol::{CallId, Effects, Gate, Name, Notice, Output, QueueId, Refusal};
+use crate::protocol::{
+    CallId, Effects, Gate, Name, Notice, Output, QueueId, Refusal, RemovalCause,
+};
 
 /// Publishes that the broker is to fail with.
 #[derive(Clone, Debug)]
@@ -35,7 +37,7 @@ impl Engine {
         let Some(caller) = self.caller_on(connection, channel) else { return };
         let found = self.channels[caller.channel].consumers.get(consumer_tag).copied();
         let Some(consumer) = found else { return };
-        self.remove_consumer(consumer, effects);
+        self.remove_consumer(consumer, RemovalCause::ByBroker, effects);
         effects.outputs.push(Output {
             connection: caller.connection,
             channel: Some(caller.channel),

@@ -4,7 +4,7 @@ use super::channel::{Channel, Connection};
 use super::{Caller, Engine};
 use crate::protocol::{
     CallId, Cause, ChannelId, ConnectionId, Effects, EventKind, Gate, Name, Notice, Output,
-    Refusal, Reply, ReplyCode,
+    Refusal, RemovalCause, Reply, ReplyCode,
 };
 
 /// Class and method id of `channel.open`.
@@ -164,7 +164,7 @@ impl Engine {
         self.put_back_all(caller, Cause::ChannelClosed, effects);
         let consumers = self.channels[caller.channel].consumer_ids();
         for consumer in consumers {
-            self.remove_consumer(consumer, effects);
+            self.remove_consumer(consumer, RemovalCause::ChannelClosed, effects);
         }
         let channel = self.channels.remove(caller.channel);
         for queue in channel.into_iter().flat_map(|channel| channel.waiting) {

@@ -167,6 +167,9 @@ impl Engine {
         record_removal(queue, alarm, &held.message, effects);
         if queue.rules.dead_letter_exchange.is_some() {
             let letter = DeadLetter::of(queue, held.message, Cause::Rejected);
+            let channel = &self.channels[caller.channel];
+            let (connection, number) = (channel.connection_number, channel.number);
+            let letter = letter.rejected_by(connection, number, delivery_tag);
             self.bury(letter, effects);
             return;
         }

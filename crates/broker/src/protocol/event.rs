@@ -64,6 +64,13 @@ pub enum EventKind {
         /// Whether it is a quorum queue.
         quorum: bool,
     },
+    /// A broker has begun with a durable queue that its disk had, and the messages in it.
+    QueueRecovered {
+        /// The queue.
+        queue: Name,
+        /// Its messages, in order.
+        messages: Vec<RecoveredMessage>,
+    },
     /// A queue went, with this many ready messages.
     QueueDeleted {
         /// The queue.
@@ -133,12 +140,14 @@ pub enum EventKind {
         /// The consumer's tag.
         consumer_tag: Name,
     },
-    /// A consumer left, or was cancelled because its queue went.
+    /// A consumer left, or was cancelled by the broker.
     ConsumerRemoved {
         /// The queue.
         queue: Name,
         /// The consumer's tag.
         consumer_tag: Name,
+        /// Why.
+        cause: RemovalCause,
     },
     /// A message was published, and went to these queues (none: unroutable).
     Published {
@@ -194,6 +203,8 @@ pub enum EventKind {
         message: MessageId,
         /// The queue.
         queue: Name,
+        /// The delivery tag under which the event's channel held it, if it was rejected.
+        delivery_tag: Option<u64>,
         /// Why.
         cause: Cause,
         /// The message that it has become.
@@ -253,6 +264,33 @@ pub enum EventKind {
         /// Why.
         cause: Cause,
     },
+}
+
+/// A message that a disk had.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecoveredMessage {
+    /// The message.
+    pub message: MessageId,
+    /// Its body, for the reader.
+    pub body: Preview,
+    /// Whether it counts as handed out before (S180).
+    pub redelivered: bool,
+}
+
+/// Why a consumer left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum RemovalCause {
+    /// `basic.cancel`.
+    Cancelled,
+    /// Its channel or connection ended.
+    ChannelClosed,
+    /// Its queue is gone, and it was told (S74).
+    QueueDeleted,
+    /// The broker cancelled it, as an operator asked, and it was told.
+    ByBroker,
+    /// It held a message longer than the acknowledgement timeout, and was told (R10).
+    TimedOut,
 }
 
 /// Why a message went back, or was dropped.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Cause, EventKind, Message};
+use super::{Cause, EventKind, Message, RecoveredMessage, RemovalCause};
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -15,6 +15,36 @@ impl fmt::Display for Cause {
             Self::TimedOut => "held too long",
             Self::DeliveryLimit => "came back too often",
         })
+    }
+}
+
+impl fmt::Display for RemovalCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cancelled => "cancelled",
+            Self::ChannelClosed => "its channel ended",
+            Self::QueueDeleted => "its queue is gone",
+            Self::ByBroker => "the broker cancelled it",
+            Self::TimedOut => "it held a message too long",
+        })
+    }
+}
+
+/// How many recovered messages a line names.
+const RECOVERED_NAMED: usize = 4;
+
+fn recovered_messages(messages: &[RecoveredMessage]) -> String {
+    let named: Vec<_> = messages
+        .iter()
+        .take(RECOVERED_NAMED)
+        .map(|one| format!("{} {:?}", one.message, one.body))
+        .collect();
+    match messages.len() {
+        0 => "nothing".to_owned(),
+        count if count > RECOVERED_NAMED => {
+            format!("{} and {} more", named.join(", "), count - RECOVERED_NAMED)
+        }
+        _ => named.join(", "),
     }
 }
 
@@ -80,6 +110,9 @@ impl fmt::Display for EventKind {
             Self::TxRolledBack { publishes, settlements } => {
                 ("tx rolled back", transaction_counts(*publishes, *settlements))
             }
+            Self::QueueRecovered { queue, messages } => {
+                ("queue recovered", format!("{queue} with {}", recovered_messages(messages)))
+            }
             Self::ConsumerAdded { queue, consumer_tag, prefetch_count, priority, no_ack } => {
                 let how = consumer_notes(*no_ack, *prefetch_count, *priority);
                 ("consumer added", format!("{consumer_tag} on {queue}, {how}"))
@@ -87,8 +120,8 @@ impl fmt::Display for EventKind {
             Self::ConsumerActivated { queue, consumer_tag } => {
                 ("consumer activated", format!("{consumer_tag} on {queue}"))
             }
-            Self::ConsumerRemoved { queue, consumer_tag } => {
-                ("consumer removed", format!("{consumer_tag} from {queue}"))
+            Self::ConsumerRemoved { queue, consumer_tag, cause } => {
+                ("consumer removed", format!("{consumer_tag} from {queue}: {cause}"))
             }
             Self::Published { .. } => ("published", self.publish_detail()),
             Self::Returned { message, .. } => ("returned", message.to_string()),
@@ -144,8 +177,9 @@ impl EventKind {
 
     /// What became of a dead letter.
     fn dead_letter(&self) -> String {
-        let Self::DeadLettered { message, queue, cause, letter, exchange, routing_key, queues } =
-            self
+        let Self::DeadLettered {
+            message, queue, cause, letter, exchange, routing_key, queues, ..
+        } = self
         else {
             return String::new();
         };

@@ -28,7 +28,7 @@ pub use effect::{
     Answer, Delivery, Drained, Effects, Gate, Notice, Output, Reply, Routed, Verdict,
 };
 pub use error::{Refusal, ReplyCode};
-pub use event::{Cause, Event, EventKind};
+pub use event::{Cause, Event, EventKind, RecoveredMessage, RemovalCause};
 pub use ids::{CallId, ChannelId, ConnectionId, ConsumerId, ExchangeId, MessageId, QueueId};
 pub use message::{Address, Message, Name};
 pub use policy::{ApplyTo, Policy, PolicyError, Setting};

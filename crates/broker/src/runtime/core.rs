@@ -7,8 +7,8 @@ use super::gate::Doorkeeper;
 use super::history::History;
 use crate::engine::{Engine, EngineOptions};
 use crate::protocol::{
-    Answer, ChannelId, Command, Effects, Event, EventKind, Notice, Now, Output, Record, Refusal,
-    ReplyCode, Verdict,
+    Answer, ChannelId, Command, Effects, Event, EventKind, Notice, Now, Output, Preview, Record,
+    RecoveredMessage, Refusal, ReplyCode, Verdict,
 };
 
 /// Engine, history, and the way out for what the engine says.
@@ -51,6 +51,25 @@ impl Core {
     pub fn journalled(engine: Engine, record_history: bool) -> Self {
         let doorkeeper = Some(Doorkeeper::default());
         Self { engine, doorkeeper, ..Self::new(EngineOptions::default(), record_history) }
+    }
+
+    /// Records what the journal brought back.
+    pub fn record_recovery(&mut self, now: Now) {
+        self.time_is(now);
+        let Some(history) = &mut self.history else { return };
+        let inspection = self.engine.inspect();
+        history.extend(inspection.queues.into_iter().map(|queue| {
+            let messages = queue.ready.into_iter().map(|message| RecoveredMessage {
+                message: message.id,
+                body: Preview::of(&message.body),
+                redelivered: message.redelivered,
+            });
+            let kind = EventKind::QueueRecovered {
+                queue: queue.view.name.clone(),
+                messages: messages.collect(),
+            };
+            Event { at: self.now.instant, connection: None, channel: None, kind }
+        }));
     }
 
     /// Takes one command at the time `now`; gives what is to be said to clients, in order.

@@ -138,8 +138,9 @@ fn open_vhost(disk: Arc<dyn Disk>, options: BrokerOptions) -> Result<Arc<Shared>
     let level = options.level.of_journal().ok_or(OpenError::KeepsNothing)?;
     let clock = options.clock.clone().unwrap_or_default();
     let journal = journal_options(&options, level, &clock);
-    let (core, journal, recovery) =
+    let (mut core, journal, recovery) =
         recover(disk, options.engine.clone(), journal, options.record_history)?;
+    core.record_recovery(clock.now());
     Ok(Shared::journalled(options, core, journal, recovery)?)
 }
 

@@ -58,6 +58,11 @@ pub(super) fn fates(history: &History) -> Fates<'_> {
                     }
                 }
             }
+            EventKind::QueueRecovered { queue, messages } => {
+                for one in messages {
+                    enter(&mut fates, one.message, queue, &one.body);
+                }
+            }
             kind => note(&mut fates, event, kind),
         }
     }

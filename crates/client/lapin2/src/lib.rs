@@ -75,9 +75,9 @@ pub use leveret_lapin3::{
     HistoryEvent, HistoryTime, InspectedChannel, InspectedConnection, InspectedQueue, Inspection,
     JournalCase, JournalVerdict, Level, ManualClock, MessageId, MessageView, OpenError,
     OperatorError, PeekedMessage, Policy, PolicyError, Preview, Queue, QueueView, RabbitMqVersion,
-    RecoveryReport, Remark, RemarkKind, ReplyCode, Routed, SalvageError, SalvageReport, Selection,
-    Setting, Stop, TakenMessage, TcpStream, auth, heartbeat, options, protocol, socket_state,
-    types, uri,
+    RecoveredMessage, RecoveryReport, Remark, RemarkKind, RemovalCause, ReplyCode, Routed,
+    SalvageError, SalvageReport, Selection, Setting, Stop, TakenMessage, TcpStream, auth,
+    heartbeat, options, protocol, socket_state, types, uri,
 };
 pub use properties::ConnectionProperties;
 pub use status::{ChannelState, ChannelStatus, ConnectionState, ConnectionStatus};

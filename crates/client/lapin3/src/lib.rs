@@ -83,8 +83,9 @@ pub use leveret_client::{
     History, HistoryEvent, HistoryTime, InspectedChannel, InspectedConnection, InspectedQueue,
     Inspection, JournalCase, JournalVerdict, Level, ManualClock, MessageId, MessageView, OpenError,
     OperatorError, PeekedMessage, Policy, PolicyError, Preview, Queue, QueueView, RabbitMqVersion,
-    RecoveryReport, Remark, RemarkKind, ReplyCode, Routed, SalvageError, SalvageReport, Selection,
-    Setting, Stop, TakenMessage, options, protocol, types, uri,
+    RecoveredMessage, RecoveryReport, Remark, RemarkKind, RemovalCause, ReplyCode, Routed,
+    SalvageError, SalvageReport, Selection, Setting, Stop, TakenMessage, options, protocol, types,
+    uri,
 };
 pub use properties::ConnectionProperties;
 pub use recovery_config::RecoveryConfig;

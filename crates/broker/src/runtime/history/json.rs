@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::protocol::types::AMQPValue;
-use crate::protocol::{Binding, Event, EventKind, Name};
+use crate::protocol::{Binding, Event, EventKind, Name, RecoveredMessage};
 
 /// Adds the object of one event, and a line feed.
 pub(super) fn write_event(line: &mut String, event: &Event) {
@@ -108,7 +108,10 @@ impl Object<'_> {
             E::Confirmed { publish_seq } | E::Refused { publish_seq } => {
                 self.number("publish_seq", *publish_seq);
             }
-            E::QueueDeclared { .. } | E::QueueDeleted { .. } | E::QueuePurged { .. } => {
+            E::QueueDeclared { .. }
+            | E::QueueRecovered { .. }
+            | E::QueueDeleted { .. }
+            | E::QueuePurged { .. } => {
                 self.queue(kind);
             }
             E::ConsumerAdded { .. } | E::ConsumerActivated { .. } | E::ConsumerRemoved { .. } => {
@@ -150,6 +153,11 @@ impl Object<'_> {
                     .flag("exclusive", *exclusive)
                     .flag("auto_delete", *auto_delete);
             }
+            EventKind::QueueRecovered { queue, messages } => {
+                self.text("queue", queue)
+                    .count("messages_ready", messages.len())
+                    .recovered(messages);
+            }
             EventKind::QueueDeleted { queue, messages, unacknowledged } => {
                 self.text("queue", queue)
                     .count("messages_ready", *messages)
@@ -162,9 +170,25 @@ impl Object<'_> {
         }
     }
 
+    fn recovered(&mut self, messages: &[RecoveredMessage]) {
+        self.key("messages");
+        self.0.push('[');
+        for (index, one) in messages.iter().enumerate() {
+            self.0.push_str(if index > 0 { ",{" } else { "{" });
+            self.number("message", one.message.0)
+                .text("body", &one.body)
+                .flag("redelivered", one.redelivered);
+            self.0.push('}');
+        }
+        self.0.push(']');
+    }
+
     fn consumer(&mut self, kind: &EventKind) {
         self.optional_text("queue", kind.queue())
             .optional_text("consumer_tag", kind.consumer_tag());
+        if let EventKind::ConsumerRemoved { cause, .. } = kind {
+            self.text("reason", cause.name());
+        }
         if let EventKind::ConsumerAdded { prefetch_count, priority, no_ack, .. } = kind {
             self.number("prefetch_count", (*prefetch_count).into())
                 .raw("priority", priority)
@@ -215,6 +239,7 @@ impl Object<'_> {
         if let EventKind::DeadLettered {
             message,
             queue,
+            delivery_tag,
             cause,
             letter,
             exchange,
@@ -224,6 +249,7 @@ impl Object<'_> {
         {
             self.number("message", message.0)
                 .text("queue", queue)
+                .optional("delivery_tag", *delivery_tag)
                 .text("reason", cause.name())
                 .number("letter", letter.0)
                 .text("exchange", exchange)

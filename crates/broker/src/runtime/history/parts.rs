@@ -1,6 +1,6 @@
 //! What an event is about.
 
-use crate::protocol::{Cause, DestinationType, EventKind, MessageId};
+use crate::protocol::{Cause, DestinationType, EventKind, MessageId, RemovalCause};
 
 impl EventKind {
     /// The name of the kind, in lower case: what lines of JSON call it.
@@ -24,6 +24,7 @@ impl EventKind {
             Self::Bound(_) => "bound",
             Self::Unbound(_) => "unbound",
             Self::QueueDeclared { .. } => "queue_declared",
+            Self::QueueRecovered { .. } => "queue_recovered",
             Self::QueueDeleted { .. } => "queue_deleted",
             Self::QueuePurged { .. } => "queue_purged",
             Self::QosSet { .. } => "qos_set",
@@ -52,6 +53,7 @@ impl EventKind {
     pub fn queue(&self) -> Option<&str> {
         match self {
             Self::QueueDeclared { queue, .. }
+            | Self::QueueRecovered { queue, .. }
             | Self::QueueDeleted { queue, .. }
             | Self::QueuePurged { queue, .. }
             | Self::ConsumerAdded { queue, .. }
@@ -118,7 +120,9 @@ impl EventKind {
             Self::Delivered { delivery_tag, .. }
             | Self::Acked { delivery_tag, .. }
             | Self::Requeued { delivery_tag, .. } => Some(*delivery_tag),
-            Self::Dropped { delivery_tag, .. } => *delivery_tag,
+            Self::DeadLettered { delivery_tag, .. } | Self::Dropped { delivery_tag, .. } => {
+                *delivery_tag
+            }
             _ => None,
         }
     }
@@ -131,6 +135,20 @@ impl EventKind {
             | Self::Requeued { cause, .. }
             | Self::Dropped { cause, .. } => Some(*cause),
             _ => None,
+        }
+    }
+}
+
+impl RemovalCause {
+    /// Its name in lower case, as lines of JSON have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::ChannelClosed => "channel_closed",
+            Self::QueueDeleted => "queue_deleted",
+            Self::ByBroker => "by_broker",
+            Self::TimedOut => "timed_out",
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use super::Harness;
 use crate::protocol::{
-    ConnectionId, ConsumerId, Effects, EventKind, Name, Notice, Output, Refusal, Reply, Verdict,
+    ConnectionId, ConsumerId, Effects, EventKind, Notice, Output, Refusal, RemovalCause, Reply,
+    Verdict,
 };
 use crate::testing::said::Closing;
 use crate::testing::{Said, What};
@@ -46,16 +47,10 @@ impl Harness {
             Notice::ConsumerCancelled { consumer } => Some(consumer),
             _ => None,
         });
-        // Those whom the broker cancels are removed after their queue; those who leave, before.
-        let mut deleted: Vec<Name> = Vec::new();
         let tags = effects.events.iter().filter_map(|event| match &event.kind {
-            EventKind::QueueDeleted { queue, .. } => {
-                deleted.push(queue.clone());
-                None
-            }
-            EventKind::ConsumerRemoved { queue, consumer_tag } if deleted.contains(queue) => {
-                Some(consumer_tag.clone())
-            }
+            EventKind::ConsumerRemoved {
+                consumer_tag, cause: RemovalCause::QueueDeleted, ..
+            } => Some(consumer_tag.clone()),
             _ => None,
         });
         self.consumer_tags.extend(cancelled.zip(tags));

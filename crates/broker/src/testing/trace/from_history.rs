@@ -157,7 +157,7 @@ impl Reader {
             EventKind::ConsumerActivated { queue, consumer_tag } => {
                 Observed::ConsumerActivated { consumer: consumer_tag, queue }
             }
-            EventKind::ConsumerRemoved { queue, consumer_tag } => {
+            EventKind::ConsumerRemoved { queue, consumer_tag, .. } => {
                 Observed::ConsumerRemoved { consumer: consumer_tag, queue }
             }
             _ => return,
@@ -314,7 +314,7 @@ impl Reader {
         };
         let copy = (queue.clone(), *message);
         if !self.was_refused(&copy, *cause) {
-            let (holder, what) = self.end(&copy, channel.clone(), *cause);
+            let (holder, what) = self.end(&copy, channel, *cause);
             self.insert_early(&copy, holder, what);
         }
         let name: Name = match self.naming {
@@ -327,7 +327,8 @@ impl Reader {
         let (exchange, routing_key) = (exchange.clone(), routing_key.clone());
         let (queues, persistent) = (Some(queues.clone()), None);
         let what = Observed::Published { message: name, exchange, routing_key, queues, persistent };
-        self.add(channel, what);
+        // The broker publishes it, whoever rejected what it was.
+        self.add(Name::default(), what);
     }
 
     /// A message that was there before the history began is called by its body, if messages are.
