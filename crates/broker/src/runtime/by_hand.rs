@@ -152,6 +152,23 @@ impl Broker {
     pub fn withheld(&self) -> usize {
         self.host.vhosts().iter().map(|vhost| vhost.inner.state.lock().core.withheld()).sum()
     }
+
+    /// The confirms that wait for the disk, in order, each as the numbers of its connection, its channel and the publish;
+    /// `None` for one whose channel is gone. If the broker dies now nobody ever hears them, though its
+    /// [`history`](Self::history) has them from when they were made.
+    #[must_use]
+    pub fn withheld_confirms(&self) -> Vec<Option<(u64, u16, u64)>> {
+        let state = self.shared.inner.state.lock();
+        let confirms = state.core.waiting().filter_map(|(_, output)| match output.notice {
+            Notice::Confirm { publish_seq, .. } => Some((output.channel?, publish_seq)),
+            _ => None,
+        });
+        let numbered = confirms.map(|(channel, seq)| {
+            let (connection, number) = state.core.engine().channel_numbers(channel)?;
+            Some((connection, number, seq))
+        });
+        numbered.collect()
+    }
 }
 
 /// Sees what happens in a broker.

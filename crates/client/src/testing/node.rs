@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use crate::translate::disk::{Seeded, SimDisk};
-use crate::translate::{Broker, BrokerOptions, Clock, History, JournalHand, OpenError};
+use crate::translate::trace::{Life, Trace};
+use crate::translate::{Broker, BrokerOptions, Clock, History, JournalHand, OpenError, Stop};
 
 /// Where a broker runs, as a RabbitMQ node: the process may crash, the power may go, it may be stopped, and each time
 /// another broker [starts](Self::start) with what is left. Its [`uri`](Self::uri) stays, so clients connect to the next
@@ -56,7 +57,9 @@ struct Stand {
     up: bool,
     disk: Option<SimDisk>,
     /// What happened in the lives before this one.
-    histories: Vec<History>,
+    lives: Vec<Life>,
+    /// How the last life ended, if none runs, and the confirms that nobody heard then.
+    ended: (Stop, Vec<Option<(u64, u16, u64)>>),
 }
 
 impl Node {
@@ -102,7 +105,13 @@ impl Node {
         let address = format!("leveret-node-{}:5672", NODES.fetch_add(1, Ordering::Relaxed));
         // No other broker has this address.
         let _ = broker.listen(&address);
-        let stand = Mutex::new(Stand { broker, up: true, disk, histories: Vec::new() });
+        let stand = Mutex::new(Stand {
+            broker,
+            up: true,
+            disk,
+            lives: Vec::new(),
+            ended: (Stop::Killed, Vec::new()),
+        });
         Self(Arc::new(Inner { address, options, hand, stand }))
     }
 
@@ -134,13 +143,13 @@ impl Node {
     /// Ends the broker's process: clients lose their connections. What it had written stays, also what was not synced.
     /// Nothing happens if none runs.
     pub fn crash(&self) {
-        self.end(Broker::kill, SimDisk::kill_image);
+        self.end(Stop::Killed, Broker::kill, SimDisk::kill_image);
     }
 
     /// Cuts the power: clients lose their connections, and of what was not synced any part may be gone that a real disk may
     /// lose; the seed says which. Nothing happens if no broker runs.
     pub fn power_cut(&self, seed: u64) {
-        self.end(Broker::kill, |disk| disk.crash_image(&mut Seeded::new(seed)));
+        self.end(Stop::Killed, Broker::kill, |disk| disk.crash_image(&mut Seeded::new(seed)));
     }
 
     /// Stops the broker gracefully: clients are told `320 CONNECTION_FORCED`, and what is durable is on disk when this
@@ -152,7 +161,7 @@ impl Node {
                 while hand.write() {}
             }
         };
-        self.end(stop, SimDisk::clone);
+        self.end(Stop::Graceful, stop, SimDisk::clone);
     }
 
     /// Starts the next broker, with what is left. Nothing happens if one runs.
@@ -174,7 +183,8 @@ impl Node {
         let _ = next.listen(&self.0.address);
         let last = std::mem::replace(&mut stand.broker, next);
         stand.up = true;
-        stand.histories.push(last.history());
+        let (stop, withheld) = std::mem::replace(&mut stand.ended, (Stop::Killed, Vec::new()));
+        stand.lives.push(Life::new(last.history(), stop).with_withheld_confirms(withheld));
         drop(stand);
         drop(last);
         Ok(())
@@ -194,23 +204,42 @@ impl Node {
     /// [`with_history`](BrokerOptions::with_history).
     #[must_use]
     pub fn histories(&self) -> Vec<History> {
+        self.lives().into_iter().map(|life| life.history().clone()).collect()
+    }
+
+    /// What was observed of all its brokers, for [checkers](crate::testing::checkers), as [`Trace::of_lives`] has it; nothing
+    /// unless the options are [`with_history`](BrokerOptions::with_history).
+    ///
+    /// A broker's history has a confirm from when it was made, though it waits for the disk: here those are left out that a
+    /// crash came before.
+    #[must_use]
+    pub fn trace(&self) -> Trace {
+        Trace::of_lives(&self.lives())
+    }
+
+    /// Each broker's life, the one that runs last.
+    fn lives(&self) -> Vec<Life> {
         let stand = self.0.stand.lock();
-        let mut histories = stand.histories.clone();
-        histories.push(stand.broker.history());
-        histories
+        let (stop, withheld) = stand.ended.clone();
+        let last = Life::new(stand.broker.history(), stop).with_withheld_confirms(withheld);
+        stand.lives.iter().cloned().chain([last]).collect()
     }
 
     /// How many brokers there were before the one that runs.
     pub(crate) fn lives_before(&self) -> usize {
-        self.0.stand.lock().histories.len()
+        self.0.stand.lock().lives.len()
     }
 
-    fn end(&self, end: impl FnOnce(&Broker), leaves: impl FnOnce(&SimDisk) -> SimDisk) {
+    fn end(&self, stop: Stop, end: impl FnOnce(&Broker), leaves: impl FnOnce(&SimDisk) -> SimDisk) {
         let broker = {
             let mut stand = self.0.stand.lock();
             if !std::mem::take(&mut stand.up) {
                 return;
             }
+            let withheld = stand.broker.withheld_confirms();
+            // A graceful stop lets everything out.
+            let unheard = if stop == Stop::Killed { withheld } else { Vec::new() };
+            stand.ended = (stop, unheard);
             stand.broker.clone()
         };
         // Without the lock: whoever loses a connection by this may look at the node.

@@ -1,8 +1,9 @@
 //! A trace made of a broker's own history.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Observation, Observed, Settlement, Trace, Viewpoint};
+use crate::engine::Stop;
 use crate::protocol::{Cause, Event, EventKind, Instant, MessageId, Name};
 use crate::runtime::History;
 
@@ -20,6 +21,94 @@ impl Trace {
     #[must_use]
     pub fn by_name(history: &History) -> Self {
         Reader::new(Naming::ByName).read(history)
+    }
+
+    /// The same of a broker with several lives, in order. A message keeps its name over a restart, and what is published once
+    /// more in a later life is called `name#2` there. Channels of the second life are called `2:1.1`, of the third `3:1.1`.
+    ///
+    /// ```
+    /// use leveret_broker::engine::Stop;
+    /// use leveret_broker::protocol::Properties;
+    /// use leveret_broker::testing::Harness;
+    /// use leveret_broker::testing::trace::{Life, Trace};
+    ///
+    /// let mut first = Harness::new();
+    /// let connection = first.connect();
+    /// let channel = first.open(connection);
+    /// first.declare_with(channel, "tasks", |declare| declare.durable = true);
+    /// let persistent = Properties::default().with_delivery_mode(2);
+    /// first.publish_with(channel, "tasks", "m1", |publish| publish.properties = persistent);
+    ///
+    /// let mut second = first.restarted(Stop::Killed);
+    /// let connection = second.connect();
+    /// let channel = second.open(connection);
+    /// second.publish(channel, "tasks", "m1");
+    /// second.consume(channel, "tasks", "w");
+    /// let life = |harness: &Harness| Life::new(harness.history().clone(), Stop::Killed);
+    /// let trace = Trace::of_lives(&[life(&first), life(&second)]).to_string();
+    /// assert!(trace.contains("delivered       m1 from tasks to w, tag 1, redelivered"));
+    /// assert!(trace.contains("delivered       m1#2 from tasks to w, tag 2"));
+    /// ```
+    #[must_use]
+    pub fn of_lives(lives: &[Life]) -> Self {
+        let mut reader = Reader::new(Naming::ByName);
+        let mut all: Option<(Self, Stop)> = None;
+        for life in lives {
+            let names = std::mem::take(&mut reader.names);
+            let given = std::mem::take(&mut reader.given);
+            reader = Reader { names, given, ..Reader::new(Naming::ByName) };
+            reader.unheard = life.unheard();
+            let next = reader.read_life(&life.history);
+            let joined = match all {
+                None => next,
+                Some((earlier, Stop::Killed)) => earlier.then_crash(&next),
+                Some((earlier, Stop::Graceful)) => earlier.then_stop(&next),
+            };
+            all = Some((joined, life.stop));
+        }
+        all.map_or_else(|| Self::new(Viewpoint::Broker), |(trace, _)| trace)
+    }
+}
+
+/// A life of a broker: from its start to its crash or stop.
+#[derive(Clone, Debug)]
+pub struct Life {
+    history: History,
+    stop: Stop,
+    withheld: Vec<Option<(u64, u16, u64)>>,
+}
+
+impl Life {
+    /// What happened in it, and how it ended; of the last one, which has not, that does not matter.
+    #[must_use]
+    pub fn new(history: History, stop: Stop) -> Self {
+        Self { history, stop, withheld: Vec::new() }
+    }
+
+    /// With the confirms that still waited for the disk when it ended, as
+    /// [`Broker::withheld_confirms`](crate::Broker::withheld_confirms) gives them. The history has them, but nobody heard
+    /// them, and what they spoke of may be lost by right.
+    #[must_use]
+    pub fn with_withheld_confirms(self, withheld: Vec<Option<(u64, u16, u64)>>) -> Self {
+        Self { withheld, ..self }
+    }
+
+    /// What happened in it.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// The confirms that nobody heard: by channel and number, or all of a channel that is gone if one of such a channel waited.
+    fn unheard(&self) -> BTreeSet<(Name, Option<u64>)> {
+        let numbered = self.withheld.iter().flatten();
+        let known = numbered.map(|(connection, channel, seq)| {
+            (format!("{connection}.{channel}").into(), Some(*seq))
+        });
+        let gone = self.history.events().iter().filter(|event| {
+            self.withheld.contains(&None) && matches!(event.kind, EventKind::ChannelClosed(_))
+        });
+        known.chain(gone.map(|event| (channel_of(event), None))).collect()
     }
 }
 
@@ -40,6 +129,8 @@ struct Reader {
     given: BTreeMap<Name, usize>,
     /// Publishes that a confirm may come for, by channel and number.
     unconfirmed: BTreeMap<(Name, u64), Name>,
+    /// Confirms that never left the broker; without a number, all of the channel.
+    unheard: BTreeSet<(Name, Option<u64>)>,
     transactional: Vec<Name>,
     now: Instant,
     /// The first observation after the last moment of rest.
@@ -58,6 +149,7 @@ impl Reader {
             names: BTreeMap::new(),
             given: BTreeMap::new(),
             unconfirmed: BTreeMap::new(),
+            unheard: BTreeSet::new(),
             transactional: Vec::new(),
             now: Instant::default(),
             since_rest: 0,
@@ -67,6 +159,11 @@ impl Reader {
     }
 
     fn read(mut self, history: &History) -> Trace {
+        self.read_life(history)
+    }
+
+    /// Reads a history to its end; the names of messages stay.
+    fn read_life(&mut self, history: &History) -> Trace {
         for event in history.events() {
             if event.at > self.now || self.begins_a_step(event) {
                 self.rest();
@@ -75,7 +172,7 @@ impl Reader {
             self.take(event);
         }
         self.rest();
-        self.trace
+        std::mem::replace(&mut self.trace, Trace::new(Viewpoint::Broker))
     }
 
     /// Whether an event is the first of its step for certain. Most others can be, but do not tell.
@@ -201,7 +298,11 @@ impl Reader {
                 self.add(channel, Observed::Returned { message });
             }
             EventKind::Confirmed { publish_seq } => {
-                if let Some(message) = self.unconfirmed.remove(&(channel.clone(), *publish_seq)) {
+                let unheard = [None, Some(*publish_seq)];
+                let unheard =
+                    unheard.into_iter().any(|seq| self.unheard.contains(&(channel.clone(), seq)));
+                let confirmed = self.unconfirmed.remove(&(channel.clone(), *publish_seq));
+                if let Some(message) = confirmed.filter(|_| !unheard) {
                     self.add(channel, Observed::Confirmed { message });
                 }
             }
