@@ -58,8 +58,10 @@ struct Stand {
     disk: Option<SimDisk>,
     /// What happened in the lives before this one.
     lives: Vec<Life>,
-    /// How the last life ended, if none runs, and the confirms that nobody heard then.
-    ended: (Stop, Vec<Option<(u64, u16, u64)>>),
+    /// How the last life ended, if none runs.
+    ended: Stop,
+    /// The confirms that nobody heard then.
+    withheld: Vec<Option<(u64, u16, u64)>>,
 }
 
 impl Node {
@@ -110,7 +112,8 @@ impl Node {
             up: true,
             disk,
             lives: Vec::new(),
-            ended: (Stop::Killed, Vec::new()),
+            ended: Stop::Killed,
+            withheld: Vec::new(),
         });
         Self(Arc::new(Inner { address, options, hand, stand }))
     }
@@ -183,8 +186,9 @@ impl Node {
         let _ = next.listen(&self.0.address);
         let last = std::mem::replace(&mut stand.broker, next);
         stand.up = true;
-        let (stop, withheld) = std::mem::replace(&mut stand.ended, (Stop::Killed, Vec::new()));
-        stand.lives.push(Life::new(last.history(), stop).with_withheld_confirms(withheld));
+        let withheld = std::mem::take(&mut stand.withheld);
+        let life = Life::new(last.history(), stand.ended).with_withheld_confirms(withheld);
+        stand.lives.push(life);
         drop(stand);
         drop(last);
         Ok(())
@@ -220,8 +224,8 @@ impl Node {
     /// Each broker's life, the one that runs last.
     fn lives(&self) -> Vec<Life> {
         let stand = self.0.stand.lock();
-        let (stop, withheld) = stand.ended.clone();
-        let last = Life::new(stand.broker.history(), stop).with_withheld_confirms(withheld);
+        let last = Life::new(stand.broker.history(), stand.ended);
+        let last = last.with_withheld_confirms(stand.withheld.clone());
         stand.lives.iter().cloned().chain([last]).collect()
     }
 
@@ -239,7 +243,7 @@ impl Node {
             let withheld = stand.broker.withheld_confirms();
             // A graceful stop lets everything out.
             let unheard = if stop == Stop::Killed { withheld } else { Vec::new() };
-            stand.ended = (stop, unheard);
+            (stand.ended, stand.withheld) = (stop, unheard);
             stand.broker.clone()
         };
         // Without the lock: whoever loses a connection by this may look at the node.
