@@ -8,6 +8,7 @@ mod cases;
 mod delayed;
 mod embedded;
 mod judged;
+mod little;
 mod lives;
 mod mutated;
 mod random;

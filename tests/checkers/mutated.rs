@@ -1,8 +1,8 @@
 //! Right traces, made wrong in one place: the checker whose property that breaks says so, wherever the place is.
 
 use leveret_broker::testing::checkers::{
-    Verdict, exclusive, no_wrong_empty, queue_linearizable, redelivered_exact, total_queue, window,
-    work_conservation,
+    Verdict, every_checker, exclusive, no_wrong_empty, queue_linearizable, redelivered_exact,
+    total_queue, window, work_conservation,
 };
 use leveret_broker::testing::trace::{Observation, Observed, Settlement, Trace, Viewpoint};
 use leveret_broker::testing::work_queue::strategies::Workloads;
@@ -79,6 +79,31 @@ proptest! {
         trace.insert(place, trace[place].clone());
         let trace = remade(trace);
         must_break(&exclusive(&trace), &trace)?;
+    }
+
+    #[test]
+    fn a_delivery_to_somebody_else_is_found(
+        workload in busy().with_workers(2..=3),
+        index: Index,
+    ) {
+        let mut trace = workload.play().trace().observations().to_vec();
+        let place = pick(&trace, index, is_delivery);
+        let from = trace[place].channel.clone();
+        let others = trace.iter().find_map(|one| match &one.what {
+            Observed::ConsumerAdded { consumer, .. } if one.channel != from => {
+                Some((one.channel.clone(), consumer.clone()))
+            }
+            _ => None,
+        });
+        let (channel, tag) = others.unwrap();
+        trace[place].channel = channel;
+        if let Observed::Delivered { consumer, .. } = &mut trace[place].what {
+            *consumer = Some(tag);
+        }
+        let trace = remade(trace);
+        let verdicts = every_checker(&trace);
+        let broken: Vec<_> = verdicts.iter().filter(|verdict| verdict.is_broken()).collect();
+        prop_assert!(!broken.is_empty(), "{}", trace);
     }
 
     #[test]

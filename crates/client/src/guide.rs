@@ -22,3 +22,8 @@ chapters! {
 #[cfg(feature = "proptest")]
 #[doc = include_str!("../../../docs/checkers.md")]
 struct Checkers;
+
+/// With trials drawn by strategies.
+#[cfg(feature = "proptest")]
+#[doc = include_str!("../../../docs/guide/properties.md")]
+struct Properties;

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | [`Broker::settle`](crate::Broker::settle), [`Broker::step`](crate::Broker::step) | waiting without sleeping, and going to what happens next |
 //! | [`explore`](explore()) | a test run many times, each run under another schedule and other failures, replayable from its seed |
+//! | [`trials`] | workers of your own under workloads and faults that proptest draws, and makes smaller |
 //! | [`for_every_crash_point`] | a test run for each point at which the broker could die |
 //! | [`Faults`], and the methods of [`Broker`](crate::Broker) | faults at a time, after an event, or at once |
 //! | [`Network`] | what clients send and hear delayed, held back, or lost on the way, as the test says |
@@ -97,7 +98,7 @@ pub use crate::translate::{
 };
 pub use explore::{
     Exploration, Explored, Failure, FaultKind, FaultSet, Outcome, Process, World, explore,
-    for_every_crash_point, timeline_of, try_explore,
+    for_every_crash_point, timeline_of, trials, try_explore,
 };
 pub use network::Network;
 pub use node::Node;

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use crate::translate::disk::{Fault, OpKind, Seeded, SimDisk};
+use crate::translate::trace::{Life, Trace};
 use crate::translate::{
-    Broker, BrokerOptions, Clock, History, JournalHand, LostMessage, OpenError, Promised,
+    Broker, BrokerOptions, Clock, History, JournalHand, LostMessage, OpenError, Promised, Stop,
 };
 
 /// Where a broker runs, as a RabbitMQ node: the process may crash, the power may go, it may be stopped, and each time
@@ -59,7 +60,9 @@ struct Stand {
     up: bool,
     disk: Option<SimDisk>,
     /// What happened in the lives before this one.
-    histories: Vec<History>,
+    lives: Vec<Life>,
+    /// How the last life ended, if none runs.
+    ended: Stop,
     promised: Promised,
     lost: Vec<LostMessage>,
 }
@@ -111,7 +114,8 @@ impl Node {
             broker,
             up: true,
             disk,
-            histories: Vec::new(),
+            lives: Vec::new(),
+            ended: Stop::Killed,
             promised: Promised::default(),
             lost: Vec::new(),
         });
@@ -146,13 +150,13 @@ impl Node {
     /// Ends the broker's process: clients lose their connections. What it had written stays, also what was not synced.
     /// Nothing happens if none runs.
     pub fn crash(&self) {
-        self.end(Broker::kill, SimDisk::kill_image);
+        self.end(Stop::Killed, Broker::kill, SimDisk::kill_image);
     }
 
     /// Cuts the power: clients lose their connections, and of what was not synced any part may be gone that a real disk may
     /// lose; the seed says which. Nothing happens if no broker runs.
     pub fn power_cut(&self, seed: u64) {
-        self.end(Broker::kill, |disk| disk.crash_image(&mut Seeded::new(seed)));
+        self.end(Stop::Killed, Broker::kill, |disk| disk.crash_image(&mut Seeded::new(seed)));
     }
 
     /// Stops the broker gracefully: clients are told `320 CONNECTION_FORCED`, and what is durable is on disk when this
@@ -164,7 +168,7 @@ impl Node {
                 while hand.write() {}
             }
         };
-        self.end(stop, SimDisk::clone);
+        self.end(Stop::Graceful, stop, SimDisk::clone);
     }
 
     /// The next write to its disk fails, as on one that is full: the broker refuses what waited for that, closes its
@@ -199,7 +203,8 @@ impl Node {
         let _ = next.listen(&self.0.address);
         let last = std::mem::replace(&mut stand.broker, next);
         stand.up = true;
-        stand.histories.push(last.history());
+        let life = Life::new(last.history(), stand.ended);
+        stand.lives.push(life);
         drop(stand);
         drop(last);
         Ok(())
@@ -219,10 +224,21 @@ impl Node {
     /// [`with_history`](BrokerOptions::with_history).
     #[must_use]
     pub fn histories(&self) -> Vec<History> {
+        self.lives().into_iter().map(|life| life.history().clone()).collect()
+    }
+
+    /// What was observed of all its brokers, for [checkers](crate::testing::checkers), as [`Trace::of_lives`] has it; nothing
+    /// unless the options are [`with_history`](BrokerOptions::with_history).
+    #[must_use]
+    pub fn trace(&self) -> Trace {
+        Trace::of_lives(&self.lives())
+    }
+
+    /// Each broker's life, the one that runs last.
+    fn lives(&self) -> Vec<Life> {
         let stand = self.0.stand.lock();
-        let mut histories = stand.histories.clone();
-        histories.push(stand.broker.history());
-        histories
+        let last = Life::new(stand.broker.history(), stand.ended);
+        stand.lives.iter().cloned().chain([last]).collect()
     }
 
     /// The confirmed messages that were in a queue, unacknowledged, when a broker ended, and that the next one did not have:
@@ -238,15 +254,16 @@ impl Node {
 
     /// How many brokers there were before the one that runs.
     pub(crate) fn lives_before(&self) -> usize {
-        self.0.stand.lock().histories.len()
+        self.0.stand.lock().lives.len()
     }
 
-    fn end(&self, end: impl FnOnce(&Broker), leaves: impl FnOnce(&SimDisk) -> SimDisk) {
+    fn end(&self, stop: Stop, end: impl FnOnce(&Broker), leaves: impl FnOnce(&SimDisk) -> SimDisk) {
         let broker = {
             let mut stand = self.0.stand.lock();
             if !std::mem::take(&mut stand.up) {
                 return;
             }
+            stand.ended = stop;
             stand.broker.clone()
         };
         // Without the lock: whoever loses a connection by this may look at the node.

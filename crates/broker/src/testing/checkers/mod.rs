@@ -13,6 +13,7 @@
 //! | [`imbalance`] | two consumers with room differ by one delivery at most | the broker's order |
 //! | [`no_starvation`] | nothing waits longer than so and so long | where time passes |
 //! | [`finishing_time`] | a backlog is done by Σp/m + w·(1 − 1/m)·p_max | a backlog and equal windows |
+//! | [`little`] | what is held over time is how long each was held (Little's law) | the broker's order, where time passes |
 //! | [`no_wrong_empty`] | `basic.get` finds nothing only if nothing is there | where it found nothing |
 //! | [`queue_linearizable`] | the four patterns that no queue may show | see its parts |
 //! | [`prefix_after_crash`] | what a crash leaves is a prefix that has everything confirmed | the broker's order, a crash, all drained |
@@ -51,6 +52,7 @@
 mod books;
 mod crash;
 mod finishing;
+mod little;
 mod order;
 mod places;
 mod total_queue;
@@ -61,6 +63,7 @@ use std::fmt;
 
 pub use crash::prefix_after_crash;
 pub use finishing::{FinishingTime, finishing_time};
+pub use little::{Little, little};
 pub use order::{first_deliveries_in_order, redelivered_exact, requeued_to_place};
 pub use places::{exclusive, no_wrong_empty, queue_linearizable};
 pub use total_queue::{TotalQueue, total_queue};
@@ -215,6 +218,7 @@ pub fn every_checker(trace: &Trace) -> Vec<Verdict> {
         bounded_bypass,
         imbalance,
         finishing_time,
+        little,
         no_wrong_empty,
         prefix_after_crash,
     ];

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Observation, Observed, Settlement, Trace, Viewpoint};
+use crate::engine::Stop;
 use crate::protocol::{Cause, Event, EventKind, Instant, MessageId, Name};
 use crate::runtime::History;
 
@@ -20,6 +21,72 @@ impl Trace {
     #[must_use]
     pub fn by_name(history: &History) -> Self {
         Reader::new(Naming::ByName).read(history)
+    }
+
+    /// The same of a broker with several lives, in order. A message keeps its name over a restart, and what is published once
+    /// more in a later life is called `name#2` there. Channels of the second life are called `2:1.1`, of the third `3:1.1`.
+    ///
+    /// ```
+    /// use leveret_broker::engine::Stop;
+    /// use leveret_broker::protocol::Properties;
+    /// use leveret_broker::testing::Harness;
+    /// use leveret_broker::testing::trace::{Life, Trace};
+    ///
+    /// let mut first = Harness::new();
+    /// let connection = first.connect();
+    /// let channel = first.open(connection);
+    /// first.declare_with(channel, "tasks", |declare| declare.durable = true);
+    /// let persistent = Properties::default().with_delivery_mode(2);
+    /// first.publish_with(channel, "tasks", "m1", |publish| publish.properties = persistent);
+    ///
+    /// let mut second = first.restarted(Stop::Killed);
+    /// let connection = second.connect();
+    /// let channel = second.open(connection);
+    /// second.publish(channel, "tasks", "m1");
+    /// second.consume(channel, "tasks", "w");
+    /// let life = |harness: &Harness| Life::new(harness.history().clone(), Stop::Killed);
+    /// let trace = Trace::of_lives(&[life(&first), life(&second)]).to_string();
+    /// assert!(trace.contains("delivered       m1 from tasks to w, tag 1, redelivered"));
+    /// assert!(trace.contains("delivered       m1#2 from tasks to w, tag 2"));
+    /// ```
+    #[must_use]
+    pub fn of_lives(lives: &[Life]) -> Self {
+        let mut reader = Reader::new(Naming::ByName);
+        let mut all: Option<(Self, Stop)> = None;
+        for life in lives {
+            let names = std::mem::take(&mut reader.names);
+            let given = std::mem::take(&mut reader.given);
+            reader = Reader { names, given, ..Reader::new(Naming::ByName) };
+            let next = reader.read_life(&life.history);
+            let joined = match all {
+                None => next,
+                Some((earlier, Stop::Killed)) => earlier.then_crash(&next),
+                Some((earlier, Stop::Graceful)) => earlier.then_stop(&next),
+            };
+            all = Some((joined, life.stop));
+        }
+        all.map_or_else(|| Self::new(Viewpoint::Broker), |(trace, _)| trace)
+    }
+}
+
+/// A life of a broker: from its start to its crash or stop.
+#[derive(Clone, Debug)]
+pub struct Life {
+    history: History,
+    stop: Stop,
+}
+
+impl Life {
+    /// What happened in it, and how it ended; of the last one, which has not, that does not matter.
+    #[must_use]
+    pub fn new(history: History, stop: Stop) -> Self {
+        Self { history, stop }
+    }
+
+    /// What happened in it.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.history
     }
 }
 
@@ -67,6 +134,11 @@ impl Reader {
     }
 
     fn read(mut self, history: &History) -> Trace {
+        self.read_life(history)
+    }
+
+    /// Reads a history to its end; the names of messages stay.
+    fn read_life(&mut self, history: &History) -> Trace {
         for event in history.events() {
             if event.at > self.now || self.begins_a_step(event) {
                 self.rest();
@@ -75,7 +147,7 @@ impl Reader {
             self.take(event);
         }
         self.rest();
-        self.trace
+        std::mem::replace(&mut self.trace, Trace::new(Viewpoint::Broker))
     }
 
     /// Whether an event is the first of its step for certain. Most others can be, but do not tell.

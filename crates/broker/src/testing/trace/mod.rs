@@ -36,6 +36,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use beside::{Row, SideBySide};
+pub use from_history::Life;
 pub use recorder::{RecordedChannel, Recorder};
 
 use crate::protocol::Name;
@@ -307,7 +308,7 @@ impl Trace {
     }
 
     /// This and what was observed of the broker that took over when this one crashed. Its time goes on from this
-    /// one's last moment; channels of the second life are called `2:1.1`, of the third `3:1.1`.
+    /// one's last moment, unless it is later by itself, as with one clock for both; channels of the second life are called `2:1.1`, of the third `3:1.1`.
     #[must_use]
     pub fn then_crash(self, next: &Self) -> Self {
         self.then(Observed::Crashed, next)
@@ -327,12 +328,15 @@ impl Trace {
         for what in [end, Observed::Started] {
             self.push(Observation { at: began, channel: "".into(), what });
         }
+        // A clock that both have goes on; one that began anew begins here.
+        let goes_on = next.observations.first().is_some_and(|one| one.at >= began);
         for Observation { at, channel, what } in &next.observations {
+            let at = if goes_on { *at } else { began + *at };
             let channel = match &**channel {
                 "" => Name::from(""),
                 channel => format!("{life}:{channel}").into(),
             };
-            self.push(Observation { at: began + *at, channel, what: what.clone() });
+            self.push(Observation { at, channel, what: what.clone() });
         }
         self.kinds.extend(next.kinds.clone());
         self

@@ -6,8 +6,7 @@ use std::time::Duration;
 use super::{Acks, Fate, Mishap, Played, QUEUE, Tally, Workload};
 use crate::engine::Stop;
 use crate::protocol::{ChannelId, ConnectionId, Properties};
-use crate::runtime::History;
-use crate::testing::trace::{Observation, Observed, Trace};
+use crate::testing::trace::{Life, Observation, Observed, Trace};
 use crate::testing::{Harness, Step, What};
 
 /// Plays a workload to its end.
@@ -82,8 +81,8 @@ struct Player<'a> {
     desks: Vec<Desk>,
     fates: Vec<Fate>,
     tallies: Vec<Tally>,
-    /// The lives before, with when they ended and how.
-    lives: Vec<(History, u64, Stop)>,
+    /// The lives before.
+    lives: Vec<Life>,
 }
 
 impl<'a> Player<'a> {
@@ -366,7 +365,7 @@ impl<'a> Player<'a> {
     fn restart(&mut self, stop: Stop) {
         let next = self.harness.restarted(stop);
         let history = std::mem::replace(&mut self.harness, next).history().clone();
-        self.lives.push((history, self.now_ms, stop));
+        self.lives.push(Life::new(history, stop));
         self.connect_publisher();
         let there: Vec<_> = (0..self.desks.len())
             .filter(|worker| self.desks[*worker].connection.is_some())
@@ -403,34 +402,13 @@ impl<'a> Player<'a> {
 
     fn close(self) -> Played {
         let Self { workload, harness, fates, tallies, lives, now_ms, .. } = self;
-        let last = (harness.history().clone(), now_ms, Stop::Graceful);
-        let mut began_ms = 0;
-        let mut trace: Option<(Trace, Stop)> = None;
-        let mut histories = Vec::new();
-        for (history, ended_ms, stop) in lives.into_iter().chain([last]) {
-            let life = since(Trace::by_name(&history), Duration::from_millis(began_ms));
-            histories.push(history);
-            let all = match trace {
-                None => life,
-                Some((earlier, Stop::Killed)) => earlier.then_crash(&life),
-                Some((earlier, Stop::Graceful)) => earlier.then_stop(&life),
-            };
-            trace = Some((all, stop));
-            began_ms = ended_ms;
-        }
-        let (mut trace, _) = trace.unwrap_or((Trace::by_name(&History::default()), Stop::Graceful));
+        let last = Life::new(harness.history().clone(), Stop::Graceful);
+        let lives: Vec<_> = lives.into_iter().chain([last]).collect();
+        let mut trace = Trace::of_lives(&lives);
+        let histories = lives.iter().map(|life| life.history().clone()).collect();
         let at = trace.observations().last().map(|one| one.at).unwrap_or_default();
         let what = Observed::GotEmpty { queue: QUEUE.into() };
         trace.push(Observation { at, channel: "drainer".into(), what });
         Played { workload: workload.clone(), trace, histories, fates, tallies, ended_ms: now_ms }
     }
-}
-
-/// A life's trace, with its times since the life began: a harness that is restarted goes on counting.
-fn since(life: Trace, began: Duration) -> Trace {
-    let mut moved = Trace::new(life.viewpoint());
-    for one in life.observations() {
-        moved.push(Observation { at: one.at.saturating_sub(began), ..one.clone() });
-    }
-    moved
 }

@@ -94,6 +94,7 @@ enum Edit {
     NeverDies(usize),
     JoinsAtOnce(usize),
     DiesEarlier(usize),
+    LeavesEarlier(usize),
     Plain(usize),
     LeastWindow(usize),
     SmallerWindow(usize),
@@ -125,6 +126,7 @@ fn edits(workload: &Workload, least: Least) -> Vec<Edit> {
             Edit::LeastWindow(worker),
             Edit::SmallerWindow(worker),
             Edit::DiesEarlier(worker),
+            Edit::LeavesEarlier(worker),
         ]);
     }
     edits.extend((0..tasks).map(Edit::ArrivesWithTheOneBefore));
@@ -163,6 +165,9 @@ impl Edit {
             Self::JoinsAtOnce(worker) => workers[worker].joins_ms = 0,
             Self::DiesEarlier(worker) => {
                 workers[worker].dies_ms = workers[worker].dies_ms.map(|at| (at / 2).max(1));
+            }
+            Self::LeavesEarlier(worker) => {
+                workers[worker].leaves_ms = workers[worker].leaves_ms.map(|at| (at / 2).max(1));
             }
             Self::Plain(worker) => {
                 workers[worker].acks = least.acks;

@@ -11,6 +11,7 @@ mod report;
 mod run;
 mod shrink;
 mod stuck;
+pub mod trials;
 mod world;
 
 pub use faults::{FaultKind, FaultSet};
@@ -240,7 +241,7 @@ fn fail(
     let Ran { failure, struck, timeline, .. } = ran;
     let reason = failure.unwrap_or_else(|| report::Reason::BrokerFailed("nothing".to_owned()));
     let lines_shown = options.lines_shown;
-    Failure { replay, reason, struck, timeline, lines_shown, shrunk, strays, runs }
+    Failure { replay, reason, struck, timeline, lines_shown, shrunk, strays, runs, trial: None }
 }
 
 /// How many runs, as the environment says.

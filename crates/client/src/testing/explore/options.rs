@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::choices::Replay;
+use super::choices::{Planned, Replay};
 use super::faults::{FaultKind, FaultSet};
 use crate::translate::BrokerOptions;
 
@@ -32,6 +32,8 @@ pub struct Exploration {
     pub(super) lines_shown: usize,
     pub(super) shrink: bool,
     pub(super) replay: Option<Replay>,
+    /// The faults that strike, in the place of those that follow from the seed.
+    pub(super) planned: Option<Vec<Planned>>,
 }
 
 impl Default for Exploration {
@@ -53,6 +55,7 @@ impl Default for Exploration {
             lines_shown: 60,
             shrink: true,
             replay: None,
+            planned: None,
         }
     }
 }

@@ -138,6 +138,8 @@ pub struct Failure {
     /// Whether the seed gave something else the second time.
     pub(super) strays: bool,
     pub(super) runs: u64,
+    /// The trial that this was the run of, as a text.
+    pub(super) trial: Option<String>,
 }
 
 impl Failure {
@@ -147,10 +149,10 @@ impl Failure {
         self.replay.seed
     }
 
-    /// What `LEVERET_SEED` is to be for this run again.
+    /// What `LEVERET_SEED` is to be for this run again; of a [trial](crate::testing::trials), what `LEVERET_TRIAL` is.
     #[must_use]
     pub fn replay(&self) -> String {
-        self.replay.to_string()
+        self.trial.clone().unwrap_or_else(|| self.replay.to_string())
     }
 
     /// What failed.
@@ -187,7 +189,10 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { replay, reason, struck, timeline, lines_shown, .. } = self;
-        writeln!(f, "run {} with seed {} failed: {reason}", self.runs, replay.seed)?;
+        match &self.trial {
+            Some(_) => writeln!(f, "the trial failed: {reason}")?,
+            None => writeln!(f, "run {} with seed {} failed: {reason}", self.runs, replay.seed)?,
+        }
         match struck.as_slice() {
             [] => writeln!(f, "\nno fault struck")?,
             struck => {
@@ -217,13 +222,23 @@ impl fmt::Display for Failure {
                  the seed if the test is built with RUSTFLAGS=\"--cfg tokio_unstable\")."
             )?;
         }
-        let thread = std::thread::current();
-        match thread.name().filter(|name| *name != "main") {
-            Some(test) => {
-                writeln!(f, "\nagain:  LEVERET_SEED={replay} cargo test {test} -- --exact")
-            }
-            None => writeln!(f, "\nagain:  LEVERET_SEED={replay} cargo run"),
+        match &self.trial {
+            Some(trial) => again(f, "LEVERET_TRIAL", &format!("'{trial}'")),
+            None => again(f, "LEVERET_SEED", replay),
         }
+    }
+}
+
+/// How to run exactly that again.
+pub(super) fn again(
+    f: &mut fmt::Formatter<'_>,
+    variable: &str,
+    value: &dyn fmt::Display,
+) -> fmt::Result {
+    let thread = std::thread::current();
+    match thread.name().filter(|name| *name != "main") {
+        Some(test) => writeln!(f, "\nagain:  {variable}={value} cargo test {test} -- --exact"),
+        None => writeln!(f, "\nagain:  {variable}={value} cargo run"),
     }
 }
 

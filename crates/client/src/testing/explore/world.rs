@@ -212,7 +212,8 @@ impl Run {
                 .map_err(|error| Reason::BrokerFailed(error.to_string()))?,
             None => Node::in_memory(of_broker),
         };
-        let planned = plan(replay, &options.faults, options.most_faults);
+        let drawn = || plan(replay, &options.faults, options.most_faults);
+        let planned = options.planned.clone().unwrap_or_else(drawn);
         let run = Arc::new_cyclic(|this| Self {
             this: Weak::clone(this),
             replay: replay.clone(),
