@@ -11,6 +11,7 @@ mod dispatch;
 mod handlers;
 mod journal;
 mod mistakes;
+mod reach;
 mod requeue;
 mod single_active;
 mod transactions;

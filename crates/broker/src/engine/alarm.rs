@@ -131,7 +131,7 @@ impl Engine {
     }
 
     fn has_limits(&self) -> bool {
-        let EngineOptions { message_limit, memory_limit, .. } = &self.options;
+        let EngineOptions { message_limit, memory_limit, .. } = &*self.options;
         message_limit.is_some() || memory_limit.is_some() || self.alarm.raised.is_some()
     }
 

@@ -258,9 +258,9 @@ fn is_of(death: &AMQPValue, queue: &str, reason: &str) -> bool {
     said(death, "queue") == Some(queue) && said(death, "reason") == Some(reason)
 }
 
-/// What an entry of `x-death` counts, as a text, and how often that was.
-pub(super) fn counted(death: &AMQPValue) -> (String, u64) {
-    let [queue, reason, exchange] = ["queue", "reason", "exchange"].map(|name| said(death, name));
+/// What an entry of `x-death` counts (queue, reason and exchange), and how often that was.
+pub(super) fn counted(death: &AMQPValue) -> ([Option<&str>; 3], u64) {
+    let what = ["queue", "reason", "exchange"].map(|name| said(death, name));
     let count = match death {
         AMQPValue::FieldTable(death) => {
             death.inner().get("count").and_then(super::arguments::integer)
@@ -268,7 +268,7 @@ pub(super) fn counted(death: &AMQPValue) -> (String, u64) {
         _ => None,
     };
     let count = count.and_then(|count| u64::try_from(count).ok()).unwrap_or_default();
-    (format!("{queue:?} {reason:?} {exchange:?}"), count)
+    (what, count)
 }
 
 /// One more death of the same kind (S128). A client may have sent anything (S129).

@@ -8,6 +8,7 @@ use super::backlog::Backlog;
 use super::queue::Queue;
 use super::ready::Ready;
 use super::reply_to::is_reply_name;
+use super::shared::Shared;
 use super::single_active::SingleActive;
 use super::{Caller, Engine, is_recorded};
 use crate::protocol::types::ShortString;
@@ -124,7 +125,7 @@ impl Engine {
             durable,
             owner: declare.exclusive.then_some(caller.connection),
             auto_delete: declare.auto_delete,
-            arguments: declare.arguments.clone(),
+            arguments: Shared::new(declare.arguments.clone()),
             ready: Backlog::of(&declare.arguments, self.version(), Ready::default()),
             unacked: 0,
             got: 0,

@@ -78,7 +78,7 @@ impl Engine {
         let queues = self.durable_queues().into_iter().map(|(queue, places)| DurableQueue {
             name: queue.name.clone(),
             auto_delete: queue.auto_delete,
-            arguments: queue.arguments.clone(),
+            arguments: FieldTable::clone(&queue.arguments),
             messages: places.into_values().map(|(message, _)| Arc::clone(message)).collect(),
         });
         DurableView {
@@ -99,7 +99,7 @@ impl Engine {
         records.extend(queues.iter().map(|(queue, _)| Record::QueueDeclared {
             queue: queue.name.clone(),
             auto_delete: queue.auto_delete,
-            arguments: queue.arguments.clone(),
+            arguments: FieldTable::clone(&queue.arguments),
         }));
         records.extend(self.durable_exchanges().into_iter().map(DurableExchange::declared));
         records.extend(self.durable_bindings().into_iter().map(Record::Bound));

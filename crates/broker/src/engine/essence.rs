@@ -5,7 +5,7 @@
 //! order, delivery tags too, and times are told from now. So brokers that came to the same by different
 //! ways have the same essence, and a small world has few of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::Engine;
@@ -15,7 +15,7 @@ use super::dead_letter::{DEATHS, counted};
 use super::queue::Queue;
 use super::single_active::SingleActive;
 use crate::protocol::types::AMQPValue;
-use crate::protocol::{ChannelId, ConsumerId, Message, MessageId, QueueId};
+use crate::protocol::{ChannelId, ConsumerId, Message, MessageId, QueueId, Rare};
 
 /// What tells one state from another, as bytes that can be compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,13 +82,63 @@ impl Essence {
         }
         self.flag(true);
         // Whoever may not look at the time of a death cannot tell one from another.
-        let (properties, deaths) = without_deaths(message);
-        self.text(format!("{properties:?}"));
+        self.size(properties.bitmask().into());
+        let mut deaths = None;
+        properties.for_each_rare(|place, value| match value {
+            Rare::Text(text) => {
+                self.size(place);
+                self.text(text.as_str());
+            }
+            Rare::Number(number) => {
+                self.size(place);
+                self.number(number);
+            }
+            Rare::Table(headers) => {
+                self.size(place);
+                self.size(headers.inner().len());
+                for (name, value) in headers.inner() {
+                    self.text(name.as_str());
+                    match value {
+                        AMQPValue::FieldArray(died) if name.as_str() == DEATHS => {
+                            self.size(2);
+                            deaths = Some(died.as_slice());
+                        }
+                        value => self.value(value),
+                    }
+                }
+            }
+        });
+        let deaths = deaths.unwrap_or_default();
         self.size(deaths.len());
-        for (kind, count) in deaths {
-            self.text(kind);
+        for death in deaths {
+            let ([queue, reason, exchange], count) = counted(death);
+            for what in [queue, reason, exchange] {
+                self.flag(what.is_some());
+                self.text(what.unwrap_or_default());
+            }
             self.number(count.min(self.counts_max));
         }
+    }
+
+    /// Adds a value of a table.
+    fn value(&mut self, value: &AMQPValue) {
+        match value {
+            AMQPValue::LongString(text) => {
+                self.flag(true);
+                self.text(text.as_bytes());
+            }
+            other => {
+                self.flag(false);
+                self.debug(format_args!("{other:?}"));
+            }
+        }
+    }
+
+    /// Adds what something looks like, and a mark of its end that no text has.
+    pub fn debug(&mut self, text: std::fmt::Arguments<'_>) {
+        // Writing to bytes does not fail.
+        let _ = self.write_fmt(text);
+        self.bytes.push(0xff);
     }
 
     /// All that was added.
@@ -98,38 +148,37 @@ impl Essence {
     }
 }
 
-/// A message's properties without `x-death`, and each entry of that with its count.
-fn without_deaths(message: &Message) -> (crate::protocol::Properties, Vec<(String, u64)>) {
-    let properties = message.properties.clone();
-    let Some(headers) = properties.headers() else { return (properties, Vec::new()) };
-    let mut rest = headers.inner().clone();
-    let deaths = match rest.remove(DEATHS) {
-        Some(AMQPValue::FieldArray(deaths)) => deaths.as_slice().iter().map(counted).collect(),
-        _ => Vec::new(),
-    };
-    (properties.with_headers(rest.into()), deaths)
+impl std::fmt::Write for Essence {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.bytes.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
 }
 
-/// The places of what has numbers.
-struct Places {
-    messages: BTreeMap<MessageId, usize>,
-    consumers: BTreeMap<ConsumerId, usize>,
-    queues: BTreeMap<QueueId, usize>,
+/// The places of what has numbers: in small worlds, which are what this is for, a list is looked through faster than a
+/// tree is made.
+struct Places<'a> {
+    /// By their numbers.
+    messages: &'a [(MessageId, &'a Arc<Message>)],
+    consumers: Vec<ConsumerId>,
+    queues: &'a [(QueueId, &'a Queue)],
     now_ms: u64,
 }
 
-impl Places {
+impl Places<'_> {
     fn message(&self, essence: &mut Essence, id: MessageId) {
-        essence.size(self.messages.get(&id).map_or(0, |place| place + 1));
+        let place = self.messages.binary_search_by_key(&id, |(id, _)| *id);
+        essence.size(place.map_or(0, |place| place + 1));
     }
 
     fn consumer(&self, essence: &mut Essence, id: Option<ConsumerId>) {
-        let place = id.and_then(|id| self.consumers.get(&id));
+        let place = id.and_then(|id| self.consumers.iter().position(|one| *one == id));
         essence.size(place.map_or(0, |place| place + 1));
     }
 
     fn queue(&self, essence: &mut Essence, id: QueueId) {
-        essence.size(self.queues.get(&id).map_or(0, |place| place + 1));
+        let place = self.queues.iter().position(|(one, _)| *one == id);
+        essence.size(place.map_or(0, |place| place + 1));
     }
 
     /// How long from now.
@@ -147,21 +196,17 @@ impl Engine {
     /// the windows that channels had before, and limits for all messages (`message_limit`, `memory_limit`).
     pub fn essence(&self, channels: &[ChannelId], essence: &mut Essence) {
         let mut queues: Vec<_> = self.queues.iter().collect();
-        queues.sort_by_key(|(_, queue)| queue.number);
+        queues.sort_unstable_by_key(|(_, queue)| queue.number);
         let messages = self.messages_that_matter();
-        let order: Vec<_> = channels.iter().filter_map(|id| self.channels.get(*id)).collect();
-        let consumers = order.iter().flat_map(|channel| channel.consumers.values());
-        let places = Places {
-            messages: messages.keys().enumerate().map(|(place, id)| (*id, place)).collect(),
-            consumers: consumers.enumerate().map(|(place, id)| (*id, place)).collect(),
-            queues: queues.iter().enumerate().map(|(place, (id, _))| (*id, place)).collect(),
-            now_ms: self.now.wall_ms,
-        };
-        let ages = messages.values().filter_map(|message| message.ttl_ms());
+        let order = channels.iter().filter_map(|id| self.channels.get(*id));
+        let consumers = order.flat_map(|channel| channel.consumers.values().copied()).collect();
+        let now_ms = self.now.wall_ms;
+        let places = Places { messages: &messages, consumers, queues: &queues, now_ms };
+        let ages = messages.iter().filter_map(|(_, message)| message.ttl_ms());
         let ages = ages.chain(self.queues.values().flat_map(|queue| queue.rules.ttls_ms()));
         essence.age_max = ages.max().unwrap_or_default();
         essence.size(messages.len());
-        for message in messages.values() {
+        for (_, message) in &messages {
             essence.message(message, places.now_ms);
         }
         for id in channels {
@@ -180,15 +225,18 @@ impl Engine {
     }
 
     /// Every message that is anywhere, by its number.
-    fn messages_that_matter(&self) -> BTreeMap<MessageId, &Arc<Message>> {
+    fn messages_that_matter(&self) -> Vec<(MessageId, &Arc<Message>)> {
         let ready = self.queues.values().flat_map(|queue| queue.ready.iter());
         let ready = ready.map(|(message, _)| message);
         let held = self.channels.values().flat_map(|channel| channel.unacked.iter());
         let held = held.map(|(_, held)| &held.message);
-        ready.chain(held).map(|message| (message.id, message)).collect()
+        let mut all: Vec<_> = ready.chain(held).map(|message| (message.id, message)).collect();
+        all.sort_unstable_by_key(|(id, _)| *id);
+        all.dedup_by_key(|(id, _)| *id);
+        all
     }
 
-    fn channel_essence(&self, channel: &Channel, places: &Places, essence: &mut Essence) {
+    fn channel_essence(&self, channel: &Channel, places: &Places<'_>, essence: &mut Essence) {
         essence.number(channel.consumer_prefetch.into());
         essence.number(channel.window.limit().into());
         essence.flag(channel.last_publish.is_some());
@@ -231,7 +279,7 @@ impl Engine {
         }
     }
 
-    fn queue_essence(&self, queue: &Queue, places: &Places, essence: &mut Essence) {
+    fn queue_essence(&self, queue: &Queue, places: &Places<'_>, essence: &mut Essence) {
         essence.text(&*queue.name);
         essence.size(queue.ready.len());
         for (message, redelivered) in queue.ready.iter() {
@@ -268,7 +316,7 @@ impl Engine {
     }
 
     /// Whose turn it is, and who was set aside before whom.
-    fn turns_essence(&self, queue: &Queue, places: &Places, essence: &mut Essence) {
+    fn turns_essence(&self, queue: &Queue, places: &Places<'_>, essence: &mut Essence) {
         let stays = |id: &ConsumerId| self.consumers.contains_key(*id);
         let turns: Vec<_> = queue.ring.turns().filter(|(_, id)| stays(id)).collect();
         essence.size(turns.len());
@@ -286,13 +334,15 @@ impl Engine {
         });
         let aside: Vec<_> = aside.collect();
         let all = parked.iter().chain(&aside);
-        let tickets: BTreeSet<_> = all.clone().flat_map(|(tickets, _)| tickets).collect();
+        let mut tickets: Vec<_> = all.clone().flat_map(|(tickets, _)| tickets).collect();
+        tickets.sort_unstable();
+        tickets.dedup();
         essence.size(parked.len());
         essence.size(aside.len());
         for (those, id) in all {
             places.consumer(essence, Some(*id));
             for ticket in those {
-                essence.size(tickets.iter().take_while(|one| **one < ticket).count());
+                essence.size(tickets.partition_point(|one| *one < ticket));
             }
         }
     }
@@ -308,7 +358,7 @@ impl Engine {
         }
         essence.size(self.bindings.iter().count());
         for binding in self.bindings.iter() {
-            essence.text(binding.to_string());
+            essence.debug(format_args!("{binding}"));
         }
     }
 }
@@ -325,7 +375,7 @@ fn consumer_essence(consumer: &Consumer, essence: &mut Essence) {
     essence.flag(consumer.set_aside.is_some());
 }
 
-fn succession_essence(single_active: &SingleActive, places: &Places, essence: &mut Essence) {
+fn succession_essence(single_active: &SingleActive, places: &Places<'_>, essence: &mut Essence) {
     places.consumer(essence, single_active.active());
     essence.flag(single_active.is_resting());
     essence.size(single_active.waiting().count());

@@ -252,7 +252,7 @@ impl Engine {
         InspectedQueue {
             vhost: self.options.vhost.clone(),
             queue_type: if queue.rules.quorum.is_some() { "quorum" } else { "classic" },
-            arguments: queue.arguments.clone(),
+            arguments: FieldTable::clone(&queue.arguments),
             state: "running",
             messages: ready.len() + unacknowledged.len(),
             messages_persistent: ready.iter().chain(held).filter(persistent).count(),

@@ -9,7 +9,7 @@ use super::Engine;
 use super::deadlines::Due;
 use super::exchange::{Matcher, Target};
 use super::single_active::SingleActive;
-use crate::protocol::{ConsumerId, QueueId};
+use crate::protocol::{ConsumerId, Message, QueueId};
 
 type Check = fn(&Engine) -> Result<(), String>;
 
@@ -71,69 +71,78 @@ fn nothing_is_pending(engine: &Engine) -> Result<(), String> {
 
 fn ready_is_sorted(engine: &Engine) -> Result<(), String> {
     for (id, queue) in &engine.queues {
-        let ids: Vec<_> = queue.ready.iter().map(|(message, _)| message.id).collect();
-        let counted = (queue.ready.len(), queue.ready.is_empty());
-        let right = counted == (ids.len(), ids.is_empty());
-        ensure(right, || format!("queue {}: {counted:?} of {ids:?}", queue.name))?;
+        let ids = || queue.ready.iter().map(|(message, _)| message.id);
+        let (counted, there) = (queue.ready.len(), ids().count());
+        let right = counted == there && queue.ready.is_empty() == (there == 0);
+        ensure(right, || format!("queue {}: {counted} of {there}", queue.name))?;
         if let Some(returns) = queue.ready.returns() {
             // These stand as they came back; what they count is there (S66).
             let holds = engine.channels.values().flat_map(|channel| channel.unacked.iter());
             let held = holds.filter(|(_, held)| held.queue == id).map(|(_, held)| held.message.id);
-            let there: BTreeSet<_> = ids.into_iter().chain(held).collect();
+            let there: BTreeSet<_> = ids().chain(held).collect();
             let gone = returns.known().find(|known| !there.contains(known));
             ensure(gone.is_none(), || format!("queue {}: {gone:?} is counted", queue.name))?;
             continue;
         }
-        let places = queue.ready.iter();
-        let places: Vec<_> = places
-            .map(|(message, _)| (Reverse(queue.ready.priority(message)), message.id))
-            .collect();
-        ensure(places.is_sorted_by(|a, b| a < b), || format!("queue {}: {places:?}", queue.name))?;
+        let place = |message: &Message| (Reverse(queue.ready.priority(message)), message.id);
+        let places = || queue.ready.iter().map(|(message, _)| place(message));
+        ensure(places().is_sorted_by(|a, b| a < b), || {
+            format!("queue {}: {:?}", queue.name, places().collect::<Vec<_>>())
+        })?;
     }
     Ok(())
 }
 
 fn one_place(engine: &Engine) -> Result<(), String> {
-    let mut seen = BTreeSet::new();
+    let mut places = Vec::new();
     for (id, queue) in &engine.queues {
-        for (message, _) in queue.ready.iter() {
-            ensure(seen.insert((id, message.id)), || format!("{} in {}", message.id, queue.name))?;
-        }
+        places.extend(queue.ready.iter().map(|(message, _)| (id, message.id, None)));
     }
     for channel in engine.channels.values() {
-        for (tag, held) in channel.unacked.iter() {
-            ensure(seen.insert((held.queue, held.message.id)), || {
-                format!("{} held as tag {tag}", held.message.id)
-            })?;
-        }
+        let held = channel.unacked.iter();
+        places.extend(held.map(|(tag, held)| (held.queue, held.message.id, Some(tag))));
     }
-    Ok(())
+    places.sort_unstable();
+    let mut pairs = places.windows(2);
+    match pairs.find(|pair| (pair[0].0, pair[0].1) == (pair[1].0, pair[1].1)) {
+        Some([(_, message, one), (.., other)]) => {
+            Err(format!("{message} in two, held as {one:?} and {other:?}"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn counts_agree(engine: &Engine) -> Result<(), String> {
-    let mut of_queue: BTreeMap<QueueId, usize> = BTreeMap::new();
-    let mut of_consumer: BTreeMap<ConsumerId, usize> = BTreeMap::new();
+    let mut of_queue: Vec<QueueId> = Vec::new();
+    let mut of_consumer: Vec<ConsumerId> = Vec::new();
     for channel in engine.channels.values() {
         let mut of_channel = 0;
         for (_, held) in channel.unacked.iter() {
-            *of_queue.entry(held.queue).or_default() += 1;
+            of_queue.push(held.queue);
             if let Some(consumer) = held.consumer {
                 of_channel += usize::from(held.in_channel_window);
-                *of_consumer.entry(consumer).or_default() += 1;
+                of_consumer.push(consumer);
             }
         }
         let counted = channel.window.held();
         ensure(counted == of_channel, || format!("channel holds {of_channel}, counts {counted}"))?;
     }
+    of_queue.sort_unstable();
+    of_consumer.sort_unstable();
     for (id, queue) in &engine.queues {
-        let held = of_queue.get(&id).copied().unwrap_or(0);
+        let held = occurrences(&of_queue, id);
         ensure(held == queue.unacked, || format!("queue {}: {held} held", queue.name))?;
     }
     for (id, consumer) in &engine.consumers {
-        let held = of_consumer.get(&id).copied().unwrap_or(0);
+        let held = occurrences(&of_consumer, id);
         ensure(held == consumer.window.held(), || format!("consumer {}: {held}", consumer.tag))?;
     }
     Ok(())
+}
+
+/// How often something is in a sorted list.
+fn occurrences<T: Copy + Ord>(sorted: &[T], one: T) -> usize {
+    sorted.partition_point(|other| *other <= one) - sorted.partition_point(|other| *other < one)
 }
 
 fn windows_are_kept(engine: &Engine) -> Result<(), String> {

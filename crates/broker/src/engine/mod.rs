@@ -40,6 +40,7 @@
 //! | `queue`, `channel`, `backlog`, `ready`, `ring`, `levels`, `party`, `window`, `unacked` | the parts of the state |
 //! | `durable`, `restore`, `restore/mend`, `gathered`, `ending` | what survives an end, and the engine that is made of it, or of its ruins |
 //! | `view`, `essence`, `invariants` | reading it |
+//! | `shared` | what clones have in common |
 
 mod ack_timeout;
 mod alarm;
@@ -85,6 +86,7 @@ mod route;
 mod rules;
 mod session;
 mod settle;
+mod shared;
 mod single_active;
 mod topology;
 mod transaction;
@@ -122,6 +124,7 @@ pub use inspect::{
     PeekedMessage,
 };
 pub use restore::{Mend, Mended, Restore, Stop};
+pub(crate) use shared::Shared;
 pub use view::{
     ActivityStatus, ChannelView, ConnectionView, ConsumerView, EngineView, ExchangeView,
     MessageView, QueueView,
@@ -178,20 +181,20 @@ impl Default for EngineOptions {
 /// It is a value: a clone is another broker in the same state.
 #[derive(Clone, Debug)]
 pub struct Engine {
-    options: EngineOptions,
+    options: Shared<EngineOptions>,
     connections: SlotMap<ConnectionId, Connection>,
     channels: SlotMap<ChannelId, Channel>,
     queues: SlotMap<QueueId, Queue>,
-    exchanges: SlotMap<ExchangeId, Exchange>,
-    bindings: Bindings,
+    exchanges: Shared<SlotMap<ExchangeId, Exchange>>,
+    bindings: Shared<Bindings>,
     consumers: SlotMap<ConsumerId, Consumer>,
-    queue_index: Index<QueueId>,
-    exchange_index: Index<ExchangeId>,
+    queue_index: Shared<Index<QueueId>>,
+    exchange_index: Shared<Index<ExchangeId>>,
     /// The consumers of answers, by the names that these are sent to.
     reply_index: Index<ConsumerId>,
     names: NameGenerator,
     /// By name.
-    policies: BTreeMap<Name, Policy>,
+    policies: Shared<BTreeMap<Name, Policy>>,
     connections_opened: u64,
     queues_declared: u64,
     exchanges_declared: u64,
@@ -242,17 +245,17 @@ impl Engine {
     pub fn new(options: EngineOptions) -> Self {
         let mut engine = Self {
             names: NameGenerator::new(options.name_seed, options.life),
-            options,
+            options: Shared::new(options),
             connections: SlotMap::with_key(),
             channels: SlotMap::with_key(),
             queues: SlotMap::with_key(),
-            exchanges: SlotMap::with_key(),
-            bindings: Bindings::default(),
+            exchanges: Shared::new(SlotMap::with_key()),
+            bindings: Shared::default(),
             consumers: SlotMap::with_key(),
-            queue_index: Index::default(),
-            exchange_index: Index::default(),
+            queue_index: Shared::default(),
+            exchange_index: Shared::default(),
             reply_index: Index::default(),
-            policies: BTreeMap::new(),
+            policies: Shared::default(),
             connections_opened: 0,
             queues_declared: 0,
             exchanges_declared: 0,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::backlog::Backlog;
 use super::ring::Ring;
 use super::rules::{Rules, Times};
+use super::shared::Shared;
 use super::single_active::SingleActive;
 use crate::protocol::types::FieldTable;
 use crate::protocol::{ConnectionId, ConsumerId, Differences, Name};
@@ -19,7 +20,7 @@ pub(super) struct Queue {
     /// The connection it belongs to, if it is exclusive.
     pub(super) owner: Option<ConnectionId>,
     pub(super) auto_delete: bool,
-    pub(super) arguments: FieldTable,
+    pub(super) arguments: Shared<FieldTable>,
     pub(super) ready: Backlog,
     /// How many of its messages are held by channels.
     pub(super) unacked: usize,

@@ -31,6 +31,7 @@ use super::queue::Queue;
 use super::ready::Ready;
 use super::restore_topology::FoldedTopology;
 use super::rules::{Rules, Times};
+use super::shared::Shared;
 use super::single_active::SingleActive;
 use super::{Engine, EngineOptions};
 use crate::protocol::types::FieldTable;
@@ -203,7 +204,7 @@ impl Restore {
                 auto_delete: folded.auto_delete,
                 ready: Backlog::of(&folded.arguments, version, Ready::recovered(messages)),
                 single_active: SingleActive::of(&folded.arguments),
-                arguments: folded.arguments,
+                arguments: Shared::new(folded.arguments),
                 unacked: 0,
                 got: 0,
                 consumers: Default::default(),

@@ -279,6 +279,27 @@ impl Engine {
         Some(message_views(self.queues.get(self.queue_index.get(queue)?)?))
     }
 
+    /// The ready messages of a queue in order, each with whether it was handed out before; none if there is no such
+    /// queue.
+    pub fn ready_in(&self, queue: &str) -> impl Iterator<Item = (&Arc<Message>, bool)> {
+        let queue = self.queue_index.get(queue).and_then(|id| self.queues.get(id));
+        queue.into_iter().flat_map(|queue| queue.ready.iter())
+    }
+
+    /// The numbers of all messages that are ready or held, in no order that matters, and some of them more than once.
+    pub fn message_numbers(&self) -> impl Iterator<Item = MessageId> {
+        let ready = self.queues.values().flat_map(|queue| queue.ready.iter());
+        let held = self.channels.values().flat_map(|channel| channel.unacked.iter());
+        ready.map(|(message, _)| message.id).chain(held.map(|(_, held)| held.message.id))
+    }
+
+    /// What a channel holds and has not settled, by delivery tags in order; nothing if there is no such channel.
+    pub fn held_by(&self, channel: ChannelId) -> impl Iterator<Item = (u64, &Arc<Message>)> {
+        let channel = self.channels.get(channel);
+        let held = channel.into_iter().flat_map(|channel| channel.unacked.iter());
+        held.map(|(tag, held)| (tag, &held.message))
+    }
+
     /// How often a consumer was asked whether it has room, since the beginning: the work of
     /// dispatching, for tests that it does not grow with the number of those who have none.
     #[must_use]

@@ -34,6 +34,7 @@ pub use message::{Address, Message, Name};
 pub use policy::{ApplyTo, Policy, PolicyError, Setting};
 pub use preview::Preview;
 pub(crate) use preview::fnv_1a;
+pub(crate) use properties::Rare;
 pub use properties::{PERSISTENT, Properties};
 pub use record::Record;
 pub use time::{Instant, Now};

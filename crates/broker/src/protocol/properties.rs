@@ -49,6 +49,13 @@ struct Rest {
     cluster_id: Option<ShortString>,
 }
 
+/// A property that most messages do not have.
+pub(crate) enum Rare<'a> {
+    Text(&'a ShortString),
+    Number(u64),
+    Table(&'a FieldTable),
+}
+
 /// What a getter of `rest` refers to when nothing is in it.
 static EMPTY: Rest = Rest {
     content_type: None,
@@ -105,6 +112,34 @@ impl Properties {
     /// Whether nothing but these two is set, if they are.
     pub(crate) fn has_mode_and_priority_only(&self) -> bool {
         self.rest.is_none()
+    }
+
+    /// Shows each property that is set, but for these two: its place among all, and what it is.
+    pub(crate) fn for_each_rare<'a>(&'a self, mut show: impl FnMut(usize, Rare<'a>)) {
+        let rest = self.rest();
+        let texts = [
+            &rest.content_type,
+            &rest.content_encoding,
+            &rest.correlation_id,
+            &rest.reply_to,
+            &rest.expiration,
+            &rest.message_id,
+            &rest.kind,
+            &rest.user_id,
+            &rest.app_id,
+            &rest.cluster_id,
+        ];
+        for (place, text) in texts.into_iter().enumerate() {
+            if let Some(text) = text {
+                show(place, Rare::Text(text));
+            }
+        }
+        if let Some(number) = rest.timestamp {
+            show(texts.len(), Rare::Number(number));
+        }
+        if let Some(headers) = &rest.headers {
+            show(texts.len() + 1, Rare::Table(headers));
+        }
     }
 
     /// Says whether `x-death` among the headers is the broker's own.

@@ -124,6 +124,12 @@ pub trait Model {
     /// What tells this state from others.
     fn key(&self, state: &Self::State) -> Self::Key;
 
+    /// A state as it is kept until it is followed. Every property was asked of it before, so what only they look at may
+    /// be let go here.
+    fn kept(&self, state: Self::State) -> Self::State {
+        state
+    }
+
     /// What must hold in every state.
     fn always(&self) -> Vec<Always<Self::State>>;
 
@@ -323,12 +329,12 @@ impl<'a, M: Model> Run<'a, M> {
                 self.ways.found(holds);
                 let depth = parent.map_or(0, |parent| self.nodes[parent].depth + 1);
                 self.nodes.push(Node { depth, from });
-                self.frontier.push_back((number, state));
+                self.frontier.push_back((number, self.model.kept(state)));
                 number
             }
             Entry::Occupied(place) => {
                 if let Some(twins) = &mut self.twins {
-                    twins.keep(*place.get(), state);
+                    twins.keep(*place.get(), self.model.kept(state));
                 }
                 *place.get()
             }

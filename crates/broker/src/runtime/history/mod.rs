@@ -32,6 +32,12 @@ pub struct History {
 }
 
 impl History {
+    /// The events themselves.
+    #[cfg(feature = "testing")]
+    pub(crate) fn into_events(self) -> Vec<Event> {
+        self.events
+    }
+
     /// The events, in order.
     #[must_use]
     pub fn events(&self) -> &[Event] {

@@ -256,6 +256,7 @@ pub struct Consumer<S = ()> {
     pub(super) confirms: bool,
     pub(super) transactional: bool,
     pub(super) at_once: usize,
+    pub(super) gets: bool,
     pub(super) channel: String,
     pub(super) connection: String,
     pub(super) handler: Option<Handle<S>>,
@@ -277,6 +278,7 @@ impl<S> Consumer<S> {
             confirms: false,
             transactional: false,
             at_once: 1,
+            gets: false,
             channel: tag.to_owned(),
             connection: tag.to_owned(),
             handler: None,
@@ -346,6 +348,15 @@ impl<S> Consumer<S> {
         self
     }
 
+    /// It does not subscribe: it asks for one message at a time (`basic.get`), whenever one is ready. Without a handler
+    /// it asks as long as it holds fewer than its [`prefetch`](Self::prefetch), with one as long as that is at fewer
+    /// than [`at_once`](Self::at_once).
+    #[must_use]
+    pub fn gets(mut self) -> Self {
+        self.gets = true;
+        self
+    }
+
     /// It shares a channel with the others that name it.
     #[must_use]
     pub fn on_channel(mut self, channel: &str) -> Self {
@@ -396,6 +407,9 @@ pub enum May {
     CloseChannel,
     /// A connection is lost, and its process lives on.
     LoseConnection,
+    /// The publisher's connection is lost: at rest, with a publish on its way that never arrives, or, of a publisher
+    /// with confirms, with a publish that arrived and whose confirm does not. It comes back to publish the rest.
+    LosePublisher,
     /// A process ends, and its connection with it: its handlers forget what they were doing, and what they had
     /// in memory.
     Die,

@@ -5,19 +5,22 @@
 //! reckon with. A step's records stand on the disk as a whole or not at all.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 
 use super::World;
 use super::state::State;
-use crate::engine::{Engine, EngineOptions, Essence, Restore};
+use crate::engine::{DurableView, Engine, EngineOptions, Essence, Restore, Shared};
 use crate::protocol::{ChannelId, Command, Message, MessageId, Record};
 use crate::runtime::Core;
 
 #[derive(Clone, Debug)]
 pub(super) struct Journal {
     /// The fold of all that is durable.
-    durable: Restore,
+    durable: Shared<Restore>,
+    /// What that shows.
+    view: Shared<DurableView>,
     /// Steps that are on their way to the disk, with their records.
-    pending: VecDeque<(u64, Vec<Record>)>,
+    pending: Shared<VecDeque<(u64, Rc<[Record]>)>>,
 }
 
 impl Journal {
@@ -26,12 +29,16 @@ impl Journal {
         if !on_disk {
             return (Core::new(options, true), None);
         }
-        let journal = Self { durable: Restore::default(), pending: VecDeque::new() };
+        let journal = Self {
+            durable: Shared::default(),
+            view: Shared::default(),
+            pending: Shared::default(),
+        };
         (Core::journalled(Engine::new(options), true), Some(journal))
     }
 
     pub(super) fn send(&mut self, step: u64, records: Vec<Record>) {
-        self.pending.push_back((step, records));
+        self.pending.push_back((step, records.into()));
     }
 
     /// How many steps are on their way.
@@ -46,9 +53,13 @@ impl Journal {
 
     /// The first steps become durable; gives the last of them.
     fn write(&mut self, steps: usize) -> Option<u64> {
-        let written: Vec<_> = self.pending.drain(..steps.min(self.pending.len())).collect();
-        for record in written.iter().flat_map(|(_, records)| records) {
+        let steps = steps.min(self.pending.len());
+        let written: Vec<_> = self.pending.drain(..steps).collect();
+        for record in written.iter().flat_map(|(_, records)| &records[..]) {
             self.apply(record.clone());
+        }
+        if !written.is_empty() {
+            self.view = Shared::new(self.durable.durable_view());
         }
         written.last().map(|(step, _)| *step)
     }
@@ -61,7 +72,7 @@ impl Journal {
 
     /// What would be found after a crash now, if nothing more were written: the bodies in each queue, in order.
     pub(super) fn found(&self) -> BTreeMap<String, Vec<String>> {
-        let queues = self.durable.durable_view().queues.into_iter();
+        let queues = self.view.queues.iter();
         let body =
             |message: &std::sync::Arc<Message>| String::from_utf8_lossy(&message.body).into_owned();
         queues
@@ -71,12 +82,12 @@ impl Journal {
 
     /// Adds what later crashes depend on.
     pub(super) fn essence(&self, now_ms: u64, essence: &mut Essence) {
-        let durable = self.durable.durable_view();
+        let durable = &*self.view;
         let mut messages: BTreeMap<MessageId, &Message> = BTreeMap::new();
         for message in durable.queues.iter().flat_map(|queue| &queue.messages) {
             messages.insert(message.id, message);
         }
-        for record in self.pending.iter().flat_map(|(_, records)| records) {
+        for record in self.pending.iter().flat_map(|(_, records)| &records[..]) {
             if let Record::Enqueued { message, .. } = record {
                 messages.insert(message.id, message);
             }
@@ -94,11 +105,11 @@ impl Journal {
                 essence.size(place(&message.id));
             }
         }
-        essence.text(format!("{:?} {:?}", durable.exchanges, durable.bindings));
+        essence.debug(format_args!("{:?} {:?}", durable.exchanges, durable.bindings));
         essence.size(self.pending.len());
-        for (_, records) in &self.pending {
+        for (_, records) in self.pending.iter() {
             essence.size(records.len());
-            for record in records {
+            for record in &records[..] {
                 match record {
                     Record::Enqueued { message, queues } => {
                         essence.text("enqueued");
@@ -110,7 +121,7 @@ impl Journal {
                         essence.size(place(message));
                         essence.text(&**queue);
                     }
-                    other => essence.text(format!("{other:?}")),
+                    other => essence.debug(format_args!("{other:?}")),
                 }
             }
         }
@@ -138,14 +149,14 @@ impl<S: Clone> State<S> {
         journal.write(survive);
         journal.pending.clear();
         journal.apply(Record::Started);
-        let engine = journal.durable.clone().finish(world.engine_options());
-        self.core = Core::journalled(engine, true);
+        let engine = Restore::clone(&journal.durable).finish(world.engine_options());
+        self.core = Shared::new(Core::journalled(engine, true));
         for connection in 0..self.connections.len() {
             self.connection_ended(world, connection);
         }
         // The next broker gives its channels the handles that this one gave.
-        for job in self.hands.iter_mut().flat_map(|hand| &mut hand.jobs) {
-            job.channel = ChannelId::default();
+        for hand in self.hands.iter_mut().filter(|hand| !hand.jobs.is_empty()) {
+            hand.jobs.iter_mut().for_each(|job| job.channel = ChannelId::default());
         }
         // What expired meanwhile goes first.
         self.command(world, Command::TimePassed);

@@ -6,6 +6,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::declare::Message;
+use crate::engine::Shared;
 use crate::protocol;
 use crate::protocol::ChannelId;
 use crate::protocol::types::AMQPValue;
@@ -189,7 +190,7 @@ pub(super) struct Job {
     pub(super) tag: u64,
     /// The channel that it came on, which may have ended.
     pub(super) channel: ChannelId,
-    pub(super) left: VecDeque<Do>,
+    pub(super) left: Shared<VecDeque<Do>>,
 }
 
 /// What tells a job from another: its place among what its channel holds, if that channel is still there.
@@ -198,5 +199,5 @@ pub(super) struct JobKey {
     pub(super) delivery: Rc<Delivery>,
     pub(super) alive: bool,
     pub(super) place: Option<usize>,
-    pub(super) left: VecDeque<Do>,
+    pub(super) left: Shared<VecDeque<Do>>,
 }

@@ -20,27 +20,27 @@ impl<S: Clone + Ord> State<S> {
         let mut essence = Essence::new(world.counts_max.into());
         let channels: Vec<_> = self.channels.iter().map(|id| id.unwrap_or_default()).collect();
         self.core.engine().essence(&channels, &mut essence);
-        for connection in &self.connections {
+        for connection in self.connections.iter() {
             essence.flag(connection.is_some());
         }
-        for published in &self.published {
+        for published in self.published.iter() {
             essence.flag(*published);
         }
         essence.size(self.fates.len());
-        for (body, fate) in &self.fates {
+        for (body, fate) in self.fates.iter() {
             essence.text(&**body);
             let counts = [
                 [fate.published, fate.confirmed, fate.refused, fate.unroutable],
                 [fate.delivered, fate.acked, fate.dropped, fate.dead_lettered],
             ];
-            counts.concat().into_iter().for_each(|count| essence.number(count.into()));
+            counts.as_flattened().iter().for_each(|count| essence.number((*count).into()));
         }
         essence.size(self.effects.len());
-        for (effect, count) in &self.effects {
+        for (effect, count) in self.effects.iter() {
             essence.text(effect);
             essence.number((*count).into());
         }
-        for waiting in &self.unconfirmed {
+        for waiting in self.unconfirmed.iter() {
             essence.size(waiting.len());
             waiting.iter().for_each(|one| essence.text(&*one.body));
         }
@@ -58,6 +58,9 @@ impl<S: Clone + Ord> State<S> {
         for (place, hand) in self.hands.iter().enumerate() {
             // Who holds what it got before it cancelled is not known to the broker.
             let handled = world.consumers[place].handler.is_some();
+            if world.consumers[place].gets {
+                essence.flag(self.here[place].is_some());
+            }
             essence.size(hand.parcels.len());
             essence.size(hand.settled.len());
             for (_, delivery) in hand.parcels.iter().chain(&hand.settled) {
@@ -91,9 +94,6 @@ impl<S: Clone + Ord> State<S> {
 
     /// The place of a delivery among all that its channel holds.
     fn place_of(&self, channel: crate::protocol::ChannelId, tag: u64) -> Option<usize> {
-        let (connection, number) = self.core.engine().channel_numbers(channel)?;
-        let channels = self.core.engine().channel_views().into_iter();
-        let mut own = channels.filter(|one| (one.connection, one.number) == (connection, number));
-        own.next()?.unacknowledged.iter().position(|(held, _)| *held == tag)
+        self.core.engine().held_by(channel).position(|(held, _)| held == tag)
     }
 }

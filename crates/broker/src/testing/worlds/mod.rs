@@ -84,6 +84,7 @@ mod key;
 mod model;
 mod picture;
 mod properties;
+mod publisher;
 mod state;
 mod steps;
 
@@ -139,6 +140,8 @@ pub struct World<S = ()> {
     counts_max: u8,
     deliveries_max: u8,
     any_order: bool,
+    publishes_again: bool,
+    ack_timeout: bool,
     on_disk: bool,
     unwritten_max: usize,
     refusals_allowed: bool,
@@ -193,6 +196,8 @@ impl<S: Clone + Ord> World<S> {
             counts_max: 2,
             deliveries_max: 1,
             any_order: false,
+            publishes_again: false,
+            ack_timeout: false,
             on_disk: false,
             unwritten_max: 2,
             refusals_allowed: false,
@@ -255,6 +260,13 @@ impl<S: Clone + Ord> World<S> {
     pub fn publisher_confirms(mut self) -> Self {
         self.channels[PUBLISHER].confirms = true;
         self
+    }
+
+    /// What the publisher publishes is confirmed, and what was not when its connection was lost is published again.
+    #[must_use]
+    pub fn publisher_tries_again(mut self) -> Self {
+        self.publishes_again = true;
+        self.publisher_confirms()
     }
 
     /// What the publisher publishes waits for a commit.
@@ -335,6 +347,15 @@ impl<S: Clone + Ord> World<S> {
         self
     }
 
+    /// What is held too long ends its channel: the broker looks every millisecond, and allows one. With
+    /// [`May::TimePasses`] so whoever is slow by a few steps of time may be late, and some who hold are while others
+    /// are not.
+    #[must_use]
+    pub fn ack_timeout(mut self) -> Self {
+        self.ack_timeout = true;
+        self
+    }
+
     /// Messages are published in every order, rather than in the order in which they are named.
     #[must_use]
     pub fn in_any_order(mut self) -> Self {
@@ -396,8 +417,7 @@ impl<S: Clone + Ord> World<S> {
 
 impl<S> World<S> {
     fn engine_options(&self) -> EngineOptions {
-        // What is held too long is no part of a small world.
-        let (version, consumer_timeout_ms) = (self.version, None);
+        let (version, consumer_timeout_ms) = (self.version, self.ack_timeout.then_some(1));
         EngineOptions { version, consumer_timeout_ms, ..EngineOptions::default() }
     }
 

@@ -7,6 +7,7 @@ use super::key::Key;
 use super::picture::Picture;
 use super::state::State;
 use super::steps::Action;
+use crate::engine::Shared;
 use crate::runtime::History;
 use crate::testing::explore::{Always, Demand, Explored, Explorer, Goal, Model, Steps, Violation};
 
@@ -45,6 +46,11 @@ impl<S: Clone + Ord + 'static> Model for Whole<'_, S> {
 
     fn key(&self, state: &State<S>) -> Key<S> {
         state.key(self.0)
+    }
+
+    fn kept(&self, mut state: State<S>) -> State<S> {
+        state.last = Shared::default();
+        state
     }
 
     fn always(&self) -> Vec<Always<State<S>>> {

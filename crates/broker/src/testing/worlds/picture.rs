@@ -1,11 +1,11 @@
 //! A state of a world as properties see it.
 
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use super::World;
+use super::handler::Job;
 use super::state::{Fate, Handed, State};
-use crate::engine::{ConsumerView, EngineView, MessageView};
+use crate::engine::{ConsumerView, EngineView, MessageView, QueueView};
 use crate::protocol::Event;
 
 /// A state of a world, to look at. It names messages by their bodies, and consumers by their tags.
@@ -15,19 +15,24 @@ use crate::protocol::Event;
 pub struct Picture<'a, S> {
     world: &'a World<S>,
     state: &'a State<S>,
-    view: OnceCell<EngineView>,
 }
 
 impl<'a, S: Clone> Picture<'a, S> {
     pub(super) fn new(world: &'a World<S>, state: &'a State<S>) -> Self {
-        Self { world, state, view: OnceCell::new() }
+        Self { world, state }
     }
 
     /// Everything that the broker shows. What it says of connections, and delivery tags, belong to the way here rather
     /// than to the state.
     #[must_use]
     pub fn view(&self) -> &EngineView {
-        self.view.get_or_init(|| self.state.core.engine().view())
+        self.state.last.view.get_or_init(|| self.state.core.engine().view())
+    }
+
+    /// The queues alone, which cost less.
+    fn queues(&self) -> &[QueueView] {
+        let last = &self.state.last;
+        last.queues.get_or_init(|| self.state.core.engine().queue_views())
     }
 
     /// What has become of a message.
@@ -44,7 +49,7 @@ impl<'a, S: Clone> Picture<'a, S> {
     /// The ready messages of a queue, in order; none if there is no such queue.
     #[must_use]
     pub fn ready(&self, queue: &str) -> Vec<String> {
-        self.ready_messages(queue).into_iter().map(|message| message.body).collect()
+        self.state.core.engine().ready_in(queue).map(|(message, _)| message.preview()).collect()
     }
 
     /// The same, with what is known of each.
@@ -60,21 +65,27 @@ impl<'a, S: Clone> Picture<'a, S> {
     /// If the world has no such consumer; so do all that ask for a consumer.
     #[must_use]
     pub fn held(&self, consumer: &str) -> Vec<String> {
-        let hand = &self.state.hands[self.world.place_of(consumer)];
-        let jobs = hand.jobs.iter().filter(|job| self.is_held(job.channel, job.tag));
-        let mut held: Vec<_> = jobs.map(|job| (job.tag, job.delivery.body.to_string())).collect();
-        let parcels = hand.parcels.iter().chain(&hand.settled);
-        held.extend(parcels.map(|(tag, delivery)| (*tag, delivery.body.to_string())));
-        held.sort();
-        held.into_iter().map(|(_, body)| body).collect()
+        let mut held: Vec<_> = self.holds(self.world.place_of(consumer)).collect();
+        held.sort_unstable();
+        held.into_iter().map(|(_, body)| body.to_owned()).collect()
     }
 
-    fn is_held(&self, channel: crate::protocol::ChannelId, tag: u64) -> bool {
+    /// What a consumer holds, by delivery tag, in no order that matters.
+    fn holds(&self, place: usize) -> impl Iterator<Item = (u64, &str)> {
+        let hand = &self.state.hands[place];
         let engine = self.state.core.engine();
-        let Some(numbers) = engine.channel_numbers(channel) else { return false };
-        let channels = engine.channel_views().into_iter();
-        let mut own = channels.filter(|one| (one.connection, one.number) == numbers);
-        own.any(|one| one.unacknowledged.iter().any(|(held, _)| *held == tag))
+        let is_held = |job: &&Job| engine.held_by(job.channel).any(|(held, _)| held == job.tag);
+        let jobs = hand.jobs.iter().filter(is_held).map(|job| (job.tag, &*job.delivery.body));
+        // What was taken back, for being held too long, may still be before who held it.
+        let channel = self.state.channels[self.world.channel_of[place]].unwrap_or_default();
+        let is_taken = move |tag: u64| !engine.held_by(channel).any(|(held, _)| held == tag);
+        let parcels = hand.parcels.iter().chain(&hand.settled);
+        let parcels = parcels.filter(move |(tag, _)| !(self.world.ack_timeout && is_taken(*tag)));
+        jobs.chain(parcels.map(|(tag, delivery)| (*tag, &*delivery.body)))
+    }
+
+    fn ready_count(&self, queue: &str) -> usize {
+        self.state.core.engine().ready_in(queue).count()
     }
 
     /// Whether a consumer is there: it has come, and has not cancelled or been lost since.
@@ -86,7 +97,8 @@ impl<'a, S: Clone> Picture<'a, S> {
     /// What the broker shows of a consumer that is there.
     #[must_use]
     pub fn consumer(&self, consumer: &str) -> Option<&ConsumerView> {
-        let consumers = self.view().queues.iter().flat_map(|queue| &queue.consumers);
+        let queues = self.queues();
+        let consumers = queues.iter().flat_map(|queue| &queue.consumers);
         let mut named = consumers.filter(|one| &*one.consumer_tag == consumer);
         named.next()
     }
@@ -118,10 +130,11 @@ impl<'a, S: Clone> Picture<'a, S> {
     /// In how many places a message is: ready in queues, and held by consumers.
     #[must_use]
     pub fn count(&self, body: &str) -> usize {
-        let ready = self.world.queues.iter().flat_map(|queue| self.ready_messages(&queue.name));
-        let ready = ready.filter(|one| one.body == body).count();
-        let held = self.world.consumers.iter().map(|consumer| self.held(&consumer.tag));
-        ready + held.flatten().filter(|one| one == body).count()
+        let engine = self.state.core.engine();
+        let ready = self.world.queues.iter().flat_map(|queue| engine.ready_in(&queue.name));
+        let ready = ready.filter(|(message, _)| *message.body == *body.as_bytes()).count();
+        let held = (0..self.world.consumers.len()).flat_map(|place| self.holds(place));
+        ready + held.filter(|(_, one)| *one == body).count()
     }
 
     /// The messages for which the broker is responsible, which nobody has acknowledged, which were not dropped for a
@@ -165,12 +178,12 @@ impl<'a, S: Clone> Picture<'a, S> {
     /// have messages.
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        let idle = |consumer: &super::Consumer<S>| {
-            self.held(&consumer.tag).is_empty()
-                && !self.is_at_work(&consumer.tag)
-                && self.ready_messages(&consumer.queue).is_empty()
+        let idle = |(place, consumer): (usize, &super::Consumer<S>)| {
+            self.state.hands[place].jobs.is_empty()
+                && self.holds(place).next().is_none()
+                && self.ready_count(&consumer.queue) == 0
         };
-        self.all_published() && self.world.consumers.iter().all(idle)
+        self.all_published() && self.world.consumers.iter().enumerate().all(idle)
     }
 
     /// What the last step handed out, in order.

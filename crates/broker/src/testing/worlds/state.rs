@@ -1,17 +1,25 @@
 //! One state of a world: the broker, who is there, and what is known of each message.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use super::disk::Journal;
 use super::handler::{Delivery, Job};
 use super::{PUBLISHER, World};
+use crate::engine::{EngineView, QueueView, Shared};
 use crate::protocol::types::{AMQPValue, FieldTable};
 use crate::protocol::{
     BasicConsume, CallId, ChannelId, Command, ConnectionId, ConsumerId, Event, EventKind,
     ExchangeDeclare, MessageId, Method, Notice, Now, Output, QueueBind, Reply, Verdict,
 };
 use crate::runtime::Core;
+
+/// What goes round within one step is told as that, rather than followed from state to state.
+const EVENTS_MAX: usize = 1000;
+
+/// What the broker says to a channel that held something too long.
+const TIMED_OUT: &str = "delivery acknowledgement on channel";
 
 /// What has become of a message so far, whichever queue it was in. A dead letter has the body of what died, and
 /// counts as the same message. Counts stop at what the world [counts to](super::World::counting_to).
@@ -69,31 +77,33 @@ pub(super) struct Unconfirmed {
     pub(super) body: Rc<str>,
 }
 
+/// States have in common what no step between them has changed: most steps change little, and most states are known
+/// and dropped at once.
 #[derive(Clone, Debug)]
 pub(super) struct State<S> {
-    pub(super) core: Core,
+    pub(super) core: Shared<Core>,
     pub(super) now: Now,
     calls: u64,
-    pub(super) connections: Vec<Option<ConnectionId>>,
-    pub(super) channels: Vec<Option<ChannelId>>,
+    pub(super) connections: Shared<Vec<Option<ConnectionId>>>,
+    pub(super) channels: Shared<Vec<Option<ChannelId>>>,
     /// The world's consumers, as far as they are there.
-    pub(super) here: Vec<Option<ConsumerId>>,
-    pub(super) hands: Vec<Hand<S>>,
+    pub(super) here: Shared<Vec<Option<ConsumerId>>>,
+    pub(super) hands: Vec<Shared<Hand<S>>>,
     /// The world's messages that were published.
-    pub(super) published: Vec<bool>,
-    pub(super) fates: BTreeMap<Rc<str>, Fate>,
-    pub(super) effects: BTreeMap<String, u8>,
+    pub(super) published: Shared<Vec<bool>>,
+    pub(super) fates: Shared<BTreeMap<Rc<str>, Fate>>,
+    pub(super) effects: Shared<BTreeMap<String, u8>>,
     /// By channel.
-    pub(super) unconfirmed: Vec<VecDeque<Unconfirmed>>,
+    pub(super) unconfirmed: Shared<Vec<VecDeque<Unconfirmed>>>,
     /// The number of the last publish, by channel.
-    pub(super) last_seq: Vec<u64>,
+    pub(super) last_seq: Shared<Vec<u64>>,
     /// How often something may still go wrong, if that has a bound.
     pub(super) mishaps_left: Option<u8>,
     pub(super) journal: Option<Journal>,
     /// The bodies of messages by their numbers; no part of the key.
-    pub(super) bodies: BTreeMap<MessageId, Rc<str>>,
+    pub(super) bodies: Shared<BTreeMap<MessageId, Rc<str>>>,
     /// What the last step did; no part of the key.
-    pub(super) last: Last,
+    pub(super) last: Shared<Last>,
 }
 
 /// What the last step did; no part of the key.
@@ -103,6 +113,10 @@ pub(super) struct Last {
     pub(super) handed: Vec<Handed>,
     /// What the broker refused, or what an invariant says.
     pub(super) wrong: Option<String>,
+    /// What the broker shows, if a property has asked for it.
+    pub(super) view: OnceCell<EngineView>,
+    /// The queues of that, which are asked for more often.
+    pub(super) queues: OnceCell<Vec<QueueView>>,
 }
 
 impl<S: Clone> State<S> {
@@ -110,29 +124,27 @@ impl<S: Clone> State<S> {
     pub(super) fn new(world: &World<S>) -> Self {
         let options = world.engine_options();
         let (core, journal) = Journal::begin(options, world.on_disk);
-        let hand = |memory: &S| Hand {
-            parcels: VecDeque::new(),
-            settled: Vec::new(),
-            jobs: Vec::new(),
-            memory: memory.clone(),
+        let hand = |memory: &S| {
+            let (parcels, settled, jobs) = (VecDeque::new(), Vec::new(), Vec::new());
+            Shared::new(Hand { parcels, settled, jobs, memory: memory.clone() })
         };
         let mut state = Self {
-            core,
+            core: Shared::new(core),
             now: Now::default(),
             calls: 0,
-            connections: vec![None; world.connections.len()],
-            channels: vec![None; world.channels.len()],
-            here: vec![None; world.consumers.len()],
+            connections: Shared::new(vec![None; world.connections.len()]),
+            channels: Shared::new(vec![None; world.channels.len()]),
+            here: Shared::new(vec![None; world.consumers.len()]),
             hands: world.consumers.iter().map(|_| hand(&world.memory)).collect(),
-            published: vec![false; world.messages.len()],
-            fates: BTreeMap::new(),
-            effects: BTreeMap::new(),
-            unconfirmed: vec![VecDeque::new(); world.channels.len()],
-            last_seq: vec![0; world.channels.len()],
+            published: Shared::new(vec![false; world.messages.len()]),
+            fates: Shared::default(),
+            effects: Shared::default(),
+            unconfirmed: Shared::new(vec![VecDeque::new(); world.channels.len()]),
+            last_seq: Shared::new(vec![0; world.channels.len()]),
             mishaps_left: world.mishaps_max,
             journal,
-            bodies: BTreeMap::new(),
-            last: Last::default(),
+            bodies: Shared::default(),
+            last: Shared::default(),
         };
         state.begin(world);
         state
@@ -168,15 +180,25 @@ impl<S: Clone> State<S> {
             }
         }
         self.write_all(world);
+        self.check(world);
         if let Some(wrong) = &self.last.wrong {
             panic!("the world cannot begin: {wrong}");
         }
-        self.last = Last::default();
+        self.last = Shared::default();
+    }
+
+    /// Looks whether the broker keeps its own invariants.
+    pub(super) fn check(&mut self, world: &World<S>) {
+        if world.check_invariants
+            && let Err(broken) = self.core.engine().check_invariants()
+        {
+            self.last.wrong.get_or_insert(broken);
+        }
     }
 
     /// The state, about to take its next step.
     pub(super) fn next(&self) -> Self {
-        Self { last: Last::default(), ..self.clone() }
+        Self { last: Shared::default(), ..self.clone() }
     }
 
     /// Gives the broker one command, and hears what it says.
@@ -185,7 +207,7 @@ impl<S: Clone> State<S> {
     }
 
     /// The same; `learn` is shown each thing that is said before it is heard.
-    fn command_and(
+    pub(super) fn command_and(
         &mut self,
         world: &World<S>,
         mut command: Command,
@@ -201,15 +223,14 @@ impl<S: Clone> State<S> {
         {
             journal.send(step, records);
         }
-        let history = self.core.take_history();
-        for event in history.events() {
+        let events = self.core.take_history().into_events();
+        for event in &events {
             self.note(world, event);
         }
-        self.last.events.extend_from_slice(history.events());
-        if world.check_invariants
-            && let Err(broken) = self.core.engine().check_invariants()
-        {
-            self.last.wrong.get_or_insert(broken);
+        self.last.events.extend(events);
+        if self.last.events.len() > EVENTS_MAX {
+            let endless = format!("more than {EVENTS_MAX} things happen in one step");
+            self.last.wrong.get_or_insert(endless);
         }
         for output in outputs {
             learn(self, &output);
@@ -240,8 +261,8 @@ impl<S: Clone> State<S> {
                 (message, |fate| &mut fate.unroutable)
             }
             EventKind::DeadLettered { message, letter, queues, .. } => {
-                if let Some(body) = self.bodies.get(message) {
-                    self.bodies.insert(*letter, Rc::clone(body));
+                if let Some(body) = self.bodies.get(message).cloned() {
+                    self.bodies.insert(*letter, body);
                 }
                 if let Some(fate) = self.fate_of(message) {
                     count_up(&mut fate.dead_lettered, max);
@@ -277,11 +298,7 @@ impl<S: Clone> State<S> {
     pub(super) fn forget_bodies(&mut self) {
         if self.bodies.len() > 32 {
             let engine = self.core.engine();
-            let ready = engine.queue_views();
-            let ready = ready.iter().filter_map(|queue| engine.ready_messages(&queue.name));
-            let ready = ready.flatten().map(|message| message.id);
-            let held = engine.channel_views().into_iter().flat_map(|one| one.unacknowledged);
-            let kept: BTreeSet<_> = ready.chain(held.map(|(_, id)| id)).collect();
+            let kept: BTreeSet<_> = engine.message_numbers().collect();
             self.bodies.retain(|id, _| kept.contains(id));
         }
     }
@@ -306,7 +323,8 @@ impl<S: Clone> State<S> {
                 }
             }
             Notice::ChannelClosed(refusal) | Notice::ConnectionClosed(refusal) => {
-                if !world.refusals_allowed {
+                let late = world.ack_timeout && refusal.text.contains(TIMED_OUT);
+                if !world.refusals_allowed && !late {
                     self.last.wrong.get_or_insert(format!("the broker refuses: {}", refusal.text));
                 }
                 if let Some(channel) = channel {
@@ -323,7 +341,12 @@ impl<S: Clone> State<S> {
     }
 
     /// A consumer gets a delivery.
-    fn take(&mut self, world: &World<S>, place: usize, parcel: &crate::protocol::Delivery) {
+    pub(super) fn take(
+        &mut self,
+        world: &World<S>,
+        place: usize,
+        parcel: &crate::protocol::Delivery,
+    ) {
         let consumer = &world.consumers[place];
         let tag: Rc<str> = consumer.tag.as_str().into();
         let delivery = Delivery::of(Rc::clone(&tag), parcel, world.counts_max);
@@ -393,6 +416,11 @@ impl<S: Clone> State<S> {
         let consumer = &world.consumers[place];
         let channel = world.channel_of[place];
         self.open(world, channel);
+        if consumer.gets {
+            // It is there, and is no consumer of the broker's.
+            self.here[place] = Some(ConsumerId::default());
+            return;
+        }
         let (prefetch_size, prefetch_count, global) = (0, consumer.prefetch, false);
         self.method(world, channel, Method::BasicQos { prefetch_size, prefetch_count, global });
         let mut arguments = FieldTable::default();
@@ -418,14 +446,33 @@ impl<S: Clone> State<S> {
 
     /// A channel of the world is gone, and all that came on it.
     pub(super) fn channel_ended(&mut self, world: &World<S>, channel: usize) {
-        self.channels[channel] = None;
-        self.unconfirmed[channel].clear();
-        self.last_seq[channel] = 0;
+        if self.channels[channel].is_some() {
+            self.channels[channel] = None;
+        }
+        if !self.unconfirmed[channel].is_empty() {
+            let unconfirmed = std::mem::take(&mut self.unconfirmed[channel]);
+            if channel == PUBLISHER && world.publishes_again {
+                for one in unconfirmed {
+                    let mut all = world.messages.iter();
+                    if let Some(place) = all.position(|message| message.body == one.body) {
+                        self.published[place] = false;
+                    }
+                }
+            }
+        }
+        if self.last_seq[channel] != 0 {
+            self.last_seq[channel] = 0;
+        }
         for place in 0..self.here.len() {
             if world.channel_of[place] == channel {
-                self.here[place] = None;
-                self.hands[place].parcels.clear();
-                self.hands[place].settled.clear();
+                if self.here[place].is_some() {
+                    self.here[place] = None;
+                }
+                let hand = &mut self.hands[place];
+                if !hand.parcels.is_empty() || !hand.settled.is_empty() {
+                    hand.parcels.clear();
+                    hand.settled.clear();
+                }
             }
         }
     }

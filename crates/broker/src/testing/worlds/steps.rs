@@ -8,8 +8,9 @@ use super::declare::{May, Message};
 use super::handler::{Do, Job};
 use super::state::{State, Unconfirmed, count_up};
 use super::{PUBLISHER, World};
+use crate::engine::Shared;
 use crate::protocol::types::ShortString;
-use crate::protocol::{Command, Method};
+use crate::protocol::{CallId, Command, Method, Notice, Reply};
 
 /// Something that happens, as a line of a trace.
 #[derive(Clone, Debug)]
@@ -28,6 +29,10 @@ impl fmt::Display for Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Publish(usize),
+    /// The publisher's connection is lost: with this message on its way, which arrives or does not, or at rest.
+    LosePublisher(Option<(usize, bool)>),
+    /// The consumer asks for a message.
+    Get(usize),
     /// The consumer, the place of the delivery among those that it holds, and how.
     Settle(usize, usize, How),
     Come(usize),
@@ -85,6 +90,7 @@ impl<S: Clone> State<S> {
             let message = &world.messages[place];
             add(Kind::Publish(place), format!("publish {} to {}", message.body, message.place()));
         }
+        self.publisher_ends(world, &mut add);
         for place in 0..world.consumers.len() {
             self.actions_of(world, place, &mut add);
         }
@@ -122,7 +128,7 @@ impl<S: Clone> State<S> {
     }
 
     /// The messages that may be published next.
-    fn to_publish(&self, world: &World<S>) -> Vec<usize> {
+    pub(super) fn to_publish(&self, world: &World<S>) -> Vec<usize> {
         let left = self.published.iter().enumerate().filter(|(_, published)| !**published);
         let left = left.map(|(place, _)| place);
         left.take(if world.any_order { usize::MAX } else { 1 }).collect()
@@ -141,13 +147,28 @@ impl<S: Clone> State<S> {
                 }
             }
         }
+        if consumer.gets && self.here[place].is_some() && self.may_get(world, place) {
+            add(Kind::Get(place), format!("{tag} gets from {}", consumer.queue));
+        }
         if self.here[place].is_some() {
-            if world.allowed.contains(&May::Cancel) {
+            if world.allowed.contains(&May::Cancel) && !consumer.gets {
                 add(Kind::Cancel(place), format!("{tag} cancels"));
             }
         } else if consumer.handler.is_some() || world.allowed.contains(&May::Come) {
             add(Kind::Come(place), format!("{tag} comes"));
         }
+    }
+
+    /// Whether a consumer that asks for messages has room for another, and one is there.
+    fn may_get(&self, world: &World<S>, place: usize) -> bool {
+        let (consumer, hand) = (&world.consumers[place], &self.hands[place]);
+        let has = hand.parcels.len() + hand.jobs.len();
+        let most = match (&consumer.handler, consumer.prefetch) {
+            (Some(_), _) => consumer.at_once,
+            (None, 0) => usize::MAX,
+            (None, prefetch) => prefetch.into(),
+        };
+        has < most && self.core.engine().ready_in(&consumer.queue).next().is_some()
     }
 
     fn handler_actions(&self, world: &World<S>, place: usize, add: &mut impl FnMut(Kind, String)) {
@@ -235,6 +256,7 @@ impl<S: Clone> State<S> {
     pub(super) fn after(&self, world: &World<S>, kind: Kind) -> Self {
         let mut next = self.next();
         next.act(world, kind);
+        next.check(world);
         next.forget_bodies();
         next
     }
@@ -246,6 +268,8 @@ impl<S: Clone> State<S> {
                 self.open(world, PUBLISHER);
                 self.publish(world, PUBLISHER, &world.messages[place]);
             }
+            Kind::LosePublisher(on_its_way) => self.lose_publisher(world, on_its_way),
+            Kind::Get(place) => self.get(world, place),
             Kind::Settle(place, at, how) => self.settle(world, place, at, how),
             Kind::Come(place) => self.come(world, place),
             Kind::Cancel(place) => {
@@ -296,7 +320,7 @@ impl<S: Clone> State<S> {
         }
     }
 
-    fn mishap(&mut self) {
+    pub(super) fn mishap(&mut self) {
         self.mishaps_left = self.mishaps_left.map(|left| left.saturating_sub(1));
     }
 
@@ -307,6 +331,20 @@ impl<S: Clone> State<S> {
             self.unconfirmed[channel].push_back(Unconfirmed { seq, body });
         }
         self.method(world, channel, Method::BasicPublish(message.publish()));
+    }
+
+    /// A consumer asks for a message.
+    pub(super) fn get(&mut self, world: &World<S>, place: usize) {
+        let consumer = &world.consumers[place];
+        let Some(channel) = self.channels[world.channel_of[place]] else { return };
+        let (queue, no_ack) = (consumer.queue.as_str().into(), consumer.no_ack);
+        let (method, call) = (Method::BasicGet { queue, no_ack }, CallId::default());
+        let command = Command::Channel { channel, call, method };
+        self.command_and(world, command, |state, output| {
+            if let Notice::Reply { reply: Reply::Got { delivery, .. }, .. } = &output.notice {
+                state.take(world, place, delivery);
+            }
+        });
     }
 
     fn settle(&mut self, world: &World<S>, place: usize, at: usize, how: How) {
@@ -335,7 +373,7 @@ impl<S: Clone> State<S> {
         }
     }
 
-    fn lose(&mut self, world: &World<S>, connection: usize) {
+    pub(super) fn lose(&mut self, world: &World<S>, connection: usize) {
         if let Some(connection) = self.connections[connection] {
             self.command(world, Command::CloseConnection { connection });
         }
@@ -362,7 +400,7 @@ impl<S: Clone> State<S> {
         let (Some(channel), Some((tag, delivery))) = (channel, hand.parcels.pop_front()) else {
             return;
         };
-        let left = world.plan(place, &mut hand.memory, &delivery);
+        let left = Shared::new(world.plan(place, &mut hand.memory, &delivery));
         hand.jobs.push(Job { delivery, tag, channel, left });
         let job = hand.jobs.len() - 1;
         let job_now = &self.hands[place].jobs[job];
