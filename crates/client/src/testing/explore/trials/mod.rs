@@ -52,7 +52,8 @@
 //! # How a trial is played
 //!
 //! As a run of [exploration](super::explore()): one thread, a paused clock, a broker behind a simulated network. The queue
-//! `tasks` is durable. A publisher that knows its trade has each task confirmed: it connects again when it must, and
+//! `tasks` is durable; a worker that does not declare it, and is there before the publisher has, fails and is started again. A
+//! publisher that knows its trade has each task confirmed: it connects again when it must, and
 //! publishes once more what was not confirmed, so a fault may double a task, as in life. Each worker is a
 //! [process](super::World::process), started when it is to join, and again when it has crashed or failed. Task 3 has the
 //! `message_id` `t3`, and `t3` as its body unless a [stage](Trial::stage) says otherwise.
@@ -167,8 +168,10 @@ impl Trial {
     /// async fn worker(desk: Desk) -> Result<()> {
     ///     let connection = Connection::connect(&desk.uri(), ConnectionProperties::default()).await?;
     ///     let channel = connection.create_channel().await?;
+    ///     let (durable, none) = (QueueDeclareOptions::durable(), FieldTable::default());
+    ///     channel.queue_declare("tasks".into(), durable, none.clone()).await?;
     ///     channel.basic_qos(desk.window(), BasicQosOptions::default()).await?;
-    ///     let (options, none) = (BasicConsumeOptions::default(), FieldTable::default());
+    ///     let options = BasicConsumeOptions::default();
     ///     let mut tasks = channel.basic_consume("tasks".into(), "".into(), options, none).await?;
     ///     while let Some(task) = tasks.next().await {
     ///         let task = task?;
@@ -179,7 +182,7 @@ impl Trial {
     /// }
     ///
     /// let tried = Trial::backlog([50, 5, 50, 5], 2).play(worker).unwrap();
-    /// assert_eq!(tried.makespan().as_millis(), 60);
+    /// assert_eq!(tried.makespan().as_millis(), 55);
     /// ```
     ///
     /// # Errors
