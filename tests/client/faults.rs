@@ -274,8 +274,9 @@ async fn the_time_of_a_node_goes_on_over_its_brokers() {
 #[tokio::test(start_paused = true)]
 async fn a_disk_fails_at_the_event_that_was_asked_for() {
     let (node, connection) = node_with_messages().await;
-    let strikes =
-        Faults::new().after(1, EventIs::Published, Fault::fail_disk(&node)).strike(&node.broker());
+    let strikes = Faults::new()
+        .after(1, EventIs::ChannelOpened, Fault::fail_disk(&node))
+        .strike(&node.broker());
     let channel = connection.create_channel().await.unwrap();
     channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
     let confirm = publish_to(&channel, "d").await.await;

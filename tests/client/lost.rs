@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use leveret_client::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use leveret_client::testing::checkers::prefix_after_crash;
 use leveret_client::testing::{Node, WhyLost};
 use leveret_client::types::{AMQPValue, FieldTable};
 use leveret_client::{BasicProperties, BrokerOptions, Connection, ConnectionProperties};
@@ -28,6 +29,8 @@ async fn loss(durable: bool, delivery_mode: u8, confirms: bool, end: fn(&Node)) 
     sent.await.unwrap().await.unwrap();
     end(&node);
     node.start().unwrap();
+    // What is to be gone is: what was recovered is told, so this applies.
+    prefix_after_crash(&node.trace()).assert_holds();
     let lost = node.lost_messages();
     assert!(lost.len() < 2, "{lost:?}");
     lost.first().map(|lost| lost.why)
@@ -63,6 +66,11 @@ async fn a_disk_that_forgets_what_it_has_synced_has_lost_what_was_confirmed() {
             "message m1 \"m\", confirmed and unacknowledged in queue d: it was not on the disk",
             "message m2 \"t\", confirmed and unacknowledged in queue d: the message is not persistent (`delivery_mode` 2)"
         ]
+    );
+    let verdict = prefix_after_crash(&node.trace());
+    assert!(
+        verdict.is_broken() && verdict.to_string().contains("m was in d for certain"),
+        "{verdict}"
     );
     node.restart().unwrap();
     assert_eq!(node.lost_messages(), lost, "each is told once");

@@ -56,7 +56,9 @@ fn an_acknowledgement_before_the_work() {
         let tried = trial.play(move |desk| hasty(desk, its.clone()))?;
         every_task_is_done(&tried, &effects)
     });
-    assert_eq!((trial.tasks.len(), trial.workers.len(), trial.faults.len()), (1, 1, 1));
+    // Which of two workers it strikes may matter, and then both stay.
+    assert_eq!((trial.tasks.len(), trial.faults.len()), (1, 1), "{trial:?}");
+    assert!(trial.workers.len() <= 2, "{trial:?}");
     assert!(trial.calm, "nothing need be late: {trial}");
     assert!(said.contains("t1 was never done"), "{said}");
     assert!(said.contains("crash process: w1"), "the timeline has the fault: {said}");
@@ -88,7 +90,9 @@ fn a_worker_that_pays_twice() {
         }
         Ok(())
     });
-    assert_eq!((trial.tasks.len(), trial.workers.len(), trial.faults.len()), (1, 1, 1));
+    // Which of two workers it strikes may matter, and then both stay.
+    assert_eq!((trial.tasks.len(), trial.faults.len()), (1, 1), "{trial:?}");
+    assert!(trial.workers.len() <= 2, "{trial:?}");
     assert!(said.contains("t1 was paid 2 times"), "{said}");
 }
 

@@ -86,12 +86,24 @@ impl Engine {
         }
     }
 
+    /// Takes a message that a channel has rejected: it is dropped now if its exchange does not exist, so that the history
+    /// says so in its place.
+    pub(super) fn bury_rejected(&mut self, letter: DeadLetter, effects: &mut Effects) {
+        let exchange = letter.exchange.as_ref();
+        let exists = |name: &Name| name.is_empty() || self.exchange_index.get(name).is_some();
+        if exchange.is_some_and(exists) {
+            self.dead_letters.push_back(letter);
+        } else {
+            letter.dropped(effects);
+        }
+    }
+
     /// Publishes a dead letter.
     pub(super) fn publish_dead_letter(&mut self, letter: DeadLetter, effects: &mut Effects) {
         let exchange = letter.exchange.clone().unwrap_or_default();
         let exchange_id = self.exchange_index.get(&exchange);
         if exchange_id.is_none() && !exchange.is_empty() {
-            letter.dropped(effects);
+            DeadLetter { rejected: None, ..letter }.dropped(effects);
             return;
         }
         let properties = self.properties_of(&letter);

@@ -170,7 +170,7 @@ impl Engine {
             let channel = &self.channels[caller.channel];
             let (connection, number) = (channel.connection_number, channel.number);
             let letter = letter.rejected_by(connection, number, delivery_tag);
-            self.bury(letter, effects);
+            self.bury_rejected(letter, effects);
             return;
         }
         caller.record(effects, || EventKind::Dropped {

@@ -153,6 +153,13 @@ impl Broker {
         self.host.vhosts().iter().for_each(|vhost| vhost.inner.kill());
     }
 
+    /// Whether it works: neither stopped nor without a journal that does.
+    #[must_use]
+    pub fn is_working(&self) -> bool {
+        let working = |health| matches!(health, Health::Running | Health::Stepping);
+        self.host.vhosts().iter().all(|vhost| working(vhost.inner.state.lock().health))
+    }
+
     /// How many events its [`history`](Self::history) has, which is not copied for that.
     #[must_use]
     pub fn events_so_far(&self) -> usize {

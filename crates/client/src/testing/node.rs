@@ -263,7 +263,8 @@ impl Node {
             if !std::mem::take(&mut stand.up) {
                 return;
             }
-            stand.ended = stop;
+            // One whose disk has failed cannot be stopped gracefully any more.
+            stand.ended = if stand.broker.is_working() { stop } else { Stop::Killed };
             stand.broker.clone()
         };
         // Without the lock: whoever loses a connection by this may look at the node.

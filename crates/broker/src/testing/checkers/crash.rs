@@ -17,7 +17,8 @@ type Copy = (Name, Name);
 /// queue, and does not promise it.
 ///
 /// Not applicable to what clients observed, who do not know the broker's order; where no broker crashed or stopped; where
-/// a queue was not found empty by `basic.get` in each later life, so that nobody knows what was recovered; and
+/// nobody knows what was recovered, because no later life says so, as a broker's history does, and a queue was not found
+/// empty by `basic.get` there either; and
 /// where there are dead letters, whose history does not say exactly when messages left their queues.
 pub fn prefix_after_crash(trace: &Trace) -> Verdict {
     const PROPERTY: &str = "prefix_after_crash";
@@ -115,7 +116,10 @@ impl Domain {
                 {
                     let durable = queues.iter().filter(|queue| !self.transient.contains(*queue));
                     added.extend(durable.map(|queue| (queue.clone(), message.clone())));
-                    published.insert(message, log.entries.len() + 1);
+                    // What went to no durable queue is no entry, and its confirm promises nothing.
+                    if !added.is_empty() {
+                        published.insert(message, log.entries.len() + 1);
+                    }
                 }
                 Observed::Confirmed { message } => {
                     let entry = published.get(message).copied().unwrap_or(0);
@@ -168,6 +172,7 @@ impl Domain {
     /// What a life found of earlier ones.
     fn recovered(&self, life: &Life<'_>) -> Result<BTreeSet<Copy>, String> {
         let (mut recovered, mut empty) = (BTreeSet::new(), BTreeSet::new());
+        let mut said = None;
         for one in life.observations {
             match &one.what {
                 Observed::Delivered { message, queue, .. }
@@ -177,8 +182,16 @@ impl Domain {
                 Observed::GotEmpty { queue } => {
                     empty.insert(queue.clone());
                 }
+                Observed::Recovered { queue, messages } => {
+                    let copies = messages.iter().map(|message| (queue.clone(), message.clone()));
+                    said.get_or_insert_with(BTreeSet::new).extend(copies);
+                }
                 _ => {}
             }
+        }
+        if let Some(mut said) = said {
+            said.retain(|copy| self.earlier.contains(copy));
+            return Ok(said);
         }
         recovered.retain(|copy| self.earlier.contains(copy));
         match self.earlier.iter().find(|(queue, _)| !empty.contains(queue)) {

@@ -194,6 +194,13 @@ impl Reader {
             }
             EventKind::TxSelected => self.transactional.push(channel),
             EventKind::ChannelClosed(_) => self.add(channel, Observed::ChannelClosed),
+            EventKind::QueueRecovered { queue, messages } => {
+                for one in messages {
+                    self.meet(one.message, &one.body);
+                }
+                let messages = messages.iter().map(|one| self.name(one.message)).collect();
+                self.add(channel, Observed::Recovered { queue: queue.clone(), messages });
+            }
             EventKind::QueueDeclared { queue, durable, quorum, .. } => {
                 self.trace.kinds.entry(queue.clone()).or_default().quorum |= quorum;
                 let (queue, durable) = (queue.clone(), Some(*durable));

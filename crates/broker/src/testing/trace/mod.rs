@@ -126,6 +126,13 @@ pub enum Observed {
         /// The queue.
         queue: Name,
     },
+    /// A broker began with a queue that its disk had, and with these messages in it.
+    Recovered {
+        /// The queue.
+        queue: Name,
+        /// The messages, in order.
+        messages: Vec<Name>,
+    },
     /// A message was published: it was sent, if a client observed this.
     Published {
         /// The message.
@@ -367,6 +374,7 @@ impl Observed {
             Self::QueueDeclared { queue, .. }
             | Self::QueuePurged { queue, .. }
             | Self::QueueDeleted { queue }
+            | Self::Recovered { queue, .. }
             | Self::ConsumerAdded { queue, .. }
             | Self::ConsumerActivated { queue, .. }
             | Self::ConsumerRemoved { queue, .. }

@@ -28,6 +28,12 @@ impl fmt::Display for Observed {
                 ("queue purged", format!("{queue}{count}"))
             }
             Self::QueueDeleted { queue } => ("queue deleted", queue.to_string()),
+            Self::Recovered { queue, messages } if messages.is_empty() => {
+                ("recovered", format!("{queue} with nothing"))
+            }
+            Self::Recovered { queue, messages } => {
+                ("recovered", format!("{queue} with {}", messages.join(", ")))
+            }
             Self::Published { message, .. } => {
                 ("published", format!("{message} to {}", self.address()))
             }

@@ -103,7 +103,17 @@ enum Edit {
     CostsOneLess(usize),
     ArrivesWithTheOneBefore(usize),
     StrikesEarlier(usize),
+    StrikesOneEarlier(usize),
+    /// All that has a time has it earlier by when the first worker joins.
+    BeginsAtOnce,
+    /// What comes after the task comes earlier by what it cost the first worker.
+    DropTaskWithItsTime(usize),
+    /// Two that are not neighbours: of what is due to a balance, one alone cannot go.
+    DropTwo(usize, usize),
 }
+
+/// Of how many tasks each two are tried.
+const PAIRS_MAX: usize = 12;
 
 /// Every edit of a workload, the boldest first.
 fn edits(workload: &Workload, least: Least) -> Vec<Edit> {
@@ -115,6 +125,8 @@ fn edits(workload: &Workload, least: Least) -> Vec<Edit> {
         edits.extend(places.map(|from| Edit::DropTasks(from, size)));
         size /= 2;
     }
+    edits.push(Edit::BeginsAtOnce);
+    edits.extend((0..tasks).map(Edit::DropTaskWithItsTime));
     edits.extend((0..workers).map(Edit::KeepWorker));
     edits.extend((0..workers).map(Edit::DropWorker));
     for worker in 0..workers {
@@ -136,6 +148,11 @@ fn edits(workload: &Workload, least: Least) -> Vec<Edit> {
         edits.extend((0..tasks).map(Edit::CostsOneLess));
     }
     edits.extend((0..workload.faults.len()).map(Edit::StrikesEarlier));
+    edits.extend((0..workload.faults.len()).map(Edit::StrikesOneEarlier));
+    if tasks <= PAIRS_MAX {
+        let pairs = (0..tasks).flat_map(|one| (one + 1..tasks).map(move |other| (one, other)));
+        edits.extend(pairs.map(|(one, other)| Edit::DropTwo(one, other)));
+    }
     edits
 }
 
@@ -192,7 +209,37 @@ impl Edit {
                 tasks[task].arrives_ms = before.min(tasks[task].arrives_ms);
             }
             Self::StrikesEarlier(fault) => faults[fault].at_ms /= 2,
+            Self::StrikesOneEarlier(fault) => {
+                faults[fault].at_ms = faults[fault].at_ms.saturating_sub(1);
+            }
+            Self::BeginsAtOnce => {
+                let first = workers.iter().map(|worker| worker.joins_ms).min().unwrap_or_default();
+                earlier(workload, first);
+            }
+            Self::DropTaskWithItsTime(task) if tasks.len() > least.tasks => {
+                let speed = workers.first().map_or(100, |worker| worker.speed_percent);
+                let cost_ms = tasks.remove(task).cost_ms * 100 / u64::from(speed.max(1));
+                earlier(workload, cost_ms);
+            }
+            Self::DropTwo(one, other) if tasks.len() >= least.tasks + 2 => {
+                tasks.remove(other);
+                tasks.remove(one);
+            }
+            Self::DropTaskWithItsTime(_) | Self::DropTwo(..) => {}
         }
+    }
+}
+
+/// Workers come and go, and faults strike, so much earlier.
+fn earlier(workload: &mut Workload, by_ms: u64) {
+    for worker in &mut workload.workers {
+        worker.joins_ms = worker.joins_ms.saturating_sub(by_ms);
+        for end in [&mut worker.dies_ms, &mut worker.leaves_ms].into_iter().flatten() {
+            *end = end.saturating_sub(by_ms).max(1);
+        }
+    }
+    for fault in &mut workload.faults {
+        fault.at_ms = fault.at_ms.saturating_sub(by_ms);
     }
 }
 

@@ -210,7 +210,7 @@ impl<'a> Books<'a> {
             }
             Observed::Crashed | Observed::Stopped => self.end(index, observation),
             Observed::AtRest => return self.rest(index),
-            Observed::Confirmed { .. } | Observed::Started => {}
+            Observed::Confirmed { .. } | Observed::Recovered { .. } | Observed::Started => {}
         }
         Ok(())
     }
