@@ -392,7 +392,7 @@ impl<S: Clone + Ord> World<S> {
         self
     }
 
-    /// The broker is trusted: its own invariants are not checked after each step, which saves half of the time.
+    /// The broker is trusted: its own invariants are not checked after each step, which saves time.
     #[must_use]
     pub fn trusting_the_broker(mut self) -> Self {
         self.check_invariants = false;
