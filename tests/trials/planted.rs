@@ -20,12 +20,18 @@ fn finds(
     trials: impl Strategy<Value = Trial>,
     property: impl Fn(Trial) -> Judged,
 ) -> (Trial, String) {
-    let mut runner = TestRunner::new(cases(2_000));
-    let failure = runner.run(&trials, property).expect_err("the mistake is found");
-    println!("{failure}");
-    let TestError::Fail(reason, trial) = failure else { panic!("{failure}") };
-    assert!(trial.tasks.len() <= 3, "it shrinks to a few tasks: {trial}");
-    (trial, reason.to_string())
+    // What is left depends on what was found, so the smallest of a few counts.
+    let found = (0..4).map(|_| {
+        let mut runner = TestRunner::new(cases(2_000));
+        let failure = runner.run(&trials, &property).expect_err("the mistake is found");
+        println!("{failure}");
+        let TestError::Fail(reason, trial) = failure else { panic!("{failure}") };
+        assert!(trial.tasks.len() <= 4, "it shrinks to a few tasks: {trial}");
+        (trial, reason.to_string())
+    });
+    let size =
+        |trial: &Trial| (trial.tasks.len(), trial.workers.len(), trial.faults.len(), !trial.calm);
+    found.min_by_key(|(trial, _)| size(trial)).expect("it is found")
 }
 
 fn every_task_is_done(tried: &Tried, effects: &Effects) -> Judged {
@@ -56,9 +62,7 @@ fn an_acknowledgement_before_the_work() {
         let tried = trial.play(move |desk| hasty(desk, its.clone()))?;
         every_task_is_done(&tried, &effects)
     });
-    // Which of two workers it strikes may matter, and then both stay.
-    assert_eq!((trial.tasks.len(), trial.faults.len()), (1, 1), "{trial:?}");
-    assert!(trial.workers.len() <= 2, "{trial:?}");
+    assert_eq!((trial.tasks.len(), trial.workers.len(), trial.faults.len()), (1, 1, 1));
     assert!(trial.calm, "nothing need be late: {trial}");
     assert!(said.contains("t1 was never done"), "{said}");
     assert!(said.contains("crash process: w1"), "the timeline has the fault: {said}");
@@ -90,9 +94,7 @@ fn a_worker_that_pays_twice() {
         }
         Ok(())
     });
-    // Which of two workers it strikes may matter, and then both stay.
-    assert_eq!((trial.tasks.len(), trial.faults.len()), (1, 1), "{trial:?}");
-    assert!(trial.workers.len() <= 2, "{trial:?}");
+    assert_eq!((trial.tasks.len(), trial.workers.len(), trial.faults.len()), (1, 1, 1));
     assert!(said.contains("t1 was paid 2 times"), "{said}");
 }
 
