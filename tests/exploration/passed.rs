@@ -1,9 +1,13 @@
 //! What is right passes, whatever strikes; and what was tested is told.
 
-use leveret_client::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use futures_util::StreamExt;
+use leveret_client::options::{
+    BasicConsumeOptions, BasicPublishOptions, BasicRejectOptions, ConfirmSelectOptions,
+    QueueDeclareOptions,
+};
 use leveret_client::testing::{Exploration, FaultKind, FaultSet, World, explore, try_explore};
-use leveret_client::types::FieldTable;
-use leveret_client::{BasicProperties, Connection, ConnectionProperties, Result};
+use leveret_client::types::{AMQPValue, FieldTable};
+use leveret_client::{BasicProperties, Channel, Connection, ConnectionProperties, Result};
 
 use super::worker::{Done, all_done, consumer_ended, worker};
 
@@ -100,4 +104,50 @@ fn a_channel_keeps_its_order_and_channels_overtake_each_other() {
     explore(options.clone(), async |world| in_order(world, 1).await);
     let failure = try_explore(options, async |world| in_order(world, 2).await);
     println!("{}", failure.expect_err("an order between channels that nobody promises"));
+}
+
+/// A queue, and another for what is rejected of it.
+async fn with_letters(uri: &str) -> Result<Channel> {
+    let connection = Connection::connect(uri, ConnectionProperties::default()).await?;
+    let channel = connection.create_channel().await?;
+    let durable = QueueDeclareOptions::durable();
+    channel.queue_declare("letters".into(), durable, FieldTable::default()).await?;
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-dead-letter-exchange".into(), AMQPValue::LongString("".into()));
+    arguments.insert("x-dead-letter-routing-key".into(), AMQPValue::LongString("letters".into()));
+    channel.queue_declare("claims".into(), durable, arguments).await?;
+    Ok(channel)
+}
+
+async fn claim(uri: String) -> Result<()> {
+    let channel = with_letters(&uri).await?;
+    channel.confirm_select(ConfirmSelectOptions::default()).await?;
+    let persistent = BasicProperties::default().with_delivery_mode(2);
+    let options = BasicPublishOptions::default();
+    let sent = channel.basic_publish("".into(), "claims".into(), options, b"m", persistent);
+    if sent.await?.await?.is_ack() { Ok(()) } else { Err(consumer_ended()) }
+}
+
+async fn reject_all(uri: String) -> Result<()> {
+    let channel = with_letters(&uri).await?;
+    let (options, none) = (BasicConsumeOptions::default(), FieldTable::default());
+    let mut claims = channel.basic_consume("claims".into(), "".into(), options, none).await?;
+    while let Some(claim) = claims.next().await {
+        claim?.reject(BasicRejectOptions { requeue: false }).await?;
+    }
+    Err(consumer_ended())
+}
+
+#[test]
+fn a_dead_letter_that_is_not_on_the_disk_yet_is_still_the_message_that_it_was() {
+    let faults = FaultSet::from(FaultKind::CutPower).with(FaultKind::CrashBroker);
+    let explored = explore(Exploration::new().runs(1_500).faults(faults), async |world: World| {
+        let uris = [world.uri(), world.uri()];
+        let [to_claim, to_reject] = uris;
+        let claimed = world.process("claimant", move || claim(to_claim.clone()));
+        world.process("clerk", move || reject_all(to_reject.clone()));
+        world.until(|| claimed.is_over() && world.is_calm() && world.node().is_up()).await;
+        world.until(|| !world.broker().messages("letters").is_empty()).await;
+    });
+    assert!(explored.hits(FaultKind::CutPower) > 100, "{explored}");
 }
