@@ -1,10 +1,14 @@
 //! Logs of many portions: batches that are longer than one, and records that mean nothing in one of them.
 
+use std::cell::Cell;
+
 use leveret_broker::journal::frame::{
     Commit, FRAME_HEAD, FrameHead, KIND_COMMIT, batch_checksum, write_frame,
 };
 use leveret_broker::journal::segment::Header;
-use leveret_broker::journal::{Journal, JournalError, JournalOptions, Recorded, Report};
+use leveret_broker::journal::{
+    Fold, Journal, JournalError, JournalOptions, Recorded, Report, SideBySide,
+};
 use leveret_broker::protocol::{MessageId, Record};
 
 use crate::support::{Files, MARK, Shelf, declared, enqueued};
@@ -37,13 +41,105 @@ fn long_log() -> Files {
 
 type Read = Result<(Vec<Recorded>, Report), JournalError>;
 
-/// What opening gives.
+/// What opening gives: the same in one thread and in two.
 fn read(files: &Files) -> Read {
-    let shelf = Shelf::with(files);
-    let mut records = Vec::new();
+    let alone = read_into::<Vec<Recorded>>(files);
+    let beside = read_into::<Beside>(files);
+    match (&alone, &beside) {
+        (Ok((alone, report)), Ok((beside, same))) => assert_eq!((alone, report), (&beside.0, same)),
+        (Err(alone), Err(beside)) => assert_eq!(alone.to_string(), beside.to_string()),
+        _ => panic!("one of {alone:?} and {beside:?} is an error"),
+    }
+    alone
+}
+
+fn read_into<F: Fold + Default>(files: &Files) -> Result<(F, Report), JournalError> {
+    let mut fold = F::default();
     let options = JournalOptions { mark: MARK, ..JournalOptions::default() };
-    let opened = Journal::open_into(shelf.disk(), options, &mut records);
-    opened.map(|(_, report)| (records, report))
+    let opened = Journal::open_into(Shelf::with(files).disk(), options, &mut fold);
+    opened.map(|(_, report)| (fold, report))
+}
+
+/// Takes records beside the thread that reads them.
+#[derive(Debug, Default)]
+struct Beside(Vec<Recorded>);
+
+impl Fold for Beside {
+    fn restart(&mut self) {
+        self.0.clear();
+    }
+
+    fn take(&mut self, recorded: Recorded) {
+        self.0.push(recorded);
+    }
+
+    fn side_by_side(&self) -> Option<SideBySide> {
+        Some(|reading, taking| {
+            BEGUN.with(|begun| begun.set(begun.get() + 1));
+            std::thread::scope(|scope| {
+                scope.spawn(reading);
+                taking();
+            });
+            true
+        })
+    }
+}
+
+thread_local! {
+    /// How often a second thread was asked for.
+    static BEGUN: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Asks for a thread where there is none.
+#[derive(Debug, Default)]
+struct Refused(Vec<Recorded>);
+
+impl Fold for Refused {
+    fn restart(&mut self) {
+        self.0.clear();
+    }
+
+    fn take(&mut self, recorded: Recorded) {
+        self.0.push(recorded);
+    }
+
+    fn side_by_side(&self) -> Option<SideBySide> {
+        Some(|_, _| false)
+    }
+}
+
+#[test]
+fn a_second_thread_is_asked_for_if_there_is_much_to_read_and_need_not_be_had() {
+    let files = long_log();
+    let (records, _) = read(&files).unwrap();
+    assert_eq!(BEGUN.get(), 1);
+    assert_eq!(read_into::<Refused>(&files).unwrap().0.0, records);
+    let short: Files =
+        files.into_iter().map(|(name, bytes)| (name, bytes[..9_000].to_vec())).take(1).collect();
+    assert!(!read(&short).unwrap().0.is_empty());
+    assert_eq!(BEGUN.get(), 1, "not for a short one");
+}
+
+/// What panics on one side ends the other.
+#[test]
+fn a_fold_that_panics_does_not_leave_the_other_thread_waiting() {
+    #[derive(Default)]
+    struct Panics(Beside);
+    impl Fold for Panics {
+        fn restart(&mut self) {}
+
+        fn take(&mut self, _recorded: Recorded) {
+            panic!("the fold gives up");
+        }
+
+        fn side_by_side(&self) -> Option<SideBySide> {
+            self.0.side_by_side()
+        }
+    }
+    let files = long_log();
+    let read = std::panic::AssertUnwindSafe(|| read_into::<Panics>(&files).map(|_| ()));
+    let panicked = std::panic::catch_unwind(read).unwrap_err();
+    assert_eq!(panicked.downcast_ref::<&str>(), Some(&"the fold gives up"));
 }
 
 #[test]

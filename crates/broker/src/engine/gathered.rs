@@ -1,5 +1,6 @@
 //! The messages of one queue while its records are read.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -28,36 +29,43 @@ impl Gathered {
         }
     }
 
-    /// Adds a message that is not there.
-    pub(super) fn insert(&mut self, message: Arc<Message>) {
+    /// Adds a message, unless one of its number is there; whether there was none.
+    pub(super) fn insert(&mut self, message: Arc<Message>) -> bool {
         match self.place(message.id) {
-            Err(place) if place == self.row.len() => {
+            Err(place) if place == self.row.len() && !self.late.contains_key(&message.id) => {
                 self.row.push_back((message.id, Some(message)));
                 self.left += 1;
             }
             Ok(place) => {
-                self.row[place].1 = Some(message);
+                let there = &mut self.row[place].1;
+                if there.is_some() {
+                    return false;
+                }
+                *there = Some(message);
                 self.left += 1;
             }
-            Err(_) => {
-                self.late.insert(message.id, message);
-            }
+            Err(_) => match self.late.entry(message.id) {
+                Entry::Occupied(_) => return false,
+                Entry::Vacant(free) => {
+                    free.insert(message);
+                }
+            },
         }
+        true
     }
 
-    /// Removes a message, if it is there.
-    pub(super) fn remove(&mut self, id: MessageId) {
-        let Ok(place) = self.place(id) else {
-            self.late.remove(&id);
-            return;
-        };
-        self.left -= usize::from(self.row[place].1.take().is_some());
+    /// Removes a message, if it is there; whether it was.
+    pub(super) fn remove(&mut self, id: MessageId) -> bool {
+        let Ok(place) = self.place(id) else { return self.late.remove(&id).is_some() };
+        let there = self.row[place].1.take().is_some();
+        self.left -= usize::from(there);
         while self.row.front().is_some_and(|(_, message)| message.is_none()) {
             self.row.pop_front();
         }
         if self.row.len() >= SHORT && self.row.len() / 2 > self.left {
             self.row.retain(|(_, message)| message.is_some());
         }
+        there
     }
 
     /// The messages, in the order of their numbers.
@@ -127,11 +135,11 @@ mod tests {
                 let id = 1 + (step * (seed % 2)) / 3 + (state >> 33) % spread;
                 let there = map.contains_key(&MessageId(id));
                 assert_eq!(gathered.contains(MessageId(id)), there, "seed {seed}, step {step}");
-                if !there && (state >> 60) % 3 != 0 {
-                    gathered.insert(message(id));
+                if (state >> 60) % 3 != 0 {
+                    assert_eq!(gathered.insert(message(id)), !there, "seed {seed}, step {step}");
                     map.insert(MessageId(id), message(id));
                 } else {
-                    gathered.remove(MessageId(id));
+                    assert_eq!(gathered.remove(MessageId(id)), there, "seed {seed}, step {step}");
                     map.remove(&MessageId(id));
                 }
             }

@@ -174,6 +174,8 @@ pub fn decode(payload: &[u8]) -> Result<Decoded, Mistake> {
 #[derive(Debug, Default)]
 pub struct Decoder {
     shared: Shared,
+    /// The name that was read last: most records name the one that the record before named.
+    named: Name,
     /// Where the last message went: most go where the one before went.
     latest: Option<Destination>,
 }
@@ -187,16 +189,20 @@ struct Destination {
     queues: Arc<[Name]>,
 }
 
-/// A record as it is read: a message's queues are shared with those that went the same way.
+/// A record as it is read, what it shares with others not counted once more.
 #[derive(Debug)]
-pub(super) enum Content {
+pub(super) enum Content<'a> {
     Message {
         message: Arc<Message>,
-        queues: Arc<[Name]>,
+        queues: &'a Arc<[Name]>,
         /// Whether it is still there, rather than new.
         kept: bool,
         /// Where in the payload its body begins.
         body_at: usize,
+    },
+    Removed {
+        queue: &'a Name,
+        message: MessageId,
     },
     Other(Record),
 }
@@ -210,14 +216,18 @@ impl Decoder {
     pub fn decode(&mut self, payload: &[u8]) -> Result<Decoded, Mistake> {
         Ok(match self.read(payload)? {
             Content::Message { message, queues, kept, body_at } => {
-                let record = message_record(message, &queues, kept);
+                let record = message_record(message, queues, kept);
                 Decoded { record, body_at: Some(body_at) }
+            }
+            Content::Removed { queue, message } => {
+                let record = Record::Removed { queue: Name::clone(queue), message };
+                Decoded { record, body_at: None }
             }
             Content::Other(record) => Decoded { record, body_at: None },
         })
     }
 
-    pub(super) fn read(&mut self, payload: &[u8]) -> Result<Content, Mistake> {
+    pub(super) fn read(&mut self, payload: &[u8]) -> Result<Content<'_>, Mistake> {
         let mut input = Input { rest: payload };
         if input.byte()? != KIND_RECORD {
             return Err("a frame of a kind that is not known");
@@ -225,44 +235,55 @@ impl Decoder {
         if input.byte()? != RECORD_VERSION {
             return Err("a record of a version that is not known");
         }
-        let record = match input.byte()? {
+        match input.byte()? {
             kind @ (ENQUEUED | ENQUEUED_AT | MESSAGE_KEPT | MESSAGE_KEPT_AT) => {
                 let timed = matches!(kind, ENQUEUED_AT | MESSAGE_KEPT_AT);
                 let (message, queues) = self.message(&mut input, timed)?;
-                let body_at = payload.len() - input.rest.len() - message.body.len();
-                if !input.rest.is_empty() {
-                    return Err("bytes left over");
-                }
+                input.end()?;
+                let body_at = payload.len() - message.body.len();
                 let kept = matches!(kind, MESSAGE_KEPT | MESSAGE_KEPT_AT);
-                return Ok(Content::Message { message, queues, kept, body_at });
+                Ok(Content::Message { message, queues, kept, body_at })
             }
+            REMOVED => {
+                let queue = self.named(&mut input)?;
+                let message = MessageId(input.number()?);
+                input.end()?;
+                Ok(Content::Removed { queue, message })
+            }
+            kind => {
+                let record = self.other(kind, &mut input)?;
+                input.end()?;
+                Ok(Content::Other(record))
+            }
+        }
+    }
+
+    /// The rest of a record of another kind.
+    fn other(&mut self, kind: u8, input: &mut Input<'_>) -> Result<Record, Mistake> {
+        Ok(match kind {
             QUEUE_DECLARED => {
-                let (queue, auto_delete, arguments) = self.queue(&mut input)?;
+                let (queue, auto_delete, arguments) = self.queue(input)?;
                 Record::QueueDeclared { queue, auto_delete, arguments }
             }
             QUEUE_KEPT => {
-                let (queue, auto_delete, arguments) = self.queue(&mut input)?;
+                let (queue, auto_delete, arguments) = self.queue(input)?;
                 Record::QueueKept { queue, auto_delete, arguments }
             }
-            QUEUE_DELETED => Record::QueueDeleted { queue: self.name(&mut input)? },
-            REMOVED => {
-                let queue = self.name(&mut input)?;
-                Record::Removed { queue, message: MessageId(input.number()?) }
-            }
+            QUEUE_DELETED => Record::QueueDeleted { queue: self.name(input)? },
             PURGED => {
-                let queue = self.name(&mut input)?;
-                Record::Purged { queue, messages: messages(&mut input)? }
+                let queue = self.name(input)?;
+                Record::Purged { queue, messages: messages(input)? }
             }
             NUMBERED => Record::Numbered { last: MessageId(input.number()?) },
             HANDED_OUT => {
-                let queue = self.name(&mut input)?;
-                Record::HandedOut { queue, messages: messages(&mut input)? }
+                let queue = self.name(input)?;
+                Record::HandedOut { queue, messages: messages(input)? }
             }
             STOPPED => Record::Stopped,
             STARTED => Record::Started,
             kind @ (EXCHANGE_DECLARED | EXCHANGE_KEPT) => {
-                let exchange = self.name(&mut input)?;
-                let (type_, [auto_delete, internal], arguments) = exchange_attributes(&mut input)?;
+                let exchange = self.name(input)?;
+                let (type_, [auto_delete, internal], arguments) = exchange_attributes(input)?;
                 if kind == EXCHANGE_DECLARED {
                     Record::ExchangeDeclared {
                         exchange,
@@ -275,17 +296,25 @@ impl Decoder {
                     Record::ExchangeKept { exchange, kind: type_, auto_delete, internal, arguments }
                 }
             }
-            EXCHANGE_DELETED => Record::ExchangeDeleted { exchange: self.name(&mut input)? },
-            BOUND => Record::Bound(self.binding(&mut input)?),
-            UNBOUND => Record::Unbound(self.binding(&mut input)?),
-            BINDING_KEPT => Record::BindingKept(self.binding(&mut input)?),
+            EXCHANGE_DELETED => Record::ExchangeDeleted { exchange: self.name(input)? },
+            BOUND => Record::Bound(self.binding(input)?),
+            UNBOUND => Record::Unbound(self.binding(input)?),
+            BINDING_KEPT => Record::BindingKept(self.binding(input)?),
             _ => return Err("a record of a kind that is not known"),
-        };
-        if input.rest.is_empty() { Ok(Content::Other(record)) } else { Err("bytes left over") }
+        })
     }
 
     fn name(&mut self, input: &mut Input<'_>) -> Result<Name, Mistake> {
-        input.text().map(|text| self.shared.name(text))
+        self.named(input).cloned()
+    }
+
+    fn named(&mut self, input: &mut Input<'_>) -> Result<&Name, Mistake> {
+        let bytes = input.bytes()?;
+        if self.named.as_bytes() != bytes {
+            let text = std::str::from_utf8(bytes).map_err(|_| NOT_UTF8)?;
+            self.named = self.shared.name(text);
+        }
+        Ok(&self.named)
     }
 
     fn queue(&mut self, input: &mut Input<'_>) -> Result<(Name, bool, FieldTable), Mistake> {
@@ -305,35 +334,37 @@ impl Decoder {
     }
 
     /// The address of a message, and the queues that it is in.
-    fn destination(
-        &mut self,
-        input: &mut Input<'_>,
-    ) -> Result<(Arc<Address>, Arc<[Name]>), Mistake> {
-        if let Some(latest) = &self.latest
-            && let Some(rest) = input.rest.strip_prefix(&latest.bytes[..])
-        {
-            input.rest = rest;
-            return Ok((Arc::clone(&latest.address), Arc::clone(&latest.queues)));
-        }
+    fn destination(&mut self, input: &mut Input<'_>) -> Result<&Destination, Mistake> {
+        let latest = self.latest.take();
+        let latest = latest.filter(|latest| input.rest.starts_with(&latest.bytes));
+        let destination = match latest {
+            Some(latest) => {
+                input.take(latest.bytes.len())?;
+                latest
+            }
+            None => self.other_destination(input)?,
+        };
+        Ok(self.latest.insert(destination))
+    }
+
+    fn other_destination(&mut self, input: &mut Input<'_>) -> Result<Destination, Mistake> {
         let from = input.rest;
         let (exchange, routing_key) = (input.text()?, input.text()?);
         let address = self.shared.address(exchange, routing_key);
         let count = input.count()?;
         let queues = (0..count).map(|_| self.name(input)).collect::<Result<Arc<[_]>, Mistake>>()?;
         let bytes = from[..from.len() - input.rest.len()].to_vec();
-        let (kept, names) = (Arc::clone(&address), Arc::clone(&queues));
-        self.latest = Some(Destination { bytes, address: kept, queues: names });
-        Ok((address, queues))
+        Ok(Destination { bytes, address, queues })
     }
 
     fn message(
         &mut self,
         input: &mut Input<'_>,
         timed: bool,
-    ) -> Result<(Arc<Message>, Arc<[Name]>), Mistake> {
+    ) -> Result<(Arc<Message>, &Arc<[Name]>), Mistake> {
         let id = MessageId(input.number()?);
         let entered_ms = if timed { input.number()? } else { 0 };
-        let (address, queues) = self.destination(input)?;
+        let destination = self.destination(input)?;
         let properties = properties(input)?;
         let len = input.number()?;
         let checksum = u32::from_le_bytes(input.array()?);
@@ -344,8 +375,9 @@ impl Decoder {
         if crc32c::crc32c(body) != checksum {
             return Err("a body whose checksum does not hold");
         }
-        let body = Bytes::copy_from_slice(body);
-        Ok((Arc::new(Message { id, address, properties, body, entered_ms }), queues))
+        let (address, body) = (Arc::clone(&destination.address), Bytes::copy_from_slice(body));
+        let message = Arc::new(Message { id, address, properties, body, entered_ms });
+        Ok((message, &destination.queues))
     }
 }
 
@@ -444,6 +476,13 @@ impl<'a> Input<'a> {
     }
 
     pub(super) fn text(&mut self) -> Result<&'a str, Mistake> {
-        std::str::from_utf8(self.bytes()?).map_err(|_| "a text that is not UTF-8")
+        std::str::from_utf8(self.bytes()?).map_err(|_| NOT_UTF8)
+    }
+
+    /// Nothing may be left.
+    fn end(&self) -> Result<(), Mistake> {
+        if self.rest.is_empty() { Ok(()) } else { Err("bytes left over") }
     }
 }
+
+const NOT_UTF8: Mistake = "a text that is not UTF-8";

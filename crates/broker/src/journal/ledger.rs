@@ -154,6 +154,12 @@ impl Ledger {
         self.enqueued(id, queues, segment, len);
     }
 
+    /// Takes the record of a removal.
+    pub(super) fn apply_removal(&mut self, queue: &Name, id: MessageId, segment: u64) {
+        self.begin(segment);
+        self.removed(queue, &[id]);
+    }
+
     /// The queues that hold a message whose frame in `segment` names `queues`; none if that frame is
     /// not needed.
     pub(super) fn holders(&self, segment: u64, id: MessageId, queues: &[Name]) -> Vec<Name> {
@@ -233,22 +239,20 @@ impl Ledger {
     }
 
     fn enqueued(&mut self, id: MessageId, queues: &[Name], segment: u64, len: u64) {
-        let numbers = queues.iter().filter_map(|name| self.number(name));
-        let numbers: SmallVec<[u32; 4]> = numbers.collect();
         let fresh = id > self.last;
         if !fresh {
             // Moved forward: the older frame is not needed any more.
             self.forget(id);
         }
-        numbers.iter().for_each(|number| self.joined(*number));
-        let queue = match numbers[..] {
-            [] => return,
-            [number] => number,
-            _ => SEVERAL,
+        let queue = match queues {
+            // As most are.
+            [name] => self.number(name).unwrap_or(GONE),
+            _ => self.enqueued_in_several(id, queues),
         };
-        if queue == SEVERAL {
-            self.shared_by_queue.extend(numbers.iter().map(|number| (*number, id)));
-            self.shared.insert(id, numbers.into_vec());
+        match queue {
+            GONE => return,
+            SEVERAL => {}
+            number => self.joined(number),
         }
         // A frame's length is a u32 in its file.
         let entry = Entry { id: id.0, len: len as u32, queue };
@@ -266,12 +270,34 @@ impl Ledger {
         }
     }
 
+    /// Notes the queues of a message that names several. Gives what stands for them, or the one that there is;
+    /// that one is not told yet.
+    fn enqueued_in_several(&mut self, id: MessageId, queues: &[Name]) -> u32 {
+        let numbers = queues.iter().filter_map(|name| self.number(name));
+        let numbers: SmallVec<[u32; 4]> = numbers.collect();
+        match numbers[..] {
+            [] => GONE,
+            [number] => number,
+            _ => {
+                numbers.iter().for_each(|number| self.joined(*number));
+                self.shared_by_queue.extend(numbers.iter().map(|number| (*number, id)));
+                self.shared.insert(id, numbers.into_vec());
+                SEVERAL
+            }
+        }
+    }
+
     fn removed(&mut self, queue: &Name, messages: &[MessageId]) {
         let Some(number) = self.number(queue) else { return };
         for &id in messages {
-            match self.entry(id).map_or(GONE, |entry| entry.queue) {
+            let place = self.place(id);
+            let entry = match place {
+                Some((at, place)) => Some(self.segments[at].entries[place]),
+                None => self.moved.get(&id).map(|(_, entry)| *entry),
+            };
+            match entry.map_or(GONE, |entry| entry.queue) {
                 SEVERAL => self.leave_one_of_several(number, id),
-                holder if holder == number => self.forget(id),
+                holder if holder == number => self.forget_at(place, id),
                 _ => {}
             }
         }
@@ -318,7 +344,12 @@ impl Ledger {
 
     /// Takes the frame of a message for dead.
     fn forget(&mut self, id: MessageId) {
-        let (segment, entry) = if let Some((at, place)) = self.place(id) {
+        self.forget_at(self.place(id), id);
+    }
+
+    /// As [`forget`](Self::forget), of a message whose [`place`](Self::place) is known.
+    fn forget_at(&mut self, place: Option<(usize, usize)>, id: MessageId) {
+        let (segment, entry) = if let Some((at, place)) = place {
             let entry = self.segments[at].entries[place];
             self.segments[at].entries[place].queue = GONE;
             (at, entry)
@@ -348,13 +379,6 @@ impl Ledger {
             if *bytes == 0 {
                 segment.by_queue.remove(&entry.queue);
             }
-        }
-    }
-
-    fn entry(&self, id: MessageId) -> Option<Entry> {
-        match self.place(id) {
-            Some((at, place)) => Some(self.segments[at].entries[place]),
-            None => self.moved.get(&id).map(|(_, entry)| *entry),
         }
     }
 

@@ -13,7 +13,7 @@ use super::{
     Batch, Journal, JournalOptions, Level, Position, RecordNumber, Recorded, renew, salvage,
 };
 use crate::disk::Disk;
-use crate::protocol::{Message, Name, Record};
+use crate::protocol::{Message, MessageId, Name, Record};
 
 /// What a log held when it was opened.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,16 +32,33 @@ pub trait Fold {
     /// Takes the next record.
     fn take(&mut self, recorded: Recorded);
 
-    /// Takes the next record, which is of a message. Most records of a long log are, and this way is
-    /// faster for those who can go it; what it means is the same.
-    fn take_message(&mut self, recorded: RecordedMessage) {
+    /// Takes the next record, which is of a message. Most records of a long log are that or a removal, and this
+    /// way is faster for those who can go it; what it means is the same.
+    fn take_message(&mut self, recorded: RecordedMessage<'_>) {
         self.take(recorded.into());
+    }
+
+    /// Takes the next record, which is of a removal; as [`take_message`](Self::take_message).
+    fn take_removal(&mut self, recorded: RecordedRemoval<'_>) {
+        self.take(recorded.into());
+    }
+
+    /// How a long log may be read by a thread of its own while the fold takes what it holds; `None` if all is done
+    /// in the caller's thread. What is taken is the same, in the same order and in the caller's thread.
+    fn side_by_side(&self) -> Option<SideBySide> {
+        None
     }
 }
 
+/// Does two things side by side, the first in another thread and the second in the caller's, and comes back when
+/// both are done. Gives false if no thread is to be had; then neither was begun.
+///
+/// Each may wait for the other, so they are never done one after the other.
+pub type SideBySide = fn(&mut (dyn FnMut() + Send), &mut dyn FnMut()) -> bool;
+
 /// A message read back from the log: `Enqueued`, or `MessageKept`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RecordedMessage {
+pub struct RecordedMessage<'a> {
     /// The record's number.
     pub number: RecordNumber,
     /// The segment that it is in.
@@ -50,19 +67,42 @@ pub struct RecordedMessage {
     pub len: u32,
     /// The message.
     pub message: Arc<Message>,
-    /// The queues that it is in, shared with messages that went the same way.
-    pub queues: Arc<[Name]>,
+    /// The queues that it is in.
+    pub queues: &'a [Name],
     /// Whether it is still in them (`MessageKept`), rather than new (`Enqueued`).
     pub kept: bool,
     /// Where the message's body is.
     pub body: Position,
 }
 
-impl From<RecordedMessage> for Recorded {
-    fn from(recorded: RecordedMessage) -> Self {
+impl From<RecordedMessage<'_>> for Recorded {
+    fn from(recorded: RecordedMessage<'_>) -> Self {
         let RecordedMessage { number, segment, len, message, queues, kept, body } = recorded;
-        let record = message_record(message, &queues, kept);
+        let record = message_record(message, queues, kept);
         Self { number, segment, len, record, body: Some(body) }
+    }
+}
+
+/// A removal read back from the log: `Removed`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordedRemoval<'a> {
+    /// The record's number.
+    pub number: RecordNumber,
+    /// The segment that it is in.
+    pub segment: u64,
+    /// Bytes of its frame.
+    pub len: u32,
+    /// The queue that the message has left.
+    pub queue: &'a Name,
+    /// The message.
+    pub message: MessageId,
+}
+
+impl From<RecordedRemoval<'_>> for Recorded {
+    fn from(recorded: RecordedRemoval<'_>) -> Self {
+        let RecordedRemoval { number, segment, len, queue, message } = recorded;
+        let record = Record::Removed { queue: Name::clone(queue), message };
+        Self { number, segment, len, record, body: None }
     }
 }
 
@@ -196,11 +236,21 @@ impl Fold for Alive<'_> {
         self.fold.take(recorded);
     }
 
-    fn take_message(&mut self, recorded: RecordedMessage) {
-        let (id, queues) = (recorded.message.id, &recorded.queues[..]);
+    fn take_message(&mut self, recorded: RecordedMessage<'_>) {
+        let (id, queues) = (recorded.message.id, recorded.queues);
         self.ledger.apply_message(id, queues, recorded.segment, u64::from(recorded.len));
         self.stopped = false;
         self.fold.take_message(recorded);
+    }
+
+    fn take_removal(&mut self, recorded: RecordedRemoval<'_>) {
+        self.ledger.apply_removal(recorded.queue, recorded.message, recorded.segment);
+        self.stopped = false;
+        self.fold.take_removal(recorded);
+    }
+
+    fn side_by_side(&self) -> Option<SideBySide> {
+        self.fold.side_by_side()
     }
 }
 

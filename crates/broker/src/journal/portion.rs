@@ -1,13 +1,16 @@
-//! Records out of the frames that were found whole, a portion of the log at a time.
+//! Parts of a log on their way from the walk to the fold.
 //!
-//! Frames are noted while the log is walked, and become records when a portion of it ends; those are handed
-//! on in their order, each batch as a whole.
+//! The walk notes where frames with records stand. They become records when their batches are known to be
+//! whole, one at a time, and each is handed on before the next is made; or earlier, where the fold is busy.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::codec::{Content, Decoder, Mistake};
 use super::frame::FRAME_HEAD;
-use super::{Position, RecordNumber, Recorded, RecordedMessage};
+use super::giving::Giving;
+use super::{Position, RecordNumber, Recorded, RecordedMessage, RecordedRemoval};
+use crate::protocol::{Message, MessageId, Name, Record};
 
 /// A record that means nothing here, in a batch that is whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,25 +30,13 @@ pub(super) struct Portion {
     /// Where in the segment `bytes` begins.
     pub(super) begin: u64,
     pub(super) bytes: Vec<u8>,
+    /// All frames before this number, also those of earlier portions, are of whole batches.
+    pub(super) whole_before: u64,
     frames: Vec<Found>,
-    records: VecDeque<Taken>,
-    unreadable: Option<Unreadable>,
-}
-
-/// A record on its way to who folds it.
-#[derive(Debug)]
-pub(super) enum Taken {
-    Message(RecordedMessage),
-    Other(Recorded),
-}
-
-impl Taken {
-    fn number(&self) -> u64 {
-        match self {
-            Self::Message(recorded) => recorded.number.0,
-            Self::Other(recorded) => recorded.number.0,
-        }
-    }
+    /// How many of the frames were handed on.
+    done: usize,
+    /// The records, if they were made ahead of that.
+    made: Option<Made>,
 }
 
 /// A frame with a record.
@@ -57,7 +48,24 @@ struct Found {
     len: u32,
 }
 
+/// Takes portions of a log in their order.
+pub(super) trait Outlet {
+    /// An empty portion, perhaps with room that was used before.
+    fn empty(&mut self) -> Portion;
+
+    /// Takes the next portion. Gives whether the walk is of any use still.
+    fn put(&mut self, portion: Portion) -> bool;
+}
+
+/// What is kept for further portions; a message may be much longer than most.
+const BYTES_SPARE_MAX: usize = 1024 * 1024;
+
 impl Portion {
+    /// One without frames, which says that all those before this number are of whole batches.
+    pub(super) fn end(whole_before: u64) -> Self {
+        Self { whole_before, ..Self::default() }
+    }
+
     /// Notes a frame of this number, whose payload is to stand at `at` in the portion's bytes.
     pub(super) fn add(&mut self, number: u64, at: u32, len: u32) {
         self.frames.push(Found { number, at, len });
@@ -67,27 +75,66 @@ impl Portion {
         self.frames.is_empty()
     }
 
-    /// Makes records of its frames, up to the first that is none.
-    fn decode(&mut self, decoder: &mut Decoder) {
-        let (segment, begin) = (self.segment, self.begin);
-        for &Found { number, at, len } in &self.frames {
+    /// Whether all its records were handed on.
+    pub(super) fn is_done(&self) -> bool {
+        self.done == self.frames.len()
+    }
+
+    /// The portion as an empty one, with its room.
+    pub(super) fn emptied(mut self) -> Self {
+        self.frames.clear();
+        if self.bytes.len() > BYTES_SPARE_MAX {
+            self.bytes = Vec::new();
+        }
+        Self { bytes: self.bytes, frames: self.frames, ..Self::default() }
+    }
+
+    /// Makes records of its frames now, whether they will be handed on or not.
+    pub(super) fn make(&mut self, decoder: &mut Decoder) {
+        let mut made = Made::default();
+        for &Found { at, len, .. } in &self.frames {
             let payload = &self.bytes[at as usize..][..len as usize];
-            let offset = begin + u64::from(at);
-            let content = match decoder.read(payload) {
-                Ok(content) => content,
+            match decoder.read(payload) {
+                Ok(content) => made.add(content),
                 Err(what) => {
-                    let offset = offset - FRAME_HEAD as u64;
-                    self.unreadable = Some(Unreadable { number, offset, what });
-                    return;
+                    made.mistake = Some(what);
+                    break;
                 }
+            }
+        }
+        self.made = Some(made);
+    }
+
+    /// Makes records of its frames before a number, and hands them on, up to the first that is none.
+    pub(super) fn hand_on(
+        &mut self,
+        before: u64,
+        decoder: &mut Decoder,
+        giving: &mut Giving<'_>,
+    ) -> Result<(), Unreadable> {
+        let segment = self.segment;
+        for &Found { number, at, len } in &self.frames[self.done..] {
+            if number >= before {
+                break;
+            }
+            let payload = &self.bytes[at as usize..][..len as usize];
+            let offset = self.begin + u64::from(at);
+            let content = match &mut self.made {
+                None => decoder.read(payload),
+                Some(made) => made.next(),
             };
+            let content = content.map_err(|what| {
+                let offset = offset - FRAME_HEAD as u64;
+                Unreadable { number, offset, what }
+            })?;
+            self.done += 1;
             let (number, frame_len) = (RecordNumber(number), FRAME_HEAD as u32 + len);
-            self.records.push_back(match content {
+            match content {
                 Content::Message { message, queues, kept, body_at } => {
                     let (offset, len) = (offset + body_at as u64, len - body_at as u32);
                     let body = Position { segment, offset, len };
                     let len = frame_len;
-                    Taken::Message(RecordedMessage {
+                    giving.give_message(RecordedMessage {
                         number,
                         segment,
                         len,
@@ -95,78 +142,179 @@ impl Portion {
                         queues,
                         kept,
                         body,
-                    })
+                    });
+                }
+                Content::Removed { queue, message } => {
+                    let len = frame_len;
+                    giving.give_removal(RecordedRemoval { number, segment, len, queue, message });
                 }
                 Content::Other(record) => {
                     let (len, body) = (frame_len, None);
-                    Taken::Other(Recorded { number, segment, len, record, body })
-                }
-            });
-        }
-    }
-}
-
-/// Portions on their way, in order.
-#[derive(Default)]
-pub(super) struct Decoding {
-    decoder: Decoder,
-    pending: VecDeque<Portion>,
-    /// The whole batches whose records were not handed on yet, each by the number behind its last frame.
-    batches: VecDeque<u64>,
-    /// Room to be used again.
-    portion_spare: Vec<Portion>,
-    bytes_spare: Vec<u8>,
-}
-
-/// What is kept for further portions; a message may be much longer than most.
-const BYTES_SPARE_MAX: usize = 1024 * 1024;
-
-impl Decoding {
-    /// An empty portion.
-    pub(super) fn portion(&mut self) -> Portion {
-        self.portion_spare.pop().unwrap_or_default()
-    }
-
-    /// Room for the bytes of a portion, with anything in it.
-    pub(super) fn bytes(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.bytes_spare)
-    }
-
-    /// Notes that all frames before this number are of whole batches.
-    pub(super) fn whole_before(&mut self, number: u64) {
-        self.batches.push_back(number);
-    }
-
-    /// Takes a portion in. Its frames come after all those before.
-    pub(super) fn push(&mut self, mut portion: Portion) {
-        portion.decode(&mut self.decoder);
-        let bytes = std::mem::take(&mut portion.bytes);
-        if bytes.len() <= BYTES_SPARE_MAX {
-            self.bytes_spare = bytes;
-        }
-        self.pending.push_back(portion);
-    }
-
-    /// Hands on the records of the whole batches that are there; or says which of them means nothing.
-    pub(super) fn hand_on(&mut self, give: &mut dyn FnMut(Taken)) -> Result<(), Unreadable> {
-        while let Some(end) = self.batches.pop_front() {
-            while let Some(portion) = self.pending.front_mut() {
-                if let Some(unreadable) = portion.unreadable.filter(|found| found.number < end) {
-                    return Err(unreadable);
-                }
-                let records = &mut portion.records;
-                while records.front().is_some_and(|record| record.number() < end) {
-                    records.pop_front().into_iter().for_each(&mut *give);
-                }
-                if !records.is_empty() || portion.unreadable.is_some() {
-                    break;
-                }
-                if let Some(mut portion) = self.pending.pop_front() {
-                    portion.frames.clear();
-                    self.portion_spare.push(portion);
+                    giving.give(Recorded { number, segment, len, record, body });
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// Records made ahead. What many of them have in common is there once: two threads that both count who shares a
+/// thing wait for one another.
+#[derive(Debug, Default)]
+struct Made {
+    records: VecDeque<MadeRecord>,
+    queues: Vec<Arc<[Name]>>,
+    names: Vec<Name>,
+    /// What is wrong with the frame behind them.
+    mistake: Option<Mistake>,
+}
+
+#[derive(Debug)]
+enum MadeRecord {
+    Message {
+        message: Arc<Message>,
+        /// Which of the queues.
+        queues: usize,
+        kept: bool,
+        body_at: usize,
+    },
+    Removed {
+        /// Which of the names.
+        queue: usize,
+        message: MessageId,
+    },
+    Other(Box<Record>),
+}
+
+impl Made {
+    fn add(&mut self, content: Content<'_>) {
+        self.records.push_back(match content {
+            Content::Message { message, queues, kept, body_at } => {
+                if self.queues.last().is_none_or(|last| !Arc::ptr_eq(last, queues)) {
+                    self.queues.push(Arc::clone(queues));
+                }
+                MadeRecord::Message { message, queues: self.queues.len() - 1, kept, body_at }
+            }
+            Content::Removed { queue, message } => {
+                if self.names.last().is_none_or(|last| !Arc::ptr_eq(last, queue)) {
+                    self.names.push(Arc::clone(queue));
+                }
+                MadeRecord::Removed { queue: self.names.len() - 1, message }
+            }
+            Content::Other(record) => MadeRecord::Other(Box::new(record)),
+        });
+    }
+
+    fn next(&mut self) -> Result<Content<'_>, Mistake> {
+        // There is one for each frame up to the mistake.
+        let record = self.records.pop_front().ok_or(self.mistake.unwrap_or_default())?;
+        Ok(match record {
+            MadeRecord::Message { message, queues, kept, body_at } => {
+                Content::Message { message, queues: &self.queues[queues], kept, body_at }
+            }
+            MadeRecord::Removed { queue, message } => {
+                Content::Removed { queue: &self.names[queue], message }
+            }
+            MadeRecord::Other(record) => Content::Other(*record),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::Fold;
+    use crate::journal::codec::encode;
+    use crate::journal::giving::Records;
+    use crate::protocol::types::FieldTable;
+    use crate::protocol::{Address, Properties};
+
+    /// Records whose names and queues change now and then.
+    fn records() -> Vec<Record> {
+        let declared = |queue: &str| {
+            let arguments = FieldTable::default();
+            Record::QueueDeclared { queue: queue.into(), auto_delete: false, arguments }
+        };
+        let mut records = vec![declared("a"), declared("b")];
+        for id in 1..40 {
+            let (queue, routing_key) = if id % 5 < 2 { ("a", "a") } else { ("b", "x") };
+            let address = Address { exchange: "e".into(), routing_key: routing_key.into() };
+            let (address, properties) = (Arc::new(address), Properties::default());
+            let (id, body, entered_ms) = (MessageId(id), vec![id as u8; 9].into(), id / 7);
+            let message = Arc::new(Message { id, address, properties, body, entered_ms });
+            let queues = vec![queue.into()];
+            records.push(match id.0 % 3 {
+                0 => Record::MessageKept { message, queues },
+                1 => Record::Enqueued { message, queues },
+                _ => Record::Removed { queue: queue.into(), message: id },
+            });
+        }
+        records
+    }
+
+    /// Portions of ten frames, the first numbered 1; what is `unreadable` has a kind that nobody knows.
+    fn portions(records: &[Record], unreadable: Option<u64>) -> Vec<Portion> {
+        let mut number = 0;
+        let portion = |records: &[Record]| {
+            let mut portion =
+                Portion { segment: 3, begin: 64 + number * 100, ..Portion::default() };
+            for record in records {
+                number += 1;
+                let at = portion.bytes.len();
+                encode(record, &mut portion.bytes).unwrap();
+                if unreadable == Some(number) {
+                    portion.bytes[at + 2] = 99;
+                }
+                portion.add(number, at as u32, (portion.bytes.len() - at) as u32);
+            }
+            // The last batch that is whole may end in the middle of it.
+            portion.whole_before = number - 3;
+            portion
+        };
+        let mut portions: Vec<_> = records.chunks(10).map(portion).collect();
+        portions.push(Portion::end(number + 1));
+        portions
+    }
+
+    /// What a fold gets if some of the portions are made ahead.
+    fn given(
+        portions: Vec<Portion>,
+        ahead: impl Fn(usize) -> bool,
+    ) -> (Vec<Recorded>, Option<Unreadable>) {
+        let mut taken: Vec<Recorded> = Vec::new();
+        let fold: &mut dyn Fold = &mut taken;
+        let (mut records, mut decoder) = (Records::new(fold), Decoder::default());
+        for (at, mut portion) in portions.into_iter().enumerate() {
+            if ahead(at) {
+                portion.make(&mut decoder);
+            }
+            if let Err(found) = records.take(portion, drop) {
+                return (taken, Some(found));
+            }
+        }
+        (taken, None)
+    }
+
+    #[test]
+    fn records_are_the_same_whenever_they_are_made() {
+        let records = records();
+        let (all, ended) = given(portions(&records, None), |_| false);
+        assert!(ended.is_none());
+        assert!(all.iter().map(|recorded| &recorded.record).eq(&records));
+        assert!(all.iter().map(|recorded| recorded.number.0).eq(1..=records.len() as u64));
+        for ahead in [|_| true, |at| at % 2 == 0, |at| at % 2 == 1] {
+            assert_eq!(given(portions(&records, None), ahead), (all.clone(), None));
+        }
+    }
+
+    #[test]
+    fn a_record_that_means_nothing_is_found_whenever_records_are_made() {
+        let records = records();
+        for unreadable in 1..=records.len() as u64 {
+            let (before, found) = given(portions(&records, Some(unreadable)), |_| false);
+            assert_eq!(before.len() as u64, unreadable - 1);
+            assert_eq!(found.unwrap().number, unreadable);
+            assert_eq!(given(portions(&records, Some(unreadable)), |_| true), (before, found));
+        }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::codec::Mistake;
 use super::error::JournalError;
+use super::pass::Pass;
 use super::segment::segment_of;
-use super::walk::Walk;
 use super::{Fold, Recorded};
 use crate::disk::Disk;
 
@@ -121,7 +121,8 @@ pub(super) fn read(
     let mut from = segments.first().copied().unwrap_or(0);
     let mut went_back = false;
     loop {
-        let (scan, first) = walk(disk, vhost, (from, &segments), fold)?;
+        let pass = Pass { disk, vhost, from, segments: &segments };
+        let (scan, first) = pass.run(fold)?;
         let oldest = scan.oldest;
         // Older segments than the oldest no longer count, whether damaged, or gone in part.
         let stops_early = scan.damage.as_ref().is_some_and(|at| at.segment <= oldest);
@@ -136,28 +137,8 @@ pub(super) fn read(
         }
         if first.is_some_and(|first| first < oldest) {
             // They were whole, and their records are handed on: again, without them.
-            walk(disk, vhost, (oldest, &segments), fold)?;
+            Pass { from: oldest, ..pass }.run(fold)?;
         }
         return Ok(scan);
-    }
-}
-
-/// Walks through the segments from one on. Gives what is there, and the segment of the first record.
-fn walk(
-    disk: &dyn Disk,
-    vhost: &str,
-    (from, segments): (u64, &[u64]),
-    fold: &mut dyn Fold,
-) -> Result<(Scan, Option<u64>), JournalError> {
-    let mut unreadable = None;
-    loop {
-        let mut walk = Walk::new(disk, vhost, from, fold);
-        walk.unreadable = unreadable;
-        let walked = walk.all(segments);
-        match walk.hand_on() {
-            Ok(()) => return walked.map(|()| (walk.scan, walk.giving.first())),
-            // Records are made behind the walk, so it has gone on for a while: again, only so far.
-            Err(found) => unreadable = Some(found),
-        }
     }
 }

@@ -146,8 +146,8 @@ pub(super) struct Reader<'a> {
 }
 
 /// Bytes that a window takes at a time, unless more are asked for at once. What is made of so many stays
-/// near the processor.
-const WINDOW: usize = 64 * 1024;
+/// near the processor, and is worth handing to another thread.
+const WINDOW: usize = 128 * 1024;
 
 impl<'a> Reader<'a> {
     /// Looks at `file` as long as it is now.

@@ -5,72 +5,25 @@ use std::io;
 use super::batch::{Frame, Kind};
 use super::error::JournalError;
 use super::frame::{COMMIT_FRAME, Commit, FRAME_HEAD, batch_checksum};
-use super::portion::{Decoding, Portion, Taken, Unreadable};
+use super::pass::Pass;
+use super::portion::{Outlet, Portion, Unreadable};
 use super::scan::{Damage, Foreign, Scan, SegmentScan};
 use super::segment::{Header, HeaderRead, Reader, segment_name};
-use super::{Fold, Recorded};
-use crate::disk::Disk;
-use crate::protocol::Record;
 
 /// One walk, from a segment on.
 pub(super) struct Walk<'a> {
-    disk: &'a dyn Disk,
-    vhost: &'a str,
-    from: u64,
+    pass: Pass<'a>,
     /// What was found so far.
-    pub(super) scan: Scan,
-    pub(super) giving: Giving<'a>,
-    decoding: Decoding,
+    scan: Scan,
+    outlet: &'a mut dyn Outlet,
+    /// Whether the outlet takes no more.
+    closed: bool,
     /// The frames of the portion of the log that the reader's window shows.
     portion: Portion,
     /// A record that is known to mean nothing: its batch ends the walk.
-    pub(super) unreadable: Option<Unreadable>,
-    /// What kept records from being handed on.
-    trouble: Option<Unreadable>,
+    unreadable: Option<Unreadable>,
     /// The first segment and place that say that everything before them was durable.
     durable_before: Option<(u64, u64)>,
-}
-
-/// Hands records on, but not those at the head of a segment that is not the first.
-pub(super) struct Giving<'a> {
-    fold: &'a mut dyn Fold,
-    /// The segments of the first and of the last record so far.
-    given: Option<(u64, u64)>,
-    /// Whether the last record was of the head of a segment, which says again what was said before it.
-    in_head: bool,
-}
-
-impl Giving<'_> {
-    fn give(&mut self, taken: Taken) {
-        match taken {
-            Taken::Message(recorded) => {
-                self.in_head = false;
-                self.given = Some((self.first().unwrap_or(recorded.segment), recorded.segment));
-                self.fold.take_message(recorded);
-            }
-            Taken::Other(recorded) => self.give_other(recorded),
-        }
-    }
-
-    fn give_other(&mut self, recorded: Recorded) {
-        let (first, last) = self.given.unwrap_or((recorded.segment, recorded.segment));
-        self.in_head = match recorded.record {
-            Record::Numbered { .. } => recorded.segment != last,
-            Record::QueueKept { .. } | Record::ExchangeKept { .. } | Record::BindingKept(_) => {
-                self.in_head
-            }
-            _ => false,
-        };
-        self.given = Some((first, recorded.segment));
-        if !self.in_head {
-            self.fold.take(recorded);
-        }
-    }
-
-    /// The segment of the first record.
-    pub(super) fn first(&self) -> Option<u64> {
-        self.given.map(|(first, _)| first)
-    }
 }
 
 /// Why a walk through batches stops before the end of a file.
@@ -81,31 +34,29 @@ enum Stop {
 
 impl<'a> Walk<'a> {
     pub(super) fn new(
-        disk: &'a dyn Disk,
-        vhost: &'a str,
-        from: u64,
-        fold: &'a mut dyn Fold,
+        pass: Pass<'a>,
+        unreadable: Option<Unreadable>,
+        outlet: &'a mut dyn Outlet,
     ) -> Self {
-        fold.restart();
         Self {
-            disk,
-            vhost,
-            from,
+            pass,
             scan: Scan::default(),
-            giving: Giving { fold, given: None, in_head: false },
-            decoding: Decoding::default(),
+            outlet,
+            closed: false,
             portion: Portion::default(),
-            unreadable: None,
-            trouble: None,
+            unreadable,
             durable_before: None,
         }
     }
 
-    /// Hands on the records that were found whole.
-    pub(super) fn hand_on(&mut self) -> Result<(), Unreadable> {
-        let giving = &mut self.giving;
-        self.trouble.map_or(Ok(()), Err)?;
-        self.decoding.hand_on(&mut |taken| giving.give(taken))
+    /// Walks to the end of the log. What was found whole has gone to the outlet by then, also if the medium fails.
+    pub(super) fn all(mut self) -> Result<Scan, JournalError> {
+        let walked = self.segments();
+        // The end of a batch may stand behind the last frame that has a record.
+        if !self.closed {
+            self.outlet.put(Portion::end(self.scan.end.next_frame));
+        }
+        walked.map(|()| self.scan)
     }
 
     /// Ends the portion that the reader shows. Its window goes on at `offset`.
@@ -113,22 +64,28 @@ impl<'a> Walk<'a> {
         if self.portion.is_empty() {
             return;
         }
-        let next = self.decoding.portion();
+        let mut next = self.outlet.empty();
+        let room = std::mem::take(&mut next.bytes);
         let mut portion = std::mem::replace(&mut self.portion, next);
         (portion.segment, portion.begin) = (segment, reader.begin());
-        portion.bytes = reader.turn(offset, self.decoding.bytes());
-        self.decoding.push(portion);
-        self.trouble = self.trouble.or(self.hand_on().err());
+        portion.whole_before = self.scan.end.next_frame;
+        portion.bytes = reader.turn(offset, room);
+        self.closed |= !self.outlet.put(portion);
     }
 
-    pub(super) fn all(&mut self, segments: &[u64]) -> Result<(), JournalError> {
+    fn segments(&mut self) -> Result<(), JournalError> {
+        let Pass { disk, segments, from, .. } = self.pass;
         for &segment in segments {
+            if self.closed {
+                // What was found does not count.
+                return Ok(());
+            }
             let name = segment_name(segment);
-            let file = self.disk.open(&name).map_err(JournalError::io("opening", &name))?;
+            let file = disk.open(&name).map_err(JournalError::io("opening", &name))?;
             let mut reader = Reader::new(&*file).map_err(JournalError::io("measuring", &name))?;
             let found = SegmentScan { segment, len: reader.len(), ..SegmentScan::default() };
             self.scan.segments.push(found);
-            if segment < self.from || self.scan.foreign.is_some() {
+            if segment < from || self.scan.foreign.is_some() {
                 continue;
             }
             self.segment(segment, &mut reader).map_err(JournalError::io("reading", &name))?;
@@ -140,7 +97,7 @@ impl<'a> Walk<'a> {
     /// Notes it if the segment is gone that the log says it begins with.
     fn oldest_is_there(&mut self, segments: &[u64]) {
         let oldest = self.scan.oldest;
-        let first = segments.iter().find(|segment| **segment >= self.from);
+        let first = segments.iter().find(|segment| **segment >= self.pass.from);
         let proven = self.scan.damage.as_ref().is_some_and(|damage| damage.proof.is_some());
         if oldest == 0 || proven || first.is_none_or(|first| *first <= oldest) {
             return;
@@ -160,7 +117,7 @@ impl<'a> Walk<'a> {
                 self.scan.foreign = Some(Foreign::Newer { segment, version });
                 return Ok(());
             }
-            HeaderRead::Whole(header) if header.vhost != self.vhost => {
+            HeaderRead::Whole(header) if header.vhost != self.pass.vhost => {
                 let vhost = header.vhost;
                 self.scan.foreign = Some(Foreign::OtherVhost { segment, vhost });
                 return Ok(());
@@ -251,7 +208,7 @@ impl<'a> Walk<'a> {
 
     /// Walks the batches from the log's end, and moves the end behind each that is whole.
     fn batches(&mut self, segment: u64, reader: &mut Reader<'_>) -> io::Result<Option<Stop>> {
-        while self.trouble.is_none() && self.scan.end.offset < reader.len() {
+        while !self.closed && self.scan.end.offset < reader.len() {
             let stop = self.batch(segment, reader)?;
             if stop.is_some() {
                 return Ok(stop);
@@ -308,7 +265,6 @@ impl<'a> Walk<'a> {
         end.next_frame = number + 1;
         end.next_batch += 1;
         self.scan.oldest = self.scan.oldest.max(commit.oldest);
-        self.decoding.whole_before(number);
         if let Some(found) = self.scan.segments.last_mut() {
             found.batches += 1;
             found.records += number - first;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
 use super::clock::Clock;
 use super::core::Core;
@@ -12,7 +13,8 @@ use super::recovery::RecoveryReport;
 use crate::disk::{Disk, FsDisk};
 use crate::engine::{EngineOptions, Restore, RestoreError};
 use crate::journal::{
-    Fold, Journal, JournalError, JournalOptions, Level, Recorded, RecordedMessage,
+    Fold, Journal, JournalError, JournalOptions, Level, Recorded, RecordedMessage, RecordedRemoval,
+    SideBySide,
 };
 use crate::protocol::{Name, Record, limits};
 
@@ -210,10 +212,32 @@ impl Fold for Restoring {
         }
     }
 
-    fn take_message(&mut self, recorded: RecordedMessage) {
+    fn take_message(&mut self, recorded: RecordedMessage<'_>) {
         if self.error.is_none() {
             let RecordedMessage { message, queues, kept, .. } = recorded;
-            self.error = self.restore.apply_message(message, &queues, kept).err();
+            self.error = self.restore.apply_message(message, queues, kept).err();
         }
     }
+
+    fn take_removal(&mut self, recorded: RecordedRemoval<'_>) {
+        if self.error.is_none() {
+            let RecordedRemoval { queue, message, .. } = recorded;
+            self.error = self.restore.apply_removal(queue, message).err();
+        }
+    }
+
+    fn side_by_side(&self) -> Option<SideBySide> {
+        Some(side_by_side)
+    }
+}
+
+fn side_by_side(reading: &mut (dyn FnMut() + Send), taking: &mut dyn FnMut()) -> bool {
+    thread::scope(|scope| {
+        let named = thread::Builder::new().name("leveret-reading".to_owned());
+        let begun = named.spawn_scoped(scope, reading);
+        if begun.is_ok() {
+            taking();
+        }
+        begun.is_ok()
+    })
 }
