@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
@@ -14,15 +14,18 @@ use super::world::Run;
 #[derive(Default)]
 struct Watched {
     runs: Mutex<Vec<One>>,
-    more: Condvar,
+    /// There is one, after there was none.
+    begins: Condvar,
+    /// Nobody ever says so: who waits for it waits for a time.
+    never: Condvar,
 }
 
 struct One {
     run: Weak<Run>,
     seed: u64,
-    /// How far it was when something last went on, and when that was seen.
+    /// How far it was when something last went on, and how long ago that was seen.
     pulse: u64,
-    seen: Instant,
+    idle: Duration,
     told: bool,
 }
 
@@ -42,9 +45,9 @@ pub(super) fn watch(run: &Arc<Run>) -> Watching {
     });
     let pulse = run.pulse.load(Ordering::Relaxed);
     let (run, seed) = (Arc::downgrade(run), run.replay.seed);
-    let one = One { run: Weak::clone(&run), seed, pulse, seen: Instant::now(), told: false };
+    let one = One { run: Weak::clone(&run), seed, pulse, idle: Duration::ZERO, told: false };
     watched.runs.lock().push(one);
-    watched.more.notify_one();
+    watched.begins.notify_one();
     Watching(watched, run)
 }
 
@@ -62,9 +65,10 @@ impl Watched {
         loop {
             let stuck: Vec<(Arc<Run>, u64, bool)> = {
                 let mut runs = self.runs.lock();
-                if runs.is_empty() {
-                    self.more.wait(&mut runs);
+                while runs.is_empty() {
+                    self.begins.wait(&mut runs);
                 }
+                self.never.wait_for(&mut runs, INTERVAL);
                 runs.iter_mut().filter_map(One::stuck).collect()
             };
             for (run, seed, again) in stuck {
@@ -76,7 +80,6 @@ impl Watched {
                 }
                 run.fail(Reason::Stuck(waited));
             }
-            thread::sleep(INTERVAL);
         }
     }
 }
@@ -87,13 +90,14 @@ impl One {
         let run = self.run.upgrade()?;
         let pulse = run.pulse.load(Ordering::Relaxed);
         if pulse != self.pulse {
-            (self.pulse, self.seen) = (pulse, Instant::now());
+            (self.pulse, self.idle) = (pulse, Duration::ZERO);
             return None;
         }
-        if self.seen.elapsed() < run.options.stuck_after {
+        self.idle += INTERVAL;
+        if self.idle < run.options.stuck_after {
             return None;
         }
-        self.seen = Instant::now();
+        self.idle = Duration::ZERO;
         let again = std::mem::replace(&mut self.told, true);
         Some((run, self.seed, again))
     }
