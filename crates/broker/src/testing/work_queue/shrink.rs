@@ -209,9 +209,7 @@ impl Edit {
                 tasks[task].arrives_ms = before.min(tasks[task].arrives_ms);
             }
             Self::StrikesEarlier(fault) => faults[fault].at_ms /= 2,
-            Self::StrikesOneEarlier(fault) => {
-                faults[fault].at_ms = faults[fault].at_ms.saturating_sub(1);
-            }
+            Self::StrikesOneEarlier(fault) => faults[fault].at_ms -= faults[fault].at_ms.min(1),
             Self::BeginsAtOnce => {
                 let first = workers.iter().map(|worker| worker.joins_ms).min().unwrap_or_default();
                 earlier(workload, first);
