@@ -79,7 +79,15 @@ type Bell = Box<dyn Fn() + Send>;
 struct Kept {
     journal: Journal,
     batches: Receiver<Batch>,
+    /// What has come and is not written.
+    waiting: Batch,
     inner: Weak<Inner>,
+}
+
+impl Kept {
+    fn has_work(&self) -> bool {
+        !self.waiting.is_empty() || !self.batches.is_empty()
+    }
 }
 
 impl JournalHand {
@@ -92,16 +100,19 @@ impl JournalHand {
     /// Whether there is something to write, and a journal that works.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        self.0.kept.lock().as_ref().is_some_and(|kept| !kept.batches.is_empty())
+        self.0.kept.lock().as_ref().is_some_and(Kept::has_work)
     }
 
     /// Writes what has gathered as one batch, and tells the clients what waited for that; gives whether there was
     /// anything.
     pub fn write(&self) -> bool {
         let mut kept = self.0.kept.lock();
-        let Some(Kept { journal, batches, inner }) = &mut *kept else { return false };
-        let Ok(first) = batches.try_recv() else { return false };
-        let written = driver::write(journal, first, batches).map_err(|error| error.to_string());
+        let Some(Kept { journal, batches, waiting, inner }) = &mut *kept else { return false };
+        waiting.extend(batches.try_iter().flatten());
+        if waiting.is_empty() {
+            return false;
+        }
+        let written = driver::write(journal, waiting).map_err(|error| error.to_string());
         let written = written.and_then(|step| match journal.working() {
             Ok(()) => Ok(step),
             Err(error) => Err(error.to_string()),
@@ -126,7 +137,8 @@ impl JournalHand {
     }
 
     pub(super) fn take(&self, journal: Journal, batches: Receiver<Batch>, inner: Weak<Inner>) {
-        let earlier = self.0.kept.lock().replace(Kept { journal, batches, inner });
+        let earlier =
+            self.0.kept.lock().replace(Kept { journal, batches, waiting: Batch::new(), inner });
         drop(earlier);
     }
 
@@ -157,20 +169,20 @@ impl Broker {
     #[must_use]
     pub fn is_working(&self) -> bool {
         let working = |health| matches!(health, Health::Running | Health::Stepping);
-        self.host.vhosts().iter().all(|vhost| working(vhost.inner.state.lock().health))
+        self.host.vhosts().iter().all(|vhost| working(vhost.inner.lock().health))
     }
 
     /// How many events its [`history`](Self::history) has, which is not copied for that.
     #[must_use]
     pub fn events_so_far(&self) -> usize {
-        let state = self.shared.inner.state.lock();
+        let state = self.shared.inner.lock();
         state.core.history().map_or(0, |history| history.events().len())
     }
 
     /// How many answers and confirms wait for the disk, in all virtual hosts.
     #[must_use]
     pub fn withheld(&self) -> usize {
-        self.host.vhosts().iter().map(|vhost| vhost.inner.state.lock().core.withheld()).sum()
+        self.host.vhosts().iter().map(|vhost| vhost.inner.lock().core.withheld()).sum()
     }
 }
 
@@ -201,7 +213,7 @@ impl Broker {
     /// Shows `watch` what happens from here on in this handle's virtual host, in the place of who was shown it before. The
     /// broker is to be made [`with_history`](BrokerOptions::with_history).
     pub fn watch_events(&self, watch: impl EventWatch) {
-        let mut state = self.shared.inner.state.lock();
+        let mut state = self.shared.inner.lock();
         let shown = state.core.history().map_or(0, |history| history.events().len());
         let watched = Watched { watch: Box::new(watch), shown };
         let earlier = state.watched.replace(watched);
@@ -250,7 +262,7 @@ impl Inner {
         self.timer.end();
         let mut deferred = Deferred::default();
         {
-            let mut state = self.state.lock();
+            let mut state = self.lock();
             if state.health == Health::Running {
                 state.health = Health::Stopped;
             }
@@ -269,11 +281,11 @@ impl Inner {
 
     /// A connection's place in the order of connecting.
     pub(super) fn connection_number(&self, connection: ConnectionId) -> Option<u64> {
-        self.state.lock().core.engine().connection_number(connection)
+        self.lock().core.engine().connection_number(connection)
     }
 
     pub(super) fn has_connection(&self, number: u64) -> bool {
-        let state = self.state.lock();
+        let state = self.lock();
         state.core.engine().connection_views().iter().any(|view| view.number == number)
     }
 }

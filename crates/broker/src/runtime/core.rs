@@ -29,7 +29,7 @@ pub struct Core {
     recorded: u64,
 }
 
-/// How many outputs the room is kept for from step to step.
+/// How many outputs, and records, the room is kept for from step to step.
 const OUTPUTS_KEPT: usize = 1024;
 
 impl Core {
@@ -79,6 +79,7 @@ impl Core {
         self.time_is(now);
         // One step may hand out a whole backlog; the room for that is not kept for ever.
         self.effects.outputs.shrink_to(OUTPUTS_KEPT);
+        self.effects.records.shrink_to(OUTPUTS_KEPT);
         self.engine.handle(self.now, command, &mut self.effects);
         if self.doorkeeper.is_none() {
             self.effects.records.clear();
@@ -159,6 +160,11 @@ impl Core {
     pub fn take_records(&mut self) -> Option<(u64, Vec<Record>)> {
         let records = std::mem::take(&mut self.effects.records);
         (!records.is_empty()).then_some((self.recorded, records))
+    }
+
+    /// The same, to be taken one by one.
+    pub(super) fn drain_records(&mut self) -> (u64, impl Iterator<Item = Record> + '_) {
+        (self.recorded, self.effects.records.drain(..))
     }
 
     /// What the last step tells an operator who published or drained.

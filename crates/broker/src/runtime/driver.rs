@@ -1,42 +1,80 @@
 //! The journal's thread: writes what steps recorded, and says when it is durable.
 //!
-//! It groups by itself, without a timer: while one batch is being synced the next one gathers in the
-//! channel, and goes to the disk as one.
+//! It groups by itself, without a timer: while one batch is being synced the next one gathers, and goes to the
+//! disk as one. Only to a thread that waits is anything sent, so steps that come while it works wake nobody.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use parking_lot::Mutex;
 
 use super::handle::Inner;
 use super::options::BrokerOptions;
 use crate::journal::{Journal, JournalError};
 use crate::protocol::Record;
 
-/// What one step recorded.
-#[derive(Debug)]
-pub(super) struct Batch {
-    /// The step's number among those that recorded something.
-    pub(super) step: u64,
-    pub(super) records: Vec<Record>,
-}
+/// What steps recorded, in order, each record with the number of its step among those that recorded something.
+pub(super) type Batch = VecDeque<(u64, Record)>;
 
 /// The way to whoever keeps the journal.
 pub(super) struct Way {
     batches: Sender<Batch>,
+    gathering: Arc<Mutex<Gathering>>,
     #[cfg(feature = "testing")]
     hand: Option<super::by_hand::JournalHand>,
 }
 
+/// What waits until the batch before is written.
+#[derive(Debug, Default)]
+pub(super) struct Gathering {
+    batch: Batch,
+    /// Whether the journal's thread is at work, and comes for it.
+    fetched: bool,
+}
+
 impl Way {
-    /// Sends what a step recorded.
-    pub(super) fn send(&self, batch: Batch) {
+    /// Takes what a step recorded.
+    pub(super) fn take(&self, step: u64, records: impl Iterator<Item = Record>) {
+        let sent = {
+            let mut gathering = self.gathering.lock();
+            gathering.batch.extend(records.map(|record| (step, record)));
+            if gathering.fetched || gathering.batch.is_empty() {
+                return;
+            }
+            // Nobody fetches what a test writes by hand.
+            #[cfg(feature = "testing")]
+            let by_hand = self.hand.is_some();
+            #[cfg(not(feature = "testing"))]
+            let by_hand = false;
+            gathering.fetched = !by_hand;
+            std::mem::take(&mut gathering.batch)
+        };
         // Who keeps the journal is gone only when it has failed, and then nothing is kept.
-        let _ = self.batches.send(batch);
+        let _ = self.batches.send(sent);
         #[cfg(feature = "testing")]
         if let Some(hand) = &self.hand {
             hand.ring();
+        }
+    }
+}
+
+impl Gathering {
+    /// Gives what has gathered for an `empty` batch; if that is nothing, the next is sent.
+    fn exchange(&mut self, empty: &mut Batch) {
+        std::mem::swap(&mut self.batch, empty);
+        self.fetched = !empty.is_empty();
+    }
+}
+
+/// What has gathered is still sent.
+impl Drop for Way {
+    fn drop(&mut self) {
+        let batch = std::mem::take(&mut self.gathering.lock().batch);
+        if !batch.is_empty() {
+            let _ = self.batches.send(batch);
         }
     }
 }
@@ -64,70 +102,78 @@ impl Keeper {
         inner: &Arc<Inner>,
     ) -> io::Result<(Way, Option<JoinHandle<()>>)> {
         let (batches, received) = unbounded();
+        let gathering = Arc::<Mutex<Gathering>>::default();
+        let way = Way {
+            batches,
+            gathering: Arc::clone(&gathering),
+            #[cfg(feature = "testing")]
+            hand: self.hand.clone(),
+        };
         #[cfg(feature = "testing")]
         if let Some(hand) = self.hand {
             hand.take(journal, received, Arc::downgrade(inner));
-            return Ok((Way { batches, hand: Some(hand) }, None));
+            return Ok((way, None));
         }
         let inner = Arc::clone(inner);
         let thread = thread::Builder::new().name("leveret-journal".to_owned());
-        let thread = thread.spawn(move || keep(journal, &received, &inner))?;
-        let way = Way {
-            batches,
-            #[cfg(feature = "testing")]
-            hand: None,
-        };
+        let thread = thread.spawn(move || keep(journal, &received, &gathering, &inner))?;
         Ok((way, Some(thread)))
     }
 }
 
-/// Bytes after which a batch gathers no more steps, so that it has a bound.
-const GATHERED_MAX: usize = 1024 * 1024;
+/// Bytes after which a batch takes no more steps, so that it has a bound.
+const WRITTEN_MAX: usize = 1024 * 1024;
+/// Room for records that is kept for the next batch.
+const RECORDS_KEPT: usize = 4096;
 
-fn keep(mut journal: Journal, batches: &Receiver<Batch>, inner: &Inner) {
-    while let Ok(first) = batches.recv() {
-        let written = write(&mut journal, first, batches).map(|step| inner.durable(step));
-        match written.and_then(|()| journal.working()) {
-            Ok(()) => {}
-            Err(error) => {
+fn keep(
+    mut journal: Journal,
+    batches: &Receiver<Batch>,
+    gathering: &Mutex<Gathering>,
+    inner: &Inner,
+) {
+    while let Ok(mut batch) = batches.recv() {
+        while !batch.is_empty() {
+            let written = write(&mut journal, &mut batch).map(|step| inner.durable(step));
+            if let Err(error) = written.and_then(|()| journal.working()) {
                 // Whoever hears of it may open the directory anew at once, so it is given back first.
                 drop(journal);
                 inner.journal_failed(&error.to_string());
                 return;
             }
+            if batch.is_empty() {
+                batch.shrink_to(RECORDS_KEPT);
+                gathering.lock().exchange(&mut batch);
+            }
         }
     }
 }
 
-/// Writes a batch and all that has gathered behind it; gives the last step that is durable now.
-pub(super) fn write(
-    journal: &mut Journal,
-    first: Batch,
-    batches: &Receiver<Batch>,
-) -> Result<u64, JournalError> {
-    let mut batch = first;
-    loop {
-        for record in &batch.records {
-            journal.append(record)?;
+/// Writes the steps of a batch, of a long one the first of them, and takes them out of it; gives the last step that is
+/// durable now.
+pub(super) fn write(journal: &mut Journal, batch: &mut Batch) -> Result<u64, JournalError> {
+    let mut last = 0;
+    while let Some((step, record)) = batch.front() {
+        if *step != last && last != 0 {
+            if journal.waiting() >= WRITTEN_MAX {
+                break;
+            }
+            if ends_a_life(record) {
+                // Behind a stop no room is given back.
+                journal.flush()?;
+            }
         }
-        let full = journal.waiting() >= GATHERED_MAX;
-        match if full { None } else { batches.try_recv().ok() } {
-            Some(next) => batch = next,
-            None => break,
-        }
-        if batch.is_a_stop() {
-            // Behind a stop no room is given back.
-            journal.flush()?;
-        }
+        journal.append(record)?;
+        last = *step;
+        batch.pop_front();
     }
     journal.flush()?;
-    Ok(batch.step)
+    Ok(last)
 }
 
-impl Batch {
-    fn is_a_stop(&self) -> bool {
-        matches!(self.records.last(), Some(Record::Stopped))
-    }
+/// Whether a record is one of a graceful stop.
+fn ends_a_life(record: &Record) -> bool {
+    matches!(record, Record::HandedOut { .. } | Record::Stopped)
 }
 
 #[cfg(test)]
@@ -141,7 +187,6 @@ mod tests {
     fn what_was_removed_right_before_a_stop_takes_no_room() -> Result<(), JournalError> {
         let options = JournalOptions { segment_bytes: 1024, ..JournalOptions::default() };
         let (mut journal, _) = Journal::open(Arc::new(MemoryDisk::default()), options)?;
-        let (sender, batches) = unbounded();
         let messages: Vec<_> = (1..=50).map(MessageId).collect();
         let enqueued = messages.iter().map(|id| {
             let address = Address { exchange: "".into(), routing_key: "q".into() };
@@ -159,13 +204,11 @@ mod tests {
             auto_delete: false,
             arguments: Default::default(),
         };
-        let records = [declared].into_iter().chain(enqueued).collect();
-        write(&mut journal, Batch { step: 1, records }, &batches)?;
-        let purged = vec![Record::Purged { queue: "q".into(), messages }];
-        let stop = Batch { step: 3, records: vec![Record::Stopped] };
-        // The other end is at hand.
-        let _sent = sender.send(stop);
-        assert_eq!(write(&mut journal, Batch { step: 2, records: purged }, &batches)?, 3);
+        let records = [declared].into_iter().chain(enqueued);
+        write(&mut journal, &mut records.map(|record| (1, record)).collect())?;
+        let purged = Record::Purged { queue: "q".into(), messages };
+        let mut batch = Batch::from([(2, purged), (3, Record::Stopped)]);
+        assert_eq!(write(&mut journal, &mut batch)?, 3);
         let (used, live) = (journal.disk_bytes(), journal.live_bytes());
         assert!(used <= 3 * live + 2 * 4096, "{used} bytes are in use for {live}");
         Ok(())

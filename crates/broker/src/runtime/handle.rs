@@ -5,15 +5,16 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use slotmap::SecondaryMap;
 
 use super::clock::{Clock, Timed};
 use super::core::Core;
-use super::driver::{self, Batch, Way};
+use super::driver::{self, Way};
 use super::error::BrokerError;
 use super::host::{Host, Listener};
 use super::level::Level;
+use super::locked::{Locked, News, TellNews};
 use super::mailbox::{Deferred, Mailbox, hand_over};
 use super::options::BrokerOptions;
 use super::port::Port;
@@ -68,7 +69,9 @@ pub(super) struct Shared {
 pub(super) struct Inner {
     /// Itself, for who waits for its deadlines.
     weak: Weak<Self>,
-    pub(super) state: Mutex<State>,
+    state: Mutex<State>,
+    /// What is durable and was not told.
+    news: News,
     pub(super) clock: Clock,
     pub(super) timer: Arc<Timer>,
     #[cfg(feature = "tokio")]
@@ -188,7 +191,7 @@ impl Shared {
         let keeper = driver::Keeper::of(&options);
         let inner = Inner::new(options, core);
         let (way, thread) = keeper.start(journal, &inner)?;
-        inner.state.lock().journal = Some(way);
+        inner.lock().journal = Some(way);
         // What expired while no broker ran (S123).
         inner.time_passed();
         inner.set_policies(policies);
@@ -218,7 +221,7 @@ impl Shared {
         let refusal = Refusal::new(ReplyCode::ConnectionForced, text);
         let _ = self.inner.step(Command::Shutdown { refusal }, None);
         {
-            let mut state = self.inner.state.lock();
+            let mut state = self.inner.lock();
             if state.health == Health::Running {
                 state.health = Health::Stopped;
             }
@@ -229,13 +232,12 @@ impl Shared {
     /// Gives the journal the records of a graceful stop, and waits until it has written them.
     fn stop_journal(&self) {
         {
-            let mut state = self.inner.state.lock();
+            let mut state = self.inner.lock();
             let orderly = matches!(state.health, Health::Running | Health::Stopped);
             let records = state.core.take_stop_records();
-            if let (Some(journal), Some((step, records)), true) =
-                (state.journal.take(), records, orderly)
-            {
-                journal.send(Batch { step, records });
+            let journal = state.journal.take();
+            if let (Some(journal), Some((step, records)), true) = (journal, records, orderly) {
+                journal.take(step, records.into_iter());
             }
         }
         // Without the lock, which the thread needs to tell the last news.
@@ -273,6 +275,7 @@ impl Inner {
             timer: Arc::default(),
             #[cfg(feature = "tokio")]
             standstill: Arc::default(),
+            news: News::default(),
             vhost: engine.vhost.clone(),
             channel_max: engine.channel_max,
             is_watched: core.history().is_some(),
@@ -292,12 +295,17 @@ impl Inner {
         inner
     }
 
+    /// The state, for as long as it is held.
+    pub(super) fn lock(&self) -> Locked<'_> {
+        Locked { state: self.state.lock(), _then: TellNews(self) }
+    }
+
     /// The state to look at, with everything done that is due.
-    pub(super) fn look(&self) -> MutexGuard<'_, State> {
+    pub(super) fn look(&self) -> Locked<'_> {
         if self.next_deadline().is_some_and(|at| self.clock.now().instant >= at) {
             self.time_passed();
         }
-        self.state.lock()
+        self.lock()
     }
 
     pub(super) fn policies(&self) -> Vec<Policy> {
@@ -310,23 +318,38 @@ impl Inner {
         self.timer.arm(self.next_deadline(), false, &self.clock, &self.weak);
     }
 
-    /// The journal's thread says what is durable.
+    /// Whoever keeps the journal says what is durable.
     pub(super) fn durable(&self, step: u64) {
         #[cfg(feature = "testing")]
         let _told = self.telling.begin();
-        let mut deferred = Deferred::default();
-        {
-            let mut state = self.state.lock();
-            let State { core, connections, channels, .. } = &mut *state;
-            self.tell_time(core);
-            for output in core.durable(step) {
-                hand_over(output, connections, channels, &mut deferred);
-            }
-            #[cfg(feature = "testing")]
-            state.show_news(&mut deferred);
+        self.news.add(step);
+        self.tell_news();
+    }
+
+    /// Lets out what waited for what is durable now. Whoever keeps the journal does not wait for the lock: if it is
+    /// held, who holds it does this when letting go of it.
+    pub(super) fn tell_news(&self) {
+        while self.news.is_there() {
+            let Some(mut state) = self.state.try_lock() else { return };
+            let mut deferred = Deferred::default();
+            let step = self.let_out(&mut state, &mut deferred);
+            drop(state);
+            deferred.run();
+            self.end_standstill(step);
         }
-        deferred.run();
-        self.end_standstill(step);
+    }
+
+    /// Puts into the mailboxes what waited for the news; gives the last step that they are of.
+    fn let_out(&self, state: &mut State, deferred: &mut Deferred) -> u64 {
+        let State { core, connections, channels, .. } = &mut *state;
+        let step = self.news.take();
+        self.tell_time(core);
+        for output in core.durable(step) {
+            hand_over(output, connections, channels, deferred);
+        }
+        #[cfg(feature = "testing")]
+        state.show_news(deferred);
+        step
     }
 
     /// The journal's thread gives up: what waits for the disk is refused, every connection is closed
@@ -336,8 +359,11 @@ impl Inner {
         let _told = self.telling.begin();
         let mut deferred = Deferred::default();
         {
-            let mut state = self.state.lock();
-            let State { core, connections, channels, health, .. } = &mut *state;
+            let mut state = self.lock();
+            // What became durable before is confirmed.
+            self.let_out(&mut state, &mut deferred);
+            let State { core, journal, connections, channels, health, .. } = &mut *state;
+            deferred.discard(journal.take());
             if *health == Health::Running {
                 *health = Health::JournalFailed;
                 self.tell_time(core);
@@ -407,7 +433,7 @@ impl Inner {
         let answer;
         let (awaited, deadline, may_be_late);
         {
-            let mut state = self.state.lock();
+            let mut state = self.lock();
             let State { core, journal, connections, channels, health, .. } = &mut *state;
             match health {
                 Health::Running => *health = Health::Stepping,
@@ -435,8 +461,9 @@ impl Inner {
             }
             answer = core.take_answer();
             awaited = (core.withheld() > withheld).then(|| core.recorded());
-            if let (Some(journal), Some((step, records))) = (journal, core.take_records()) {
-                journal.send(Batch { step, records });
+            if let Some(journal) = journal {
+                let (step, records) = core.drain_records();
+                journal.take(step, records);
             }
             *health = Health::Running;
             deadline = core.engine().next_deadline();

@@ -13,6 +13,7 @@ mod handle;
 mod history;
 mod host;
 mod level;
+mod locked;
 mod looking;
 mod mailbox;
 mod open;

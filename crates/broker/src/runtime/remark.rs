@@ -71,7 +71,7 @@ impl Port {
             return;
         }
         let at = inner.clock.now().instant;
-        let mut state = inner.state.lock();
+        let mut state = inner.lock();
         let engine = state.core.engine();
         let Some((connection, channel)) = engine.channel_numbers(channel) else { return };
         let kind = match seen {
@@ -90,6 +90,6 @@ impl Broker {
     /// What clients have told the broker beyond what they asked of it, in order; nothing unless it keeps a history.
     #[must_use]
     pub fn remarks(&self) -> Vec<Remark> {
-        self.shared.inner.state.lock().remarks.clone()
+        self.shared.inner.lock().remarks.clone()
     }
 }

@@ -129,7 +129,7 @@ impl Timer {
 
 impl Timed for Inner {
     fn next_deadline(&self) -> Option<Instant> {
-        let state = self.state.lock();
+        let state = self.lock();
         if state.health == Health::Running { state.core.engine().next_deadline() } else { None }
     }
 
