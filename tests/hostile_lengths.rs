@@ -36,7 +36,7 @@ fn records() -> Vec<Record> {
     let queue = || "q".into();
     vec![
         Record::QueueDeclared { queue: queue(), auto_delete: false, arguments: table },
-        Record::Enqueued { message, queues: vec![queue(), "p".into()] },
+        Record::Enqueued { message, queues: [queue(), "p".into()].into() },
         Record::Purged { queue: queue(), messages: vec![MessageId(1), MessageId(2)] },
         Record::HandedOut { queue: queue(), messages: vec![MessageId(3)] },
     ]

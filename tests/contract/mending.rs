@@ -95,7 +95,7 @@ fn a_declaration_that_comes_later_is_the_queues_own() {
 fn transient(id: u64) -> Record {
     let properties = Properties::default();
     let message = Arc::new(Message { properties, ..(*message(id)).clone() });
-    Record::Enqueued { message, queues: vec!["q".into()] }
+    Record::Enqueued { message, queues: ["q".into()].into() }
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn plainly(records: &[Record]) -> BTreeMap<Name, BTreeSet<u64>> {
             Record::QueueDeclared { queue, .. } => drop(queues.entry(queue.clone()).or_default()),
             Record::QueueDeleted { queue } => drop(queues.remove(queue)),
             Record::Enqueued { message, queues: into } => {
-                for queue in into {
+                for queue in into.iter() {
                     queues.entry(queue.clone()).or_default().insert(message.id.0);
                 }
             }

@@ -409,5 +409,5 @@ fn a_message_may_be_recorded_after_a_later_one_and_stands_at_its_place() {
     let snapshot = engine.snapshot_records();
     assert_eq!(snapshot.len(), 5);
     let Record::Enqueued { message, queues } = &snapshot[4] else { panic!("{snapshot:?}") };
-    assert_eq!((message.id, queues.as_slice()), (MessageId(7), &["d".into(), "e".into()][..]));
+    assert_eq!((message.id, &queues[..]), (MessageId(7), &["d".into(), "e".into()][..]));
 }

@@ -155,7 +155,7 @@ fn salvaged(disk: &MemoryDisk) -> BTreeMap<String, BTreeMap<String, Arc<Message>
     let mut found: BTreeMap<String, BTreeMap<String, Arc<Message>>> = BTreeMap::new();
     for recorded in scan(disk, "/").unwrap().1 {
         if let Record::Enqueued { message, queues } = recorded.record {
-            for queue in queues {
+            for queue in queues.iter() {
                 let body = String::from_utf8(message.body.to_vec()).unwrap();
                 found.entry(queue.to_string()).or_default().insert(body, Arc::clone(&message));
             }

@@ -16,7 +16,7 @@ use crate::support::{Shelf, declared, enqueued, removed, small_batches, write};
 /// `m1` is in `q` and `r`, `m2` in `q`.
 fn in_two_queues() -> Vec<Record> {
     let Record::Enqueued { message, .. } = enqueued(1, &[1; 70]) else { panic!() };
-    let queues = vec!["q".into(), "r".into()];
+    let queues = ["q".into(), "r".into()].into();
     vec![declared("q"), declared("r"), Record::Enqueued { message, queues }, enqueued(2, b"two")]
 }
 

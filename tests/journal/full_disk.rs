@@ -68,7 +68,7 @@ impl Filled {
         while queues.len() > 1 && self.choices.below(3) > 0 {
             queues.remove(self.choices.below(queues.len()));
         }
-        self.write(&[Record::Enqueued { message, queues: queues.clone() }])?;
+        self.write(&[Record::Enqueued { message, queues: queues.clone().into() }])?;
         self.held.extend(queues.into_iter().map(|queue| (queue, self.last)));
         Ok(())
     }

@@ -72,7 +72,7 @@ fn batches() -> Vec<Vec<Record>> {
     };
     let message = Arc::new(message);
     let kept = Arc::clone(&message);
-    let queues = vec!["q".into(), "p".into()];
+    let queues = ["q".into(), "p".into()].into();
     let bare = Message {
         id: MessageId(u64::MAX),
         address: Arc::new(Address { exchange: "".into(), routing_key: "q".into() }),
@@ -86,7 +86,7 @@ fn batches() -> Vec<Vec<Record>> {
         vec![declared],
         vec![
             Record::Enqueued { message, queues },
-            Record::Enqueued { message: Arc::new(bare), queues: Vec::new() },
+            Record::Enqueued { message: Arc::new(bare), queues: [].into() },
         ],
         vec![
             Record::Removed { queue: "q".into(), message: MessageId(300) },
@@ -101,7 +101,7 @@ fn batches() -> Vec<Vec<Record>> {
         vec![Record::Started],
         vec![
             Record::QueueKept { queue: "p".into(), auto_delete: false, arguments: values() },
-            Record::MessageKept { message: kept, queues: vec!["p".into()] },
+            Record::MessageKept { message: kept, queues: ["p".into()].into() },
         ],
         exchanges(),
     ]
@@ -154,9 +154,9 @@ fn timed() -> Vec<Record> {
         body: b"Hello World!"[..].into(),
         entered_ms: 1_700_000_000_123,
     });
-    let (kept, queues) = (Arc::clone(&message), vec!["q".into()]);
+    let (kept, queues) = (Arc::clone(&message), Arc::from(["q".into()]));
     vec![
-        Record::Enqueued { message, queues: queues.clone() },
+        Record::Enqueued { message, queues: Arc::clone(&queues) },
         Record::MessageKept { message: kept, queues },
     ]
 }

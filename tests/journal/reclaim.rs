@@ -88,7 +88,7 @@ impl Kept {
             }
             Record::QueueDeleted { queue } => drop(self.expected.remove(queue)),
             Record::Enqueued { message, queues } => {
-                for queue in queues {
+                for queue in queues.iter() {
                     let held = self.expected.get_mut(queue).unwrap();
                     held.push((message.id.0, message.body.to_vec()));
                 }

@@ -179,8 +179,9 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
             Record::QueueDeclared { queue, auto_delete, arguments }
         }),
         name().prop_map(|queue| Record::QueueDeleted { queue }),
-        (message(), vec(name(), 0..4))
-            .prop_map(|(message, queues)| Record::Enqueued { message: Arc::new(message), queues }),
+        (message(), vec(name(), 0..4)).prop_map(|(message, queues)| {
+            Record::Enqueued { message: Arc::new(message), queues: queues.into() }
+        }),
         (name(), any::<u64>())
             .prop_map(|(queue, id)| Record::Removed { queue, message: MessageId(id) }),
         (name(), ids()).prop_map(|(queue, messages)| Record::Purged { queue, messages }),
@@ -192,7 +193,7 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
             Record::QueueKept { queue, auto_delete, arguments }
         }),
         (message(), vec(name(), 0..4)).prop_map(|(message, queues)| {
-            Record::MessageKept { message: Arc::new(message), queues }
+            Record::MessageKept { message: Arc::new(message), queues: queues.into() }
         }),
         topology_record(),
     ]

@@ -195,7 +195,7 @@ pub(crate) fn enqueued(id: u64, body: &[u8]) -> Record {
         body: body.to_vec().into(),
         entered_ms: 0,
     };
-    Record::Enqueued { message: Arc::new(message), queues: vec!["q".into()] }
+    Record::Enqueued { message: Arc::new(message), queues: ["q".into()].into() }
 }
 
 pub(crate) fn removed(id: u64) -> Record {

@@ -7,6 +7,7 @@
 mod awaited;
 mod consuming;
 mod inbox;
+mod outcomes;
 mod recovering;
 
 use std::future::poll_fn;
@@ -182,7 +183,7 @@ impl ChannelCore {
         let mut inbox = self.inbox.lock();
         inbox.expected += 1;
         let publish_seq = inbox.expected;
-        let outcome = inbox.outcomes.entry(call).or_default();
+        let outcome = inbox.outcomes.entry(call);
         (outcome.undecided, outcome.publish_seq) = (true, publish_seq);
         inbox.undecided += 1;
     }
@@ -190,9 +191,9 @@ impl ChannelCore {
     /// What became of a publish, if it is decided; where it is not, it waits.
     pub(crate) fn take_outcome(&self, call: CallId) -> Published {
         let mut inbox = self.inbox.lock();
-        match inbox.outcomes.get(&call) {
+        match inbox.outcomes.get(call) {
             Some(outcome) if outcome.undecided => Published::Waits,
-            Some(_) => Published::Decided(inbox.outcomes.remove(&call).unwrap_or_default()),
+            Some(_) => Published::Decided(inbox.outcomes.remove(call).unwrap_or_default()),
             None => Published::Unasked,
         }
     }
@@ -201,12 +202,12 @@ impl ChannelCore {
     pub(crate) fn poll_outcome(&self, call: CallId, cx: &Context<'_>) -> Poll<Result<Outcome>> {
         let mut inbox = self.inbox.lock();
         let ended = self.state() != ChannelState::Connected;
-        let _replaced = match inbox.outcomes.get_mut(&call) {
+        let _replaced = match inbox.outcomes.get_mut(call) {
             Some(outcome) if outcome.undecided && !ended => {
                 outcome.waker.replace(cx.waker().clone())
             }
             _ => {
-                let outcome = inbox.outcomes.remove(&call);
+                let outcome = inbox.outcomes.remove(call);
                 drop(inbox);
                 let decided = outcome.filter(|outcome| !outcome.undecided);
                 return Poll::Ready(decided.ok_or_else(|| self.failure()));
@@ -220,8 +221,8 @@ impl ChannelCore {
     pub(crate) fn abandon_outcome(&self, call: CallId) -> Option<u64> {
         let mut inbox = self.inbox.lock();
         let ended = self.state() != ChannelState::Connected;
-        let publish_seq = inbox.outcomes.get(&call).map(|outcome| outcome.publish_seq);
-        let _forgotten = match inbox.outcomes.get_mut(&call) {
+        let publish_seq = inbox.outcomes.get(call).map(|outcome| outcome.publish_seq);
+        let _forgotten = match inbox.outcomes.get_mut(call) {
             Some(outcome) if outcome.undecided && !ended => {
                 outcome.abandoned = true;
                 outcome
@@ -229,7 +230,7 @@ impl ChannelCore {
                     .take()
                     .map(|waker| Outcome { waker: Some(waker), ..Outcome::default() })
             }
-            _ => inbox.outcomes.remove(&call),
+            _ => inbox.outcomes.remove(call),
         };
         drop(inbox);
         publish_seq
@@ -363,18 +364,18 @@ impl Mailbox for ChannelCore {
             Notice::Return { call, publish_seq, reply_code, reply_text, message } => {
                 let returned = Returned { reply_code, reply_text, message };
                 match publish_seq {
-                    Some(_) => inbox.outcomes.entry(call).or_default().returned = Some(returned),
+                    Some(_) => inbox.outcomes.entry(call).returned = Some(returned),
                     None => inbox.returned.push(returned),
                 }
             }
             Notice::Confirm { call, publish_seq, verdict } => {
                 // One that was sent before confirms were known to be on is nobody's, as in lapin.
-                if !self.connection.port().is_remote() || inbox.outcomes.contains_key(&call) {
+                if !self.connection.port().is_remote() || inbox.outcomes.get(call).is_some() {
                     inbox.decide(call, publish_seq, verdict, deferred);
                 }
             }
             Notice::Withheld { call, publish_seq } => {
-                let outcome = inbox.outcomes.entry(call).or_default();
+                let outcome = inbox.outcomes.entry(call);
                 outcome.publish_seq = publish_seq;
                 // To a broker that answers later it was expected when it was sent.
                 if !std::mem::replace(&mut outcome.undecided, true) {

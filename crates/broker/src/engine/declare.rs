@@ -121,6 +121,7 @@ impl Engine {
         let number = self.queues_declared;
         let queue_id = self.queues.insert(Queue {
             name: name.clone(),
+            alone: [name.clone()].into(),
             number,
             durable,
             owner: declare.exclusive.then_some(caller.connection),

@@ -112,7 +112,7 @@ impl Engine {
         }
         let enqueued = messages.into_values().map(|(message, queues)| {
             let message = Arc::clone(message);
-            Record::Enqueued { message, queues }
+            Record::Enqueued { message, queues: queues.into() }
         });
         records.extend(enqueued);
         records

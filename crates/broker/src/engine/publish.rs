@@ -185,7 +185,7 @@ impl Engine {
         if !recorded.is_empty() {
             gate = Gate::OnceDurable;
             let message = Arc::clone(&message);
-            effects.records.push(Record::Enqueued { message, queues: recorded });
+            effects.records.push(Record::Enqueued { message, queues: recorded.into() });
         }
         for queue_id in queues {
             self.alarm.enter(&message);
@@ -208,7 +208,7 @@ impl Engine {
         let mut gate = Gate::AtOnce;
         if is_recorded(queue, &message) {
             gate = Gate::OnceDurable;
-            let queues = vec![queue.name.clone()];
+            let queues = Arc::clone(&queue.alone);
             effects.records.push(Record::Enqueued { message: Arc::clone(&message), queues });
         }
         self.alarm.enter(&message);

@@ -1,6 +1,7 @@
 //! A queue: its attributes, its ready messages, and its consumers' turns.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::backlog::Backlog;
 use super::ring::Ring;
@@ -14,6 +15,8 @@ use crate::protocol::{ConnectionId, ConsumerId, Differences, Name};
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
     pub(super) name: Name,
+    /// The same, as the records of messages have it that are in no other queue.
+    pub(super) alone: Arc<[Name]>,
     /// Its place in the order of declaring, from 1.
     pub(super) number: u64,
     pub(super) durable: bool,

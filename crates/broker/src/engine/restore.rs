@@ -212,6 +212,7 @@ impl Restore {
             let rules = Rules::of(&folded.arguments, version);
             let queue_id = engine.queues.insert(Queue {
                 name: folded.name.clone(),
+                alone: [folded.name.clone()].into(),
                 number,
                 durable: true,
                 owner: None,

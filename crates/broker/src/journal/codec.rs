@@ -383,7 +383,7 @@ impl Decoder {
 
 /// The record that a message with these queues is.
 pub(super) fn message_record(message: Arc<Message>, queues: &[Name], kept: bool) -> Record {
-    let queues = queues.to_vec();
+    let queues = queues.into();
     if kept {
         Record::MessageKept { message, queues }
     } else {

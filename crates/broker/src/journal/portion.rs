@@ -242,7 +242,7 @@ mod tests {
             let (address, properties) = (Arc::new(address), Properties::default());
             let (id, body, entered_ms) = (MessageId(id), vec![id as u8; 9].into(), id / 7);
             let message = Arc::new(Message { id, address, properties, body, entered_ms });
-            let queues = vec![queue.into()];
+            let queues = Arc::from([queue.into()]);
             records.push(match id.0 % 3 {
                 0 => Record::MessageKept { message, queues },
                 1 => Record::Enqueued { message, queues },

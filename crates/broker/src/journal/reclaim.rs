@@ -78,7 +78,7 @@ impl Journal {
             if queues.is_empty() {
                 continue;
             }
-            self.append_one(&Record::MessageKept { message, queues })?;
+            self.append_one(&Record::MessageKept { message, queues: queues.into() })?;
             if self.waiting() >= MOVED {
                 self.write_batch()?;
             }

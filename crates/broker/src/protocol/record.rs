@@ -40,7 +40,7 @@ pub enum Record {
         /// The message, one for all queues.
         message: Arc<Message>,
         /// The queues.
-        queues: Vec<Name>,
+        queues: Arc<[Name]>,
     },
     /// A persistent message has left a durable queue for good.
     Removed {
@@ -93,7 +93,7 @@ pub enum Record {
         /// The message.
         message: Arc<Message>,
         /// The queues.
-        queues: Vec<Name>,
+        queues: Arc<[Name]>,
     },
     /// A durable exchange exists. Those that are there from the start (S147) leave no record.
     ExchangeDeclared {

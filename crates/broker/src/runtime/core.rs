@@ -137,24 +137,6 @@ impl Core {
         });
     }
 
-    /// Confirms are let out, which is when they happen; those of channels that have closed meanwhile never do.
-    fn record_confirms(&mut self, released: &[Output]) {
-        let Self { engine, history: Some(history), now, .. } = self else { return };
-        history.extend(released.iter().filter_map(|output| {
-            let (connection, channel, publish_seq, verdict) = of_confirm(engine, output)?;
-            let kind = match verdict {
-                Verdict::Ack => EventKind::Confirmed { publish_seq },
-                Verdict::Nack => EventKind::Refused { publish_seq },
-            };
-            Some(Event {
-                at: now.instant,
-                connection: Some(connection),
-                channel: Some(channel),
-                kind,
-            })
-        }));
-    }
-
     /// What the last step recorded, with the step's number among those that did; the journal is to have
     /// them in this order.
     pub fn take_records(&mut self) -> Option<(u64, Vec<Record>)> {
@@ -189,19 +171,24 @@ impl Core {
         self.recorded
     }
 
-    /// The records of steps up to `step` are durable: gives what waited for that, in order.
-    pub fn durable(&mut self, step: u64) -> Vec<Output> {
-        let released = self.doorkeeper.as_mut().map(|doorkeeper| doorkeeper.durable(step));
-        let released = released.unwrap_or_default();
-        self.record_confirms(&released);
-        released
+    /// The records of steps up to `step` are durable: gives what waited for that, in order. It is let out whether or not
+    /// the iterator is used.
+    pub fn durable(&mut self, step: u64) -> impl Iterator<Item = Output> + '_ {
+        let Self { engine, history, now, doorkeeper, .. } = self;
+        if let (Some(history), Some(doorkeeper)) = (history, &*doorkeeper) {
+            history.extend(doorkeeper.due(step).filter_map(|output| told(engine, *now, output)));
+        }
+        doorkeeper.as_mut().map(|doorkeeper| doorkeeper.durable(step)).into_iter().flatten()
     }
 
     /// Nothing more will become durable: gives the confirms that waited, as refusals, and the ends of
     /// all connections with the reason.
     pub fn give_up(&mut self, why: &str) -> Vec<Output> {
         let mut said = self.doorkeeper.as_mut().map(Doorkeeper::give_up).unwrap_or_default();
-        self.record_confirms(&said);
+        let Self { engine, history, now, .. } = self;
+        if let Some(history) = history {
+            history.extend(said.iter().filter_map(|output| told(engine, *now, output)));
+        }
         let text = format!("the journal failed: {why}");
         let refusal = Refusal::new(ReplyCode::InternalError, text);
         said.extend(self.step(self.now, Command::Shutdown { refusal }));
@@ -258,4 +245,15 @@ fn of_confirm(engine: &Engine, output: &Output) -> Option<(u64, u16, u64, Verdic
     let Notice::Confirm { publish_seq, verdict, .. } = output.notice else { return None };
     let (connection, channel) = engine.channel_numbers(output.channel?)?;
     Some((connection, channel, publish_seq, verdict))
+}
+
+/// What happens when a confirm is let out; those of channels that have closed meanwhile never are.
+fn told(engine: &Engine, now: Now, output: &Output) -> Option<Event> {
+    let (connection, channel, publish_seq, verdict) = of_confirm(engine, output)?;
+    let kind = match verdict {
+        Verdict::Ack => EventKind::Confirmed { publish_seq },
+        Verdict::Nack => EventKind::Refused { publish_seq },
+    };
+    let (connection, channel) = (Some(connection), Some(channel));
+    Some(Event { at: now.instant, connection, channel, kind })
 }

@@ -38,26 +38,26 @@ pub(super) struct Gathering {
 impl Way {
     /// Takes what a step recorded.
     pub(super) fn take(&self, step: u64, records: impl Iterator<Item = Record>) {
-        let sent = {
-            let mut gathering = self.gathering.lock();
-            gathering.batch.extend(records.map(|record| (step, record)));
-            if gathering.fetched || gathering.batch.is_empty() {
-                return;
-            }
-            // Nobody fetches what a test writes by hand.
-            #[cfg(feature = "testing")]
-            let by_hand = self.hand.is_some();
-            #[cfg(not(feature = "testing"))]
-            let by_hand = false;
-            gathering.fetched = !by_hand;
-            std::mem::take(&mut gathering.batch)
-        };
-        // Who keeps the journal is gone only when it has failed, and then nothing is kept.
-        let _ = self.batches.send(sent);
+        let mut gathering = self.gathering.lock();
+        gathering.batch.extend(records.map(|record| (step, record)));
+        if gathering.batch.is_empty() {
+            return;
+        }
         #[cfg(feature = "testing")]
         if let Some(hand) = &self.hand {
-            hand.ring();
+            // Nobody fetches what a test writes by hand.
+            self.send(&mut gathering.batch);
+            return hand.ring();
         }
+        if !gathering.fetched {
+            gathering.fetched = true;
+            self.send(&mut gathering.batch);
+        }
+    }
+
+    fn send(&self, batch: &mut Batch) {
+        // Who keeps the journal is gone only when it has failed, and then nothing is kept.
+        let _ = self.batches.send(std::mem::take(batch));
     }
 }
 
@@ -72,9 +72,9 @@ impl Gathering {
 /// What has gathered is still sent.
 impl Drop for Way {
     fn drop(&mut self) {
-        let batch = std::mem::take(&mut self.gathering.lock().batch);
+        let batch = &mut self.gathering.lock().batch;
         if !batch.is_empty() {
-            let _ = self.batches.send(batch);
+            self.send(batch);
         }
     }
 }
@@ -197,7 +197,7 @@ mod tests {
                 body: vec![7; 300].into(),
                 entered_ms: 0,
             });
-            Record::Enqueued { message, queues: vec!["q".into()] }
+            Record::Enqueued { message, queues: ["q".into()].into() }
         });
         let declared = Record::QueueDeclared {
             queue: "q".into(),

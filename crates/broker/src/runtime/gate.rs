@@ -24,10 +24,7 @@ impl Doorkeeper {
     ///
     /// `recorded` is the last step that made records, up to and with the output's own.
     pub(super) fn pass(&mut self, recorded: u64, output: Output) -> Option<Output> {
-        let confirmed = match output.notice {
-            Notice::Confirm { .. } => output.channel,
-            _ => None,
-        };
+        let confirmed = confirmed(&output);
         let queued = confirmed.is_some_and(|channel| self.confirms.contains_key(&channel));
         let undurable = output.gate == Gate::OnceDurable && recorded > self.durable;
         if !undurable && !queued {
@@ -66,22 +63,37 @@ impl Doorkeeper {
         self.waiting.iter().map(|(step, output)| (*step, output))
     }
 
+    /// What waits for steps up to `step`, in order.
+    pub(super) fn due(&self, step: u64) -> impl Iterator<Item = &Output> {
+        self.waiting.range(..self.count_due(step)).map(|(_, output)| output)
+    }
+
     /// Lets out, in order, what waited for steps up to `step`.
-    pub(super) fn durable(&mut self, step: u64) -> Vec<Output> {
+    pub(super) fn durable(&mut self, step: u64) -> impl Iterator<Item = Output> + '_ {
         self.durable = self.durable.max(step);
-        let due = self.waiting.iter().take_while(|(step, _)| *step <= self.durable).count();
-        let released: Vec<_> = self.waiting.drain(..due).map(|(_, output)| output).collect();
-        for output in &released {
-            if let (Notice::Confirm { .. }, Some(channel)) = (&output.notice, output.channel)
-                && let Some(count) = self.confirms.get_mut(&channel)
-            {
-                *count -= 1;
-                if *count == 0 {
-                    self.confirms.remove(&channel);
+        let due = self.count_due(self.durable);
+        let Self { waiting, confirms, .. } = self;
+        let mut due_confirms = waiting.range(..due).filter_map(|(_, output)| confirmed(output));
+        let mut next = due_confirms.next();
+        while let Some(channel) = next {
+            // Most often many of one channel come in a row.
+            let mut count = 1;
+            next = due_confirms.find(|other| {
+                count += usize::from(*other == channel);
+                *other != channel
+            });
+            if let Some(left) = confirms.get_mut(&channel) {
+                *left -= count;
+                if *left == 0 {
+                    confirms.remove(&channel);
                 }
             }
         }
-        released
+        waiting.drain(..due).map(|(_, output)| output)
+    }
+
+    fn count_due(&self, step: u64) -> usize {
+        self.waiting.partition_point(|(waits_for, _)| *waits_for <= step)
     }
 
     /// Nothing more will become durable: gives the confirms that waited, as refusals, and forgets the
@@ -98,6 +110,11 @@ impl Doorkeeper {
         });
         refused.collect()
     }
+}
+
+/// The channel that a confirm is for.
+fn confirmed(output: &Output) -> Option<ChannelId> {
+    output.channel.filter(|_| matches!(output.notice, Notice::Confirm { .. }))
 }
 
 #[cfg(test)]
@@ -135,8 +152,9 @@ mod tests {
         let answer = Notice::Reply { call: CallId(7), reply: Reply::Deleted(0) };
         assert!(withheld(&doorkeeper.pass(2, output(1, Gate::OnceDurable, answer.clone()))));
         assert!(!withheld(&doorkeeper.pass(2, output(1, Gate::AtOnce, answer.clone()))));
-        assert_eq!(doorkeeper.durable(1), [confirm(1, Gate::OnceDurable, 1)]);
-        let rest = doorkeeper.durable(2);
+        let first: Vec<_> = doorkeeper.durable(1).collect();
+        assert_eq!(first, [confirm(1, Gate::OnceDurable, 1)]);
+        let rest: Vec<_> = doorkeeper.durable(2).collect();
         assert_eq!(rest, [confirm(2, Gate::OnceDurable, 1), output(1, Gate::OnceDurable, answer)]);
         assert!(!withheld(&doorkeeper.pass(2, confirm(1, Gate::OnceDurable, 2))));
     }
@@ -147,7 +165,7 @@ mod tests {
         assert!(withheld(&doorkeeper.pass(1, confirm(1, Gate::OnceDurable, 1))));
         assert!(withheld(&doorkeeper.pass(1, confirm(1, Gate::AtOnce, 2))));
         assert!(!withheld(&doorkeeper.pass(1, confirm(2, Gate::AtOnce, 1))), "another channel");
-        let released = doorkeeper.durable(1);
+        let released: Vec<_> = doorkeeper.durable(1).collect();
         assert_eq!(released, [confirm(1, Gate::OnceDurable, 1), confirm(1, Gate::AtOnce, 2)]);
         assert!(!withheld(&doorkeeper.pass(1, confirm(1, Gate::AtOnce, 3))));
     }
@@ -162,6 +180,6 @@ mod tests {
             _ => panic!("{output:?}"),
         });
         assert!(verdicts.eq([Verdict::Nack]));
-        assert!(doorkeeper.durable(9).is_empty());
+        assert_eq!(doorkeeper.durable(9).count(), 0);
     }
 }

@@ -58,3 +58,93 @@ impl News {
         self.0.swap(0, Ordering::SeqCst)
     }
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
+
+    use super::*;
+    use crate::disk::MemoryDisk;
+    use crate::protocol::{
+        BasicPublish, CallId, Method, Notice, Properties, QueueDeclare, Reply, Verdict,
+    };
+    use crate::runtime::{Broker, BrokerOptions, Deferred, JournalHand, Login, Mailbox, OpenError};
+
+    /// What the broker has said.
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<Notice>>);
+
+    impl Mailbox for Heard {
+        fn put(&self, notice: Notice, _deferred: &mut Deferred) {
+            self.0.lock().push(notice);
+        }
+    }
+
+    impl Heard {
+        fn verdicts(&self) -> Vec<Verdict> {
+            let verdict = |notice: &Notice| match notice {
+                Notice::Confirm { verdict, .. } => Some(*verdict),
+                _ => None,
+            };
+            self.0.lock().iter().filter_map(verdict).collect()
+        }
+    }
+
+    /// A broker on a disk to which a message was published that waits to be written.
+    fn published() -> Result<(Broker, JournalHand, Arc<Heard>), OpenError> {
+        let (hand, heard) = (JournalHand::default(), Arc::<Heard>::default());
+        let options = BrokerOptions::default().with_journal_hand(hand.clone());
+        let broker = Broker::open_on(Arc::new(MemoryDisk::default()), options)?;
+        let port = broker.port();
+        let login = Login { user: "guest", password: "guest", vhost: "/" };
+        let connection = port.connect(login, heard.clone()).unwrap();
+        port.open_channel(connection, 1, CallId(0), heard.clone()).unwrap();
+        let opened = heard.0.lock().iter().find_map(|notice| match notice {
+            Notice::Reply { reply: Reply::ChannelOpened(channel), .. } => Some(*channel),
+            _ => None,
+        });
+        let declare = QueueDeclare { queue: "q".into(), durable: true, ..Default::default() };
+        let publish = BasicPublish {
+            routing_key: "q".into(),
+            properties: Properties::default().with_delivery_mode(2),
+            ..Default::default()
+        };
+        let methods = [
+            Method::ConfirmSelect { nowait: false },
+            Method::QueueDeclare(declare),
+            Method::BasicPublish(publish),
+        ];
+        for (call, method) in (1..).zip(methods) {
+            port.send(connection, opened.unwrap(), CallId(call), method).unwrap();
+        }
+        assert!(heard.verdicts().is_empty(), "it is not written");
+        Ok((broker, hand, heard))
+    }
+
+    #[test]
+    fn what_became_durable_while_the_state_was_held_is_told_when_it_is_let_go()
+    -> Result<(), OpenError> {
+        let (broker, hand, heard) = published()?;
+        let held = broker.shared.inner.lock();
+        assert!(hand.write(), "it does not wait for the lock");
+        assert!(heard.verdicts().is_empty());
+        drop(held);
+        assert_eq!(heard.verdicts(), [Verdict::Ack]);
+        Ok(())
+    }
+
+    #[test]
+    fn what_was_durable_before_the_journal_failed_is_confirmed() -> Result<(), OpenError> {
+        let (broker, hand, heard) = published()?;
+        let Locked { state, _then } = broker.shared.inner.lock();
+        assert!(hand.write());
+        // The journal's thread is faster than who lets go of the lock.
+        std::mem::forget(_then);
+        drop(state);
+        broker.shared.inner.journal_failed("the disk is gone");
+        assert_eq!(heard.verdicts(), [Verdict::Ack]);
+        Ok(())
+    }
+}

@@ -200,7 +200,7 @@ impl SimBroker {
     /// If that is not, in order, what was held back.
     pub fn tell(&mut self) -> Vec<Said> {
         let Some(step) = self.news.take() else { return Vec::new() };
-        let released = self.core.durable(step);
+        let released: Vec<_> = self.core.durable(step).collect();
         for output in &released {
             assert_eq!(self.owed.pop_front().as_ref(), Some(output), "held back, in order");
         }

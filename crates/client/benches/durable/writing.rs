@@ -147,7 +147,7 @@ fn records(numbers: RangeInclusive<u64>) -> Vec<Record> {
             body: Bytes::copy_from_slice(&BODY),
             entered_ms: 0,
         }),
-        queues: vec![queue.clone()],
+        queues: [queue.clone()].into(),
     };
     declared.into_iter().chain(numbers.map(record)).collect()
 }

@@ -6,8 +6,8 @@ use std::task::Waker;
 
 use smallvec::SmallVec;
 
+use super::outcomes::Outcomes;
 use crate::channel::ChannelCloser;
-use crate::confirm::Outcome;
 use crate::error::Error;
 use crate::translate::{
     CallId, ConsumerId, Deferred, Method, Moment, Parcel, Reply, Returned, Verdict,
@@ -29,7 +29,7 @@ pub(super) struct Inbox {
     pub(super) aliases: BTreeMap<ConsumerId, ConsumerId>,
     /// Who subscribes again, by the call that does it.
     pub(super) subscribing: BTreeMap<CallId, ConsumerId>,
-    pub(super) outcomes: BTreeMap<CallId, Outcome>,
+    pub(super) outcomes: Outcomes,
     /// How many publishes were sent to a broker that answers later, and are to be confirmed.
     pub(super) expected: u64,
     /// How many of them the broker has yet to decide.
@@ -92,7 +92,7 @@ impl Inbox {
         verdict: Verdict,
         deferred: &mut Deferred,
     ) {
-        let outcome = self.outcomes.entry(call).or_default();
+        let outcome = self.outcomes.entry(call);
         outcome.publish_seq = publish_seq;
         outcome.verdict = Some(verdict);
         if !std::mem::take(&mut outcome.undecided) {
@@ -102,7 +102,7 @@ impl Inbox {
             deferred.wake(waker);
         }
         if outcome.abandoned {
-            let abandoned = self.outcomes.remove(&call);
+            let abandoned = self.outcomes.remove(call);
             self.returned.extend(abandoned.and_then(|outcome| outcome.returned));
         }
         self.undecided -= 1;

@@ -188,7 +188,7 @@ impl Inbox {
         let callers = std::mem::take(&mut self.waiting).into_values();
         callers.chain(self.until_decided.drain(..)).for_each(|waker| deferred.wake(waker));
         // Who waits for a confirm finds it gone.
-        self.outcomes.retain(|_, outcome| {
+        self.outcomes.retain(|outcome| {
             if let Some(waker) = outcome.waker.take_if(|_| outcome.undecided) {
                 deferred.wake(waker);
             }

@@ -261,7 +261,7 @@ mod tests {
         let body = body.to_vec().into();
         let (id, entered_ms) = (MessageId(7), 0);
         let message = Arc::new(Message { id, address, properties, body, entered_ms });
-        record(&Record::Enqueued { message, queues: vec!["q".into(), "a\nb".into()] })
+        record(&Record::Enqueued { message, queues: ["q".into(), "a\nb".into()].into() })
     }
 
     #[test]

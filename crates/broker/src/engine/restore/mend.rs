@@ -28,7 +28,7 @@ use crate::protocol::{Message, MessageId, Name, Record};
 /// let (id, entered_ms) = (MessageId(7), 0);
 /// let message = Message { id, address: address.into(), properties, body: "a".into(), entered_ms };
 /// let mut mend = Mend::default();
-/// let contradiction = mend.take(Record::Enqueued { message: message.into(), queues: vec!["tasks".into()] });
+/// let contradiction = mend.take(Record::Enqueued { message: message.into(), queues: ["tasks".into()].into() });
 /// assert_eq!(contradiction, None);
 /// let (engine, mended) = mend.finish(EngineOptions::default());
 /// assert_eq!(engine.queue_views()[0].messages_ready, 1);
@@ -98,8 +98,8 @@ impl Mend {
                 self.doubtful.remove(&queue);
                 self.restore.deleted(&queue)
             }
-            Record::Enqueued { message, queues } => self.message(message, queues, true),
-            Record::MessageKept { message, queues } => self.message(message, queues, false),
+            Record::Enqueued { message, queues } => self.message(message, &queues, true),
+            Record::MessageKept { message, queues } => self.message(message, &queues, false),
             Record::Removed { queue, message } => self.removed(&queue, vec![message]),
             Record::Purged { queue, messages } => self.removed(&queue, messages),
             Record::Numbered { last } if first => {
@@ -192,27 +192,28 @@ impl Mend {
     fn message(
         &mut self,
         message: Arc<Message>,
-        queues: Vec<Name>,
+        queues: &[Name],
         anew: bool,
     ) -> Result<(), Contradiction> {
         if !message.persistent() {
             check_number(message.id)?;
-            self.are_quorum(&queues)?;
+            self.are_quorum(queues)?;
         }
-        self.restore.check_message(&message, &queues)?;
+        self.restore.check_message(&message, queues)?;
         let id = message.id;
         let mut contradiction = Ok(());
         let mut new = Vec::new();
         for queue in queues {
-            if self.restore.queue_index.get(&queue).is_none() {
+            if self.restore.queue_index.get(queue).is_none() {
                 self.declare_again(queue.clone())?;
             }
-            let there = self.restore.queue(&queue)?.messages.contains(id);
-            let twice = new.contains(&queue);
+            let there = self.restore.queue(queue)?.messages.contains(id);
+            let twice = new.contains(queue);
             if twice || there && anew {
-                contradiction = Err(Contradiction::EnqueuedTwice { queue, message: id });
+                contradiction =
+                    Err(Contradiction::EnqueuedTwice { queue: queue.clone(), message: id });
             } else if !there {
-                new.push(queue);
+                new.push(queue.clone());
             }
         }
         if !new.is_empty() {

@@ -189,11 +189,11 @@ impl<'a> Draw<'a> {
             2 => Record::QueueDeleted { queue: self.name() },
             3 => {
                 let (message, queues) = self.message();
-                Record::Enqueued { message, queues }
+                Record::Enqueued { message, queues: queues.into() }
             }
             4 => {
                 let (message, queues) = self.message();
-                Record::MessageKept { message, queues }
+                Record::MessageKept { message, queues: queues.into() }
             }
             5 => Record::Removed { queue: self.name(), message: MessageId(self.number()) },
             6 => Record::Purged { queue: self.name(), messages: self.ids() },

@@ -133,7 +133,8 @@ impl<S: Clone> State<S> {
     pub(super) fn write(&mut self, world: &World<S>, steps: usize) {
         let written = self.journal.as_mut().and_then(|journal| journal.write(steps));
         if let Some(step) = written {
-            for output in self.core.durable(step) {
+            let said: Vec<_> = self.core.durable(step).collect();
+            for output in said {
                 self.hear(world, &output);
             }
         }
