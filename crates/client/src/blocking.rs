@@ -26,11 +26,12 @@
 //!
 //! Each call is the async one of the same name, run to its end on this thread; its errors are the
 //! same. Calls never block for long, but for [`Channel::wait`], which blocks until a message arrives, and while the
-//! broker blocks the connection.
+//! broker blocks the connection. What a call waits for on the disk this thread writes itself, if nobody else does: one
+//! confirmed publish after the other takes as long as writing them.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
@@ -99,7 +100,7 @@ impl Channel {
         options: ExchangeDeclareOptions,
         arguments: FieldTable,
     ) -> Result<()> {
-        block_on(self.inner.exchange_declare(exchange, kind, options, arguments))
+        self.run(self.inner.exchange_declare(exchange, kind, options, arguments))
     }
 
     /// Deletes an exchange, as [`Channel::exchange_delete`](crate::Channel::exchange_delete).
@@ -108,7 +109,7 @@ impl Channel {
         exchange: ShortString,
         options: ExchangeDeleteOptions,
     ) -> Result<()> {
-        block_on(self.inner.exchange_delete(exchange, options))
+        self.run(self.inner.exchange_delete(exchange, options))
     }
 
     /// Binds an exchange, as [`Channel::exchange_bind`](crate::Channel::exchange_bind).
@@ -120,7 +121,7 @@ impl Channel {
         options: ExchangeBindOptions,
         arguments: FieldTable,
     ) -> Result<()> {
-        block_on(self.inner.exchange_bind(destination, source, routing_key, options, arguments))
+        self.run(self.inner.exchange_bind(destination, source, routing_key, options, arguments))
     }
 
     /// Unbinds an exchange, as [`Channel::exchange_unbind`](crate::Channel::exchange_unbind).
@@ -132,7 +133,7 @@ impl Channel {
         options: ExchangeUnbindOptions,
         arguments: FieldTable,
     ) -> Result<()> {
-        block_on(self.inner.exchange_unbind(destination, source, routing_key, options, arguments))
+        self.run(self.inner.exchange_unbind(destination, source, routing_key, options, arguments))
     }
 
     /// Binds a queue, as [`Channel::queue_bind`](crate::Channel::queue_bind).
@@ -144,7 +145,7 @@ impl Channel {
         options: QueueBindOptions,
         arguments: FieldTable,
     ) -> Result<()> {
-        block_on(self.inner.queue_bind(queue, exchange, routing_key, options, arguments))
+        self.run(self.inner.queue_bind(queue, exchange, routing_key, options, arguments))
     }
 
     /// Unbinds a queue, as [`Channel::queue_unbind`](crate::Channel::queue_unbind).
@@ -155,7 +156,7 @@ impl Channel {
         routing_key: ShortString,
         arguments: FieldTable,
     ) -> Result<()> {
-        block_on(self.inner.queue_unbind(queue, exchange, routing_key, arguments))
+        self.run(self.inner.queue_unbind(queue, exchange, routing_key, arguments))
     }
 
     /// Declares a queue, as [`Channel::queue_declare`](crate::Channel::queue_declare).
@@ -165,7 +166,7 @@ impl Channel {
         options: QueueDeclareOptions,
         arguments: FieldTable,
     ) -> Result<Queue> {
-        block_on(self.inner.queue_declare(queue, options, arguments))
+        self.run(self.inner.queue_declare(queue, options, arguments))
     }
 
     /// Purges a queue, as [`Channel::queue_purge`](crate::Channel::queue_purge).
@@ -174,7 +175,7 @@ impl Channel {
         queue: ShortString,
         options: QueuePurgeOptions,
     ) -> Result<MessageCount> {
-        block_on(self.inner.queue_purge(queue, options))
+        self.run(self.inner.queue_purge(queue, options))
     }
 
     /// Deletes a queue, as [`Channel::queue_delete`](crate::Channel::queue_delete).
@@ -183,7 +184,7 @@ impl Channel {
         queue: ShortString,
         options: QueueDeleteOptions,
     ) -> Result<MessageCount> {
-        block_on(self.inner.queue_delete(queue, options))
+        self.run(self.inner.queue_delete(queue, options))
     }
 
     /// Publishes, as [`Channel::basic_publish`](crate::Channel::basic_publish), and waits for the
@@ -197,7 +198,7 @@ impl Channel {
         properties: BasicProperties,
     ) -> Result<Confirmation> {
         let publish = self.inner.basic_publish(exchange, routing_key, options, payload, properties);
-        block_on(async { publish.await?.await })
+        self.run(async { publish.await?.await })
     }
 
     /// Subscribes to a queue: `callback` is called by [`wait`](Self::wait) for each delivery. Gives
@@ -210,7 +211,8 @@ impl Channel {
         arguments: FieldTable,
         callback: impl FnMut(&Self, Delivery) -> Result<()> + Send + 'static,
     ) -> Result<ShortString> {
-        let consumer = block_on(self.inner.basic_consume(queue, consumer_tag, options, arguments))?;
+        let consumer =
+            self.run(self.inner.basic_consume(queue, consumer_tag, options, arguments))?;
         let tag = consumer.tag();
         let callback: Callback = Box::new(callback);
         self.subscriptions.lock().push(Subscription { consumer, callback: Some(callback) });
@@ -224,7 +226,7 @@ impl Channel {
         consumer_tag: ShortString,
         options: BasicCancelOptions,
     ) -> Result<()> {
-        block_on(self.inner.basic_cancel(consumer_tag, options))
+        self.run(self.inner.basic_cancel(consumer_tag, options))
     }
 
     /// Whether a consumer is left whose callback [`wait`](Self::wait) may call.
@@ -268,68 +270,74 @@ impl Channel {
         queue: ShortString,
         options: BasicGetOptions,
     ) -> Result<Option<BasicGetMessage>> {
-        block_on(self.inner.basic_get(queue, options))
+        self.run(self.inner.basic_get(queue, options))
     }
 
     /// Sets a prefetch window, as [`Channel::basic_qos`](crate::Channel::basic_qos).
     pub fn basic_qos(&self, prefetch_count: u16, options: BasicQosOptions) -> Result<()> {
-        block_on(self.inner.basic_qos(prefetch_count, options))
+        self.run(self.inner.basic_qos(prefetch_count, options))
     }
 
     /// Acknowledges, as [`Channel::basic_ack`](crate::Channel::basic_ack).
     pub fn basic_ack(&self, delivery_tag: u64, options: BasicAckOptions) -> Result<()> {
-        block_on(self.inner.basic_ack(delivery_tag, options))
+        self.run(self.inner.basic_ack(delivery_tag, options))
     }
 
     /// Rejects one or several, as [`Channel::basic_nack`](crate::Channel::basic_nack).
     pub fn basic_nack(&self, delivery_tag: u64, options: BasicNackOptions) -> Result<()> {
-        block_on(self.inner.basic_nack(delivery_tag, options))
+        self.run(self.inner.basic_nack(delivery_tag, options))
     }
 
     /// Rejects, as [`Channel::basic_reject`](crate::Channel::basic_reject).
     pub fn basic_reject(&self, delivery_tag: u64, options: BasicRejectOptions) -> Result<()> {
-        block_on(self.inner.basic_reject(delivery_tag, options))
+        self.run(self.inner.basic_reject(delivery_tag, options))
     }
 
     /// Returns everything held, as [`Channel::basic_recover`](crate::Channel::basic_recover).
     pub fn basic_recover(&self, options: BasicRecoverOptions) -> Result<()> {
-        block_on(self.inner.basic_recover(options))
+        self.run(self.inner.basic_recover(options))
     }
 
     /// Enters confirm mode, as [`Channel::confirm_select`](crate::Channel::confirm_select).
     pub fn confirm_select(&self, options: ConfirmSelectOptions) -> Result<()> {
-        block_on(self.inner.confirm_select(options))
+        self.run(self.inner.confirm_select(options))
     }
 
     /// Makes the channel transactional, as [`Channel::tx_select`](crate::Channel::tx_select).
     pub fn tx_select(&self) -> Result<()> {
-        block_on(self.inner.tx_select())
+        self.run(self.inner.tx_select())
     }
 
     /// Does all that waits, as [`Channel::tx_commit`](crate::Channel::tx_commit).
     pub fn tx_commit(&self) -> Result<()> {
-        block_on(self.inner.tx_commit())
+        self.run(self.inner.tx_commit())
     }
 
     /// Forgets all that waits, as [`Channel::tx_rollback`](crate::Channel::tx_rollback).
     pub fn tx_rollback(&self) -> Result<()> {
-        block_on(self.inner.tx_rollback())
+        self.run(self.inner.tx_rollback())
     }
 
     /// Waits for confirms, as [`Channel::wait_for_confirms`](crate::Channel::wait_for_confirms).
     pub fn wait_for_confirms(&self) -> Result<Vec<BasicReturnMessage>> {
-        block_on(self.inner.wait_for_confirms())
+        self.run(self.inner.wait_for_confirms())
     }
 
     /// Closes the channel, as [`Channel::close`](crate::Channel::close).
     pub fn close(&self, reply_code: ReplyCode, reply_text: ShortString) -> Result<()> {
-        block_on(self.inner.close(reply_code, reply_text))
+        self.run(self.inner.close(reply_code, reply_text))
     }
 
     /// Its number on the connection.
     #[must_use]
     pub fn id(&self) -> ChannelId {
         self.inner.id()
+    }
+
+    /// Runs a call to its end. What that waits for is most often the disk, and while this thread waits it may as well write.
+    fn run<F: Future>(&self, call: F) -> F::Output {
+        let port = self.inner.core().connection.port();
+        block_on_by(call, |call, cx| port.poll_and_write(|| call.poll(cx)))
     }
 
     /// Calls a callback without holding the list, so that it may subscribe and cancel.
@@ -365,14 +373,23 @@ impl Wake for Unpark {
 
 /// Runs a future to its end on this thread.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    block_on_by(future, |future, cx| (future.poll(cx), false))
+}
+
+/// The same with another way to poll, which says whether that is to be done again at once.
+fn block_on_by<F: Future>(
+    future: F,
+    mut poll: impl FnMut(Pin<&mut F>, &mut Context<'_>) -> (Poll<F::Output>, bool),
+) -> F::Output {
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut cx = Context::from_waker(&waker);
     loop {
-        match future.as_mut().poll(&mut cx) {
-            Poll::Ready(output) => return output,
+        match poll(future.as_mut(), &mut cx) {
+            (Poll::Ready(output), _) => return output,
+            (Poll::Pending, true) => {}
             // A wake that came before this makes it return at once; others make a needless poll.
-            Poll::Pending => thread::park(),
+            (Poll::Pending, false) => thread::park(),
         }
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! It groups by itself, without a timer: while one batch is being synced the next one gathers, and goes to the
 //! disk as one. Only to a thread that waits is anything sent, so steps that come while it works wake nobody.
+//! Who has nothing to do but to wait for the disk may write in the place of the thread.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
@@ -22,23 +24,30 @@ pub(super) type Batch = VecDeque<(u64, Record)>;
 /// The way to whoever keeps the journal.
 pub(super) struct Way {
     batches: Sender<Batch>,
-    gathering: Arc<Mutex<Gathering>>,
+    kept: Arc<Kept>,
     #[cfg(feature = "testing")]
     hand: Option<super::by_hand::JournalHand>,
 }
 
+/// What those share who bring records and who write them.
+pub(super) struct Kept {
+    /// Held by who writes, until everything is written that it has taken; `None` when it has failed or was given back.
+    journal: Mutex<Option<Journal>>,
+    gathering: Mutex<Gathering>,
+}
+
 /// What waits until the batch before is written.
 #[derive(Debug, Default)]
-pub(super) struct Gathering {
+struct Gathering {
     batch: Batch,
-    /// Whether the journal's thread is at work, and comes for it.
+    /// Whether somebody writes, and comes for it.
     fetched: bool,
 }
 
 impl Way {
     /// Takes what a step recorded.
     pub(super) fn take(&self, step: u64, records: impl Iterator<Item = Record>) {
-        let mut gathering = self.gathering.lock();
+        let mut gathering = self.kept.gathering.lock();
         gathering.batch.extend(records.map(|record| (step, record)));
         if gathering.batch.is_empty() {
             return;
@@ -49,10 +58,34 @@ impl Way {
             self.send(&mut gathering.batch);
             return hand.ring();
         }
+        if !is_left(&self.kept) {
+            self.send_unless_fetched(&mut gathering);
+        }
+    }
+
+    /// Sees to what was [left](leaving); `wrote`: by who has just written in the place of the thread.
+    pub(super) fn pass_on(&self, wrote: bool) {
+        let mut gathering = self.kept.gathering.lock();
+        gathering.fetched &= !wrote;
+        if !gathering.batch.is_empty() {
+            self.send_unless_fetched(&mut gathering);
+        }
+    }
+
+    fn send_unless_fetched(&self, gathering: &mut Gathering) {
         if !gathering.fetched {
             gathering.fetched = true;
             self.send(&mut gathering.batch);
         }
+    }
+
+    /// The journal, unless a test writes it by hand.
+    pub(super) fn kept(&self) -> Option<Arc<Kept>> {
+        #[cfg(feature = "testing")]
+        if self.hand.is_some() {
+            return None;
+        }
+        Some(Arc::clone(&self.kept))
     }
 
     fn send(&self, batch: &mut Batch) {
@@ -72,7 +105,7 @@ impl Gathering {
 /// What has gathered is still sent.
 impl Drop for Way {
     fn drop(&mut self) {
-        let batch = &mut self.gathering.lock().batch;
+        let batch = &mut self.kept.gathering.lock().batch;
         if !batch.is_empty() {
             self.send(batch);
         }
@@ -102,22 +135,69 @@ impl Keeper {
         inner: &Arc<Inner>,
     ) -> io::Result<(Way, Option<JoinHandle<()>>)> {
         let (batches, received) = unbounded();
-        let gathering = Arc::<Mutex<Gathering>>::default();
-        let way = Way {
-            batches,
-            gathering: Arc::clone(&gathering),
-            #[cfg(feature = "testing")]
-            hand: self.hand.clone(),
+        let kept = |journal| {
+            let journal = Mutex::new(journal);
+            Arc::new(Kept { journal, gathering: Mutex::default() })
         };
         #[cfg(feature = "testing")]
         if let Some(hand) = self.hand {
             hand.take(journal, received, Arc::downgrade(inner));
-            return Ok((way, None));
+            return Ok((Way { batches, kept: kept(None), hand: Some(hand) }, None));
         }
-        let inner = Arc::clone(inner);
+        let kept = kept(Some(journal));
+        let (inner, shared) = (Arc::clone(inner), Arc::clone(&kept));
         let thread = thread::Builder::new().name("leveret-journal".to_owned());
-        let thread = thread.spawn(move || keep(journal, &received, &gathering, &inner))?;
+        let thread = thread.spawn(move || shared.keep(&received, &inner))?;
+        let way = Way {
+            batches,
+            kept,
+            #[cfg(feature = "testing")]
+            hand: None,
+        };
         Ok((way, Some(thread)))
+    }
+}
+
+impl Kept {
+    /// Writes what is sent, and what gathers meanwhile, until nobody can send any more.
+    fn keep(&self, received: &Receiver<Batch>, inner: &Inner) {
+        while let Ok(mut batch) = received.recv() {
+            let mut journal = self.journal.lock();
+            while !batch.is_empty() {
+                let tell = |step| inner.durable(step);
+                if let Err(why) = write_some(&mut journal, &mut batch, tell) {
+                    drop(journal);
+                    return inner.journal_failed(&why);
+                }
+                if batch.is_empty() {
+                    batch.shrink_to(RECORDS_KEPT);
+                    self.gathering.lock().exchange(&mut batch);
+                }
+            }
+        }
+        drop(self.journal.lock().take());
+    }
+
+    /// Writes what was [left](leaving) in the place of the thread, if nobody else is at it; gives whether it did.
+    pub(super) fn write_here(&self, inner: &Inner) -> bool {
+        let Some(mut journal) = self.journal.try_lock() else { return false };
+        let mut batch = {
+            let mut gathering = self.gathering.lock();
+            if gathering.fetched || gathering.batch.is_empty() {
+                return false;
+            }
+            gathering.fetched = true;
+            std::mem::take(&mut gathering.batch)
+        };
+        let (mut durable, mut failed) = (None, None);
+        while !batch.is_empty() && failed.is_none() {
+            failed = write_some(&mut journal, &mut batch, |step| durable = Some(step)).err();
+        }
+        // Who hears of it may end the broker, and with it the thread, which needs this then.
+        drop(journal);
+        durable.into_iter().for_each(|step| inner.durable(step));
+        failed.into_iter().for_each(|why| inner.journal_failed(&why));
+        true
     }
 }
 
@@ -126,27 +206,44 @@ const WRITTEN_MAX: usize = 1024 * 1024;
 /// Room for records that is kept for the next batch.
 const RECORDS_KEPT: usize = 4096;
 
-fn keep(
-    mut journal: Journal,
-    batches: &Receiver<Batch>,
-    gathering: &Mutex<Gathering>,
-    inner: &Inner,
-) {
-    while let Ok(mut batch) = batches.recv() {
-        while !batch.is_empty() {
-            let written = write(&mut journal, &mut batch).map(|step| inner.durable(step));
-            if let Err(error) = written.and_then(|()| journal.working()) {
-                // Whoever hears of it may open the directory anew at once, so it is given back first.
-                drop(journal);
-                inner.journal_failed(&error.to_string());
-                return;
-            }
-            if batch.is_empty() {
-                batch.shrink_to(RECORDS_KEPT);
-                gathering.lock().exchange(&mut batch);
-            }
-        }
+thread_local! {
+    /// Of which journal this thread leaves the records lying, by its address; 0 for none.
+    static LEFT: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Does `work`, whose records on this thread are not sent to the journal's thread: who calls this writes them, or
+/// [passes them on](Way::pass_on).
+pub(super) fn leaving<T>(kept: &Kept, work: impl FnOnce() -> T) -> T {
+    let _before = Left(LEFT.replace(std::ptr::from_ref(kept).addr()));
+    work()
+}
+
+fn is_left(kept: &Kept) -> bool {
+    LEFT.get() == std::ptr::from_ref(kept).addr()
+}
+
+/// What was left before.
+struct Left(usize);
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        LEFT.set(self.0);
     }
+}
+
+/// The same as [`write`], and tells what is durable then; of a failure it gives the reason. Whoever hears of that may open
+/// the directory anew at once, so it is given back first.
+fn write_some(
+    kept: &mut Option<Journal>,
+    batch: &mut Batch,
+    tell: impl FnOnce(u64),
+) -> Result<(), String> {
+    let Some(journal) = kept else { return Err("it was given back".to_owned()) };
+    let written = write(journal, batch).map(tell);
+    written.and_then(|()| journal.working()).map_err(|error| {
+        drop(kept.take());
+        error.to_string()
+    })
 }
 
 /// Writes the steps of a batch, of a long one the first of them, and takes them out of it; gives the last step that is

@@ -99,8 +99,8 @@ mod tests {
         let broker = Broker::open_on(Arc::new(MemoryDisk::default()), options)?;
         let port = broker.port();
         let login = Login { user: "guest", password: "guest", vhost: "/" };
-        let connection = port.connect(login, heard.clone()).unwrap();
-        port.open_channel(connection, 1, CallId(0), heard.clone()).unwrap();
+        let connection = port.connect(login, heard.clone()).expect("it listens");
+        port.open_channel(connection, 1, CallId(0), heard.clone()).expect("it listens");
         let opened = heard.0.lock().iter().find_map(|notice| match notice {
             Notice::Reply { reply: Reply::ChannelOpened(channel), .. } => Some(*channel),
             _ => None,
@@ -117,7 +117,8 @@ mod tests {
             Method::BasicPublish(publish),
         ];
         for (call, method) in (1..).zip(methods) {
-            port.send(connection, opened.unwrap(), CallId(call), method).unwrap();
+            port.send(connection, opened.expect("it opens"), CallId(call), method)
+                .expect("it runs");
         }
         assert!(heard.verdicts().is_empty(), "it is not written");
         Ok((broker, hand, heard))

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::task::Poll;
 
 use super::error::BrokerError;
 use super::handle::{Inner, Shared};
@@ -124,6 +125,13 @@ impl Port {
         method: Method,
     ) -> Result<(), BrokerError> {
         self.carry(connection, Command::Channel { channel, call, method }, None)
+    }
+
+    /// Polls something that the calling thread does nothing but wait for. If that has to wait for the disk, this thread
+    /// writes in the place of the journal's own, unless that is at work: it spares two hand-overs between threads. It
+    /// blocks for as long as the disk takes. Gives whether it has written; then it is to be polled again.
+    pub fn poll_and_write<T>(&self, poll: impl FnOnce() -> Poll<T>) -> (Poll<T>, bool) {
+        self.shared.inner.poll_and_write(poll)
     }
 
     /// Whether a simulated network lies between: what is sent arrives later, and so do answers, confirms and deliveries.

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use leveret_broker::disk::{Disk, FsDisk};
+use leveret_broker::disk::Disk;
 use leveret_broker::journal::{Journal, JournalOptions, Level};
 use leveret_broker::protocol::types::FieldTable;
 use leveret_broker::protocol::{Address, Message, MessageId, Name, Properties, Record};
-use leveret_client::{Broker, BrokerOptions};
+use leveret_client::options::{ConfirmSelectOptions, QueueDeclareOptions};
+use leveret_client::{BasicProperties, Broker, BrokerOptions, ConnectionProperties, blocking};
 use tokio::runtime::Runtime;
 
 use super::raw::{self, Watched};
@@ -100,6 +101,27 @@ fn broker_round(
     })
 }
 
+/// Publishes `count` messages, each confirmed before the next, by calls that block.
+fn blocking_round(path: &Path, count: usize) -> (Duration, Vec<usize>) {
+    let disk = Watched::at(path);
+    let broker = open(disk.clone(), Level::Synced);
+    let connection = blocking::Connection::connect(&broker.uri(), ConnectionProperties::default());
+    let channel = connection.and_then(|connection| connection.channel()).expect("it listens");
+    channel.confirm_select(ConfirmSelectOptions::default()).expect("it can confirm");
+    let options = QueueDeclareOptions { durable: true, ..Default::default() };
+    channel.queue_declare("q".into(), options, FieldTable::default()).expect("it is new");
+    disk.take();
+    let (took, ()) = timed(|| {
+        for _ in 0..count {
+            let properties = BasicProperties::default().with_delivery_mode(2);
+            let (exchange, routing_key, options) = ("".into(), "q".into(), Default::default());
+            let sent = channel.basic_publish(exchange, routing_key, options, &BODY, properties);
+            assert!(sent.expect("the disk works").is_ack());
+        }
+    });
+    (took, disk.take())
+}
+
 /// Appends `count` messages to a journal in `batches` batches. As in a broker, a batch's records were made
 /// just before it is written; making them is not counted.
 fn journal_round(level: Level, count: usize, batches: usize) -> (Duration, Vec<usize>) {
@@ -155,17 +177,20 @@ fn records(numbers: RangeInclusive<u64>) -> Vec<Record> {
 /// One publish at a time, each waiting for its confirm: goal 1.15 times one append and sync.
 pub(crate) fn one_at_a_time(size: Size) {
     let count = (FEW / size.part).max(1);
-    let (mut rounds, mut journal) = (Vec::new(), Vec::new());
+    let (mut tasks, mut blocking, mut journal) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..size.rounds {
-        let path = directory("one");
-        let (own, batches) = broker_round(&path, Level::Synced, count, 1);
-        assert_eq!(batches.len(), count, "each message is a batch");
-        drop(FsDisk::at(&path));
-        remove(&path);
-        rounds.push((own, raw_round(&batches, Level::Synced)));
-        let (own, batches) = journal_round(Level::Synced, count, count);
-        journal.push((own, raw_round(&batches, Level::Synced)));
+        let round = |own: &dyn Fn(&Path) -> (Duration, Vec<usize>)| {
+            let path = directory("one");
+            let (took, batches) = own(&path);
+            assert_eq!(batches.len(), count, "each message is a batch");
+            remove(&path);
+            (took, raw_round(&batches, Level::Synced))
+        };
+        blocking.push(round(&|path| blocking_round(path, count)));
+        tasks.push(round(&|path| broker_round(path, Level::Synced, count, 1)));
+        journal.push(round(&|_| journal_round(Level::Synced, count, count)));
     }
-    compare("client, broker, journal", count, &rounds, 1.15);
+    compare("blocking client", count, &blocking, 1.15);
+    compare("client, a task that waits", count, &tasks, 1.15);
     compare("journal", count, &journal, 1.15);
 }
