@@ -1,6 +1,7 @@
 //! Outputs that wait until what they speak of is durable.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
+use std::collections::vec_deque::{Drain, VecDeque};
 
 use crate::protocol::{ChannelId, Gate, Notice, Output, Verdict};
 
@@ -68,28 +69,11 @@ impl Doorkeeper {
         self.waiting.range(..self.count_due(step)).map(|(_, output)| output)
     }
 
-    /// Lets out, in order, what waited for steps up to `step`.
-    pub(super) fn durable(&mut self, step: u64) -> impl Iterator<Item = Output> + '_ {
+    /// Lets out, in order, what waited for steps up to `step`; also what the iterator is not asked for.
+    pub(super) fn durable(&mut self, step: u64) -> LetOut<'_> {
         self.durable = self.durable.max(step);
         let due = self.count_due(self.durable);
-        let Self { waiting, confirms, .. } = self;
-        let mut due_confirms = waiting.range(..due).filter_map(|(_, output)| confirmed(output));
-        let mut next = due_confirms.next();
-        while let Some(channel) = next {
-            // Most often many of one channel come in a row.
-            let mut count = 1;
-            next = due_confirms.find(|other| {
-                count += usize::from(*other == channel);
-                *other != channel
-            });
-            if let Some(left) = confirms.get_mut(&channel) {
-                *left -= count;
-                if *left == 0 {
-                    confirms.remove(&channel);
-                }
-            }
-        }
-        waiting.drain(..due).map(|(_, output)| output)
+        LetOut { due: self.waiting.drain(..due), confirms: &mut self.confirms, run: None }
     }
 
     fn count_due(&self, step: u64) -> usize {
@@ -109,6 +93,49 @@ impl Doorkeeper {
             _ => None,
         });
         refused.collect()
+    }
+}
+
+/// What is let out.
+pub(super) struct LetOut<'a> {
+    due: Drain<'a, (u64, Output)>,
+    confirms: &'a mut BTreeMap<ChannelId, usize>,
+    /// How many confirms of which channel came last, one behind the other, and are not yet counted off.
+    run: Option<(ChannelId, usize)>,
+}
+
+impl LetOut<'_> {
+    fn count_off(&mut self) {
+        let Some((channel, count)) = self.run.take() else { return };
+        let Some(left) = self.confirms.get_mut(&channel) else { return };
+        *left -= count;
+        if *left == 0 {
+            self.confirms.remove(&channel);
+        }
+    }
+}
+
+impl Iterator for LetOut<'_> {
+    type Item = Output;
+
+    fn next(&mut self) -> Option<Output> {
+        let (_, output) = self.due.next()?;
+        match (confirmed(&output), &mut self.run) {
+            (Some(channel), Some((last, count))) if *last == channel => *count += 1,
+            (Some(channel), _) => {
+                self.count_off();
+                self.run = Some((channel, 1));
+            }
+            (None, _) => {}
+        }
+        Some(output)
+    }
+}
+
+impl Drop for LetOut<'_> {
+    fn drop(&mut self) {
+        while self.next().is_some() {}
+        self.count_off();
     }
 }
 
