@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::encoder::Encoder;
 use super::exchanges::{exchange_attributes, put_binding, put_exchange};
 use super::frame::KIND_RECORD;
 use super::shared::Shared;
-use super::values::{properties, put_properties, put_table, table};
+use super::values::{properties, put_table, table};
 use crate::protocol::limits::MESSAGE_SIZE_LIMIT;
 use crate::protocol::types::FieldTable;
 use crate::protocol::{Address, Binding, DestinationType, Message, MessageId, Name, Record};
@@ -56,6 +57,28 @@ pub struct Decoded {
 ///
 /// The record does not fit the format; `out` is in no good state then.
 pub fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), Mistake> {
+    encode_next(&mut Encoder::default(), record, out)
+}
+
+/// As [`encode`], of records one after another.
+pub(super) fn encode_next(
+    encoder: &mut Encoder,
+    record: &Record,
+    out: &mut Vec<u8>,
+) -> Result<(), Mistake> {
+    match record {
+        Record::Enqueued { message, queues } => {
+            encoder.put_message(out, [ENQUEUED, ENQUEUED_AT], message, queues)
+        }
+        Record::MessageKept { message, queues } => {
+            encoder.put_message(out, [MESSAGE_KEPT, MESSAGE_KEPT_AT], message, queues)
+        }
+        _ => put_other(out, record),
+    }
+}
+
+/// Adds a record of something else than a message.
+fn put_other(out: &mut Vec<u8>, record: &Record) -> Result<(), Mistake> {
     out.extend_from_slice(&[KIND_RECORD, RECORD_VERSION]);
     match record {
         Record::QueueDeclared { queue, auto_delete, arguments } => {
@@ -68,12 +91,8 @@ pub fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), Mistake> {
             out.push(QUEUE_DELETED);
             put_name(out, queue);
         }
-        Record::Enqueued { message, queues } => {
-            put_message(out, [ENQUEUED, ENQUEUED_AT], message, queues)?;
-        }
-        Record::MessageKept { message, queues } => {
-            put_message(out, [MESSAGE_KEPT, MESSAGE_KEPT_AT], message, queues)?;
-        }
+        // Messages, which are the encoder's.
+        Record::Enqueued { .. } | Record::MessageKept { .. } => {}
         Record::Removed { queue, message } => {
             out.push(REMOVED);
             put_name(out, queue);
@@ -127,39 +146,6 @@ fn put_messages(out: &mut Vec<u8>, kind: u8, queue: &Name, messages: &[MessageId
         put_number(out, message.0);
     }
 }
-
-/// Adds a record of a message; of the two kinds, the second has the time at which it entered its queues.
-fn put_message(
-    out: &mut Vec<u8>,
-    [kind, kind_at]: [u8; 2],
-    message: &Message,
-    queues: &[Name],
-) -> Result<(), Mistake> {
-    if message.body.len() as u64 > MESSAGE_SIZE_LIMIT {
-        return Err("the body is larger than any message may be");
-    }
-    let timed = message.entered_ms != 0;
-    out.push(if timed { kind_at } else { kind });
-    out.reserve(message.body.len() + HEAD_LIKELY);
-    put_number(out, message.id.0);
-    if timed {
-        put_number(out, message.entered_ms);
-    }
-    put_name(out, &message.address.exchange);
-    put_name(out, &message.address.routing_key);
-    put_number(out, queues.len() as u64);
-    for queue in queues {
-        put_name(out, queue);
-    }
-    put_properties(out, &message.properties)?;
-    put_number(out, message.body.len() as u64);
-    out.extend_from_slice(&crc32c::crc32c(&message.body).to_le_bytes());
-    out.extend_from_slice(&message.body);
-    Ok(())
-}
-
-/// Bytes that most messages take besides their bodies.
-const HEAD_LIKELY: usize = 256;
 
 /// Reads the payload of a record's frame.
 ///

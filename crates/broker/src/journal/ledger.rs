@@ -4,6 +4,7 @@
 //! A fold over the same records as a broker's, for the sake of room alone: it keeps sixteen bytes for a
 //! message and never the message. It also counts the room that it takes to say of all this that it is gone.
 
+mod by_queue;
 mod shares;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -15,6 +16,7 @@ use super::frame::{COMMIT_FRAME, FRAME_HEAD};
 use super::topology::Topology;
 use crate::protocol::types::FieldTable;
 use crate::protocol::{MessageId, Name, Record};
+use by_queue::ByQueue;
 
 /// What is alive, and where.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +24,7 @@ pub(super) struct Ledger {
     /// The queues' numbers, which count declarations.
     numbers: BTreeMap<Name, u32>,
     /// The queue that was looked up last: most records name the one that the record before named.
-    latest: Option<(Name, u32)>,
+    latest: Option<Latest>,
     queues: BTreeMap<u32, Declared>,
     queues_declared: u32,
     /// The highest message number seen.
@@ -44,14 +46,20 @@ pub(super) struct Ledger {
 }
 
 #[derive(Clone, Debug)]
+struct Latest {
+    name: Name,
+    number: u32,
+    /// Bytes that it takes to say that a message has left it.
+    removal: u64,
+}
+
+#[derive(Clone, Debug)]
 struct Declared {
     name: Name,
     auto_delete: bool,
     arguments: FieldTable,
     /// Bytes of the frame that says so.
     len: u64,
-    /// Messages in it.
-    messages: u64,
     /// Bytes that it takes to say that one of them has left.
     removal: u64,
 }
@@ -64,8 +72,8 @@ struct Segment {
     first: u64,
     /// Its messages in the order of their numbers, dead ones included.
     entries: Vec<Entry>,
-    /// Bytes of its frames with messages of one queue, by queue.
-    by_queue: BTreeMap<u32, u64>,
+    /// Its frames with messages of one queue.
+    by_queue: ByQueue,
     /// Bytes of its frames with messages of several queues.
     shared: u64,
 }
@@ -112,7 +120,7 @@ impl Ledger {
     pub(super) fn live_in(&self, segment: u64) -> u64 {
         let at = self.segments.partition_point(|other| other.number < segment);
         let found = self.segments.get(at).filter(|found| found.number == segment);
-        found.map_or(0, |found| found.shared + found.by_queue.values().sum::<u64>())
+        found.map_or(0, |found| found.shared + found.by_queue.bytes())
     }
 
     /// The records at the head of a segment: they make the log readable from there on.
@@ -188,21 +196,21 @@ impl Ledger {
         self.moved.retain(|_, (segment, _)| *segment >= oldest);
     }
 
+    #[inline]
     fn begin(&mut self, segment: u64) {
         if self.segments.back().is_none_or(|last| last.number < segment) {
-            if let Some(last) = self.segments.back_mut() {
-                last.entries.shrink_to_fit();
-            }
-            let (first, entries) = (self.last.0.saturating_add(1), Vec::new());
-            let by_queue = BTreeMap::new();
-            self.segments.push_back(Segment {
-                number: segment,
-                first,
-                entries,
-                by_queue,
-                shared: 0,
-            });
+            self.begin_new(segment);
         }
+    }
+
+    #[cold]
+    fn begin_new(&mut self, segment: u64) {
+        if let Some(last) = self.segments.back_mut() {
+            last.entries.shrink_to_fit();
+        }
+        let (first, entries) = (self.last.0.saturating_add(1), Vec::new());
+        let by_queue = ByQueue::default();
+        self.segments.push_back(Segment { number: segment, first, entries, by_queue, shared: 0 });
     }
 
     fn declared(&mut self, name: &Name, auto_delete: bool, arguments: &FieldTable, len: u64) {
@@ -215,7 +223,7 @@ impl Ledger {
         self.numbers.insert(name.clone(), self.queues_declared);
         let (name, arguments) = (name.clone(), arguments.clone());
         let removal = removal_bytes(&name);
-        let queue = Declared { name, auto_delete, arguments, len, messages: 0, removal };
+        let queue = Declared { name, auto_delete, arguments, len, removal };
         self.queues.insert(self.queues_declared, queue);
         self.declared += len;
         self.removals += removal;
@@ -224,17 +232,20 @@ impl Ledger {
     fn deleted(&mut self, name: &Name) {
         self.latest = None;
         let Some(number) = self.numbers.remove(name) else { return };
-        if let Some(queue) = self.queues.remove(&number) {
-            self.declared -= queue.len;
-            self.removals -= queue.removal * (1 + queue.messages);
-        }
-        for segment in &mut self.segments {
-            self.live -= segment.by_queue.remove(&number).unwrap_or(0);
-        }
         let shared = self.shared_by_queue.range((number, MessageId(0))..);
         let shared = shared.take_while(|(queue, _)| *queue == number);
         for (number, id) in shared.copied().collect::<Vec<_>>() {
             self.leave_one_of_several(number, id);
+        }
+        let mut messages = 0;
+        for segment in &mut self.segments {
+            let share = segment.by_queue.remove(number);
+            self.live -= share.bytes;
+            messages += share.messages;
+        }
+        if let Some(queue) = self.queues.remove(&number) {
+            self.declared -= queue.len;
+            self.removals -= queue.removal * (1 + messages);
         }
     }
 
@@ -261,7 +272,7 @@ impl Ledger {
         let Some(current) = self.segments.back_mut() else { return };
         match queue {
             SEVERAL => current.shared += len,
-            _ => *current.by_queue.entry(queue).or_default() += len,
+            _ => current.by_queue.add(queue, len),
         }
         if fresh {
             current.entries.push(entry);
@@ -303,14 +314,18 @@ impl Ledger {
         }
     }
 
+    #[inline]
     fn number(&mut self, name: &Name) -> Option<u32> {
-        if let Some((latest, number)) = &self.latest
-            && Arc::ptr_eq(latest, name)
-        {
-            return Some(*number);
+        match &self.latest {
+            Some(latest) if Arc::ptr_eq(&latest.name, name) => Some(latest.number),
+            _ => self.look_up(name),
         }
+    }
+
+    fn look_up(&mut self, name: &Name) -> Option<u32> {
         let number = *self.numbers.get(name)?;
-        self.latest = Some((name.clone(), number));
+        let removal = self.queues.get(&number)?.removal;
+        self.latest = Some(Latest { name: name.clone(), number, removal });
         Some(number)
     }
 
@@ -328,17 +343,19 @@ impl Ledger {
 
     /// A queue has one more message.
     fn joined(&mut self, number: u32) {
-        if let Some(queue) = self.queues.get_mut(&number) {
-            queue.messages += 1;
-            self.removals += queue.removal;
-        }
+        self.removals += self.removal(number);
     }
 
     /// A queue, if it is still there, has one message less.
     fn left(&mut self, number: u32) {
-        if let Some(queue) = self.queues.get_mut(&number) {
-            queue.messages -= 1;
-            self.removals -= queue.removal;
+        self.removals -= self.removal(number);
+    }
+
+    /// Bytes that it takes to say that a message has left a queue; none if the queue has gone.
+    fn removal(&self, number: u32) -> u64 {
+        match &self.latest {
+            Some(latest) if latest.number == number => latest.removal,
+            _ => self.queues.get(&number).map_or(0, |queue| queue.removal),
         }
     }
 
@@ -371,14 +388,10 @@ impl Ledger {
         }
         self.left(entry.queue);
         if let Some(segment) = self.segments.get_mut(segment)
-            && let Some(bytes) = segment.by_queue.get_mut(&entry.queue)
+            && segment.by_queue.subtract(entry.queue, u64::from(entry.len))
         {
             // Not there if the queue has gone, and its messages with it.
-            *bytes -= u64::from(entry.len);
             self.live -= u64::from(entry.len);
-            if *bytes == 0 {
-                segment.by_queue.remove(&entry.queue);
-            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod batch;
 pub mod codec;
+mod encoder;
 mod error;
 mod examine;
 mod exchanges;
@@ -34,6 +35,7 @@ use bytes::Bytes;
 
 use crate::disk::{Disk, DiskLock, LogFile};
 use crate::protocol::Record;
+use encoder::Encoder;
 use ledger::Ledger;
 use segment::{Header, segment_name};
 
@@ -164,6 +166,9 @@ pub struct Journal {
 #[derive(Debug, Default)]
 struct Batch {
     bytes: Vec<u8>,
+    encoder: Encoder,
+    /// How many of the bytes are frames that have their checksums.
+    sealed: usize,
     /// The checksums of its frames.
     checksums: Vec<u8>,
     first_frame: u64,
@@ -173,6 +178,16 @@ struct Batch {
     begun: bool,
     /// Whether it needs room that was not set aside before.
     grows: bool,
+}
+
+impl Batch {
+    /// Puts the checksums into the frames that have none yet.
+    fn seal(&mut self) {
+        let Self { bytes, sealed, checksums, .. } = self;
+        let each = |checksum: u32| checksums.extend_from_slice(&checksum.to_le_bytes());
+        frame::seal(&mut bytes[*sealed..], each);
+        *sealed = bytes.len();
+    }
 }
 
 impl Journal {
@@ -217,26 +232,34 @@ impl Journal {
             self.begin_batch()?;
         }
         let unrecordable = |what| JournalError::Unrecordable { what };
-        let bytes = &mut self.batch.bytes;
+        let Batch { bytes, encoder, .. } = &mut self.batch;
         let from = bytes.len();
-        let payload = |out: &mut Vec<u8>| codec::encode(record, out);
-        let written = frame::write_frame(bytes, self.next_frame, payload).map_err(unrecordable)?;
-        let checksum = written.ok_or(unrecordable("it is longer than a frame may be"))?;
+        let payload = |out: &mut Vec<u8>| codec::encode_next(encoder, record, out);
+        let fits = frame::write_unsealed(bytes, self.next_frame, payload).map_err(unrecordable)?;
+        if !fits {
+            return Err(unrecordable("it is longer than a frame may be"));
+        }
         let end = bytes.len() as u64;
-        self.batch.checksums.extend_from_slice(&checksum.to_le_bytes());
+        let len = end - from as u64;
         let number = RecordNumber(self.next_frame);
         self.next_frame += 1;
         let (segment, begin) = self.batch.place;
         self.batch.grows |= room::grows(record);
-        self.ledger.apply(record, segment, end - from as u64);
         self.stopped = matches!(record, Record::Stopped);
         let body = match record {
-            Record::Enqueued { message, .. } | Record::MessageKept { message, .. } => {
+            Record::Enqueued { message, queues } | Record::MessageKept { message, queues } => {
+                self.ledger.apply_message(message.id, queues, segment, len);
                 let len = message.body.len();
                 Some(Position { segment, offset: begin + end - len as u64, len: len as u32 })
             }
-            _ => None,
+            _ => {
+                self.ledger.apply(record, segment, len);
+                None
+            }
         };
+        if end as usize - self.batch.sealed >= SEALED_AT {
+            self.batch.seal();
+        }
         Ok(Appended { number, segment, body })
     }
 
@@ -311,6 +334,7 @@ impl Journal {
     fn write_batch(&mut self) -> Result<(), JournalError> {
         self.begin_batch()?;
         let (segment, begin) = self.batch.place;
+        self.batch.seal();
         let commit = frame::Commit {
             synced_before: self.level == Level::Synced,
             mark: self.mark,
@@ -331,19 +355,19 @@ impl Journal {
         self.make_room(begin + self.batch.bytes.len() as u64)?;
         self.next_frame += 1;
         self.next_batch += 1;
-        let name = segment_name(segment);
+        let failed = |doing| move |error| JournalError::io(doing, &segment_name(segment))(error);
         let gone = || JournalError::Latched { cause: "no segment is open".to_owned() };
         let file = self.file.as_mut().ok_or_else(gone)?;
-        file.append(&self.batch.bytes).map_err(JournalError::io("writing", &name))?;
+        file.append(&self.batch.bytes).map_err(failed("writing"))?;
         if self.level == Level::Synced {
-            file.sync().map_err(JournalError::io("syncing", &name))?;
+            file.sync().map_err(failed("syncing"))?;
         }
         self.len += self.batch.bytes.len() as u64;
         self.batch.bytes.clear();
         self.batch.bytes.shrink_to(BATCH_KEPT);
         self.batch.checksums.clear();
         self.batch.checksums.shrink_to(BATCH_KEPT);
-        (self.batch.begun, self.batch.grows) = (false, false);
+        (self.batch.sealed, self.batch.begun, self.batch.grows) = (0, false, false);
         Ok(())
     }
 
@@ -369,6 +393,8 @@ impl Journal {
     }
 }
 
+/// So many bytes without checksums are still near the processor.
+const SEALED_AT: usize = 64 * 1024;
 /// Memory for a batch that is kept for the next one.
 const BATCH_KEPT: usize = 1024 * 1024;
 

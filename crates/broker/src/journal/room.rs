@@ -13,8 +13,8 @@ use crate::protocol::Record;
 
 /// Room for starts and stops, and for saying that old segments go.
 const SLACK: u64 = 4096;
-/// Room set aside beyond what is needed, so that it need not be for each batch.
-const AHEAD_MAX: u64 = 256 * 1024;
+/// The least room set aside beyond what is needed, if segments are long.
+const AHEAD_MIN: u64 = 256 * 1024;
 
 /// Whether a record takes room that no earlier one set aside.
 pub(super) fn grows(record: &Record) -> bool {
@@ -51,7 +51,7 @@ impl Journal {
     pub(super) fn make_room(&mut self, end: u64) -> Result<(), JournalError> {
         let kept = self.reserved_bytes();
         let needed = end + kept;
-        if self.reserved > needed.saturating_add(kept + 4 * self.ahead()) {
+        if self.reserved > needed.saturating_add(kept + 2 * self.ahead_max()) {
             self.release()?;
         }
         if needed <= self.reserved || self.set_aside(needed)? || !self.batch.grows {
@@ -84,8 +84,15 @@ impl Journal {
         Ok(())
     }
 
+    /// Room set aside beyond what is needed, so that it need not be for each batch: as much as the log has already,
+    /// as it goes on. However much it is, it costs as much as writing hundreds of messages, and makes the next sync
+    /// several times as long.
     fn ahead(&self) -> u64 {
-        (self.segment_bytes / 8).min(AHEAD_MAX)
+        self.disk_bytes().max(AHEAD_MIN).min(self.ahead_max())
+    }
+
+    fn ahead_max(&self) -> u64 {
+        self.segment_bytes / 4
     }
 
     /// Whether the file that is written to may grow to `needed` bytes now.

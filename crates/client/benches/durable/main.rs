@@ -1,5 +1,6 @@
 //! What durability costs, beside the same raw work in the same run: the journal through a broker and its
-//! client, the journal alone, and a loop that writes the same bytes in the same batches.
+//! client, the journal alone, and a loop that writes the same bytes in the same batches: with a sync behind each, or
+//! through a buffer.
 //!
 //! ```text
 //! cargo bench --bench durable                  # everything

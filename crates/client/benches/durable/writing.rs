@@ -44,10 +44,10 @@ fn many(size: Size, level: Level, goal: f64) {
             let path = directory("broker");
             let (own, batches) = broker_round(&path, level, count, in_flight / size.part);
             remove(&path);
-            client.push((own, raw_round(&batches, level)));
+            client.push((own, raw_round(&batches, level, count)));
             pieces += batches.len();
             let (own, batches) = journal_round(level, count, batches.len());
-            journal.push((own, raw_round(&batches, level)));
+            journal.push((own, raw_round(&batches, level, count)));
         }
         let batch = count * size.rounds / pieces.max(1);
         let what = format!("client, {in_flight} in flight, {batch} a batch");
@@ -56,9 +56,15 @@ fn many(size: Size, level: Level, goal: f64) {
     }
 }
 
-fn raw_round(batches: &[usize], level: Level) -> Duration {
+/// The raw work of batches of these lengths with `count` messages in all.
+fn raw_round(batches: &[usize], level: Level, count: usize) -> Duration {
     let path = directory("raw");
-    let (took, ()) = timed(|| raw::append(&path, batches, level == Level::Synced));
+    let took = match level {
+        Level::Synced => raw::append_synced(&path, batches),
+        Level::Written => {
+            raw::append_buffered(&path, batches, batches.iter().sum::<usize>().div_ceil(count))
+        }
+    };
     remove(&path);
     took
 }
@@ -184,7 +190,7 @@ pub(crate) fn one_at_a_time(size: Size) {
             let (took, batches) = own(&path);
             assert_eq!(batches.len(), count, "each message is a batch");
             remove(&path);
-            (took, raw_round(&batches, Level::Synced))
+            (took, raw_round(&batches, Level::Synced, count))
         };
         blocking.push(round(&|path| blocking_round(path, count)));
         tasks.push(round(&|path| broker_round(path, Level::Synced, count, 1)));
