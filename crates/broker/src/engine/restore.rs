@@ -207,7 +207,9 @@ impl Restore {
         let End { stop, handed_out } = self.end;
         for (number, folded) in self.queues {
             let redelivered = |id| stop == Stop::Killed || handed_out.contains(&(number, id));
+            let bytes = folded.messages.bytes();
             let messages = folded.messages.into_marked(redelivered);
+            let ready = Ready::recovered(messages, bytes);
             let version = engine.options.version.differences();
             let rules = Rules::of(&folded.arguments, version);
             let queue_id = engine.queues.insert(Queue {
@@ -216,7 +218,7 @@ impl Restore {
                 durable: true,
                 owner: None,
                 auto_delete: folded.auto_delete,
-                ready: Backlog::of(&folded.arguments, version, Ready::recovered(messages)),
+                ready: Backlog::of(&folded.arguments, version, ready),
                 single_active: SingleActive::of(&folded.arguments),
                 arguments: Shared::new(folded.arguments),
                 unacked: 0,
