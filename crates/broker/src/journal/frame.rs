@@ -45,6 +45,26 @@ impl FrameHead {
     }
 }
 
+/// The checksum of a frame's length, with which the frame's own begins.
+///
+/// Most frames are as long as the one before.
+#[derive(Debug, Default)]
+pub(super) struct OfLength {
+    len: u32,
+    checksum: u32,
+}
+
+impl OfLength {
+    /// Whether a whole frame with this head is what was written.
+    pub(super) fn holds(&mut self, head: &FrameHead, frame: &[u8]) -> bool {
+        if self.len != head.len {
+            *self = Self { len: head.len, checksum: crc32c::crc32c(&head.len.to_le_bytes()) };
+        }
+        // Behind the checksum, the number and the payload stand together.
+        crc32c::crc32c_append(self.checksum, &frame[8..]) == head.checksum
+    }
+}
+
 fn frame_checksum(len: u32, number: u64, payload: &[u8]) -> u32 {
     let mut head = [0; 12];
     head[..4].copy_from_slice(&len.to_le_bytes());
@@ -84,6 +104,38 @@ pub fn write_frame<E>(
 #[must_use]
 pub fn batch_checksum(batch: u32, frame: u32) -> u32 {
     crc32c::crc32c_append(batch, &frame.to_le_bytes())
+}
+
+/// The checksum of a batch's frames, of whose own it takes many at once.
+#[derive(Debug, Default)]
+pub(super) struct OfBatch {
+    checksum: u32,
+    /// Those that are not in it yet.
+    rest: Vec<u8>,
+}
+
+impl OfBatch {
+    const AT_ONCE: usize = 4096;
+
+    /// Begins with the next batch.
+    pub(super) fn clear(&mut self) {
+        self.checksum = 0;
+        self.rest.clear();
+    }
+
+    /// Takes a frame's checksum in, as [`batch_checksum`] does.
+    pub(super) fn add(&mut self, frame: u32) {
+        self.rest.extend_from_slice(&frame.to_le_bytes());
+        if self.rest.len() >= Self::AT_ONCE {
+            self.get();
+        }
+    }
+
+    pub(super) fn get(&mut self) -> u32 {
+        self.checksum = crc32c::crc32c_append(self.checksum, &self.rest);
+        self.rest.clear();
+        self.checksum
+    }
 }
 
 /// What the last frame of a batch says.
