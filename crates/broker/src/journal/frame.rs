@@ -211,3 +211,44 @@ pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     eight.copy_from_slice(&bytes[at..at + 8]);
     u64::from_le_bytes(eight)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_holds_whatever_the_length_of_the_one_before() {
+        let mut length = OfLength::default();
+        for number in [1, 2, 300, 301_u64] {
+            for len in [1, 7, 7, 200] {
+                let mut frame = Vec::new();
+                let payload = |out: &mut Vec<u8>| -> Result<(), ()> {
+                    out.resize(out.len() + len, number as u8);
+                    Ok(())
+                };
+                write_frame(&mut frame, number, payload).unwrap().unwrap();
+                let head = FrameHead::read(frame.first_chunk().unwrap()).unwrap();
+                assert!(head.holds(&frame[FRAME_HEAD..]));
+                assert!(length.holds(&head, &frame));
+                for at in 8..frame.len() {
+                    frame[at] ^= 1;
+                    assert!(!length.holds(&head, &frame));
+                    frame[at] ^= 1;
+                }
+                assert!(!length.holds(&FrameHead { len: head.len + 1, ..head }, &frame));
+            }
+        }
+    }
+
+    #[test]
+    fn checksums_of_a_batch_are_summed_up_as_one_by_one() {
+        let mut of_batch = OfBatch::default();
+        for count in [0, 1, 1_023, 1_024, 1_025, 5_000] {
+            of_batch.clear();
+            let sums = (0..count).map(|number: u32| number.wrapping_mul(0x9e37_79b9));
+            let one_by_one = sums.clone().fold(0, batch_checksum);
+            sums.for_each(|sum| of_batch.add(sum));
+            assert_eq!(of_batch.get(), one_by_one);
+        }
+    }
+}

@@ -120,3 +120,75 @@ impl Folded {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::types::FieldTable;
+    use crate::protocol::{Address, PERSISTENT, Properties, Record};
+
+    fn message(id: u64, persistent: bool) -> Arc<Message> {
+        let address = Arc::new(Address { exchange: "".into(), routing_key: "".into() });
+        let properties = Properties::default();
+        let properties =
+            if persistent { properties.with_delivery_mode(PERSISTENT) } else { properties };
+        let (id, body) = (MessageId(id), vec![0; id as usize % 5].into());
+        Arc::new(Message { id, address, properties, body, entered_ms: 0 })
+    }
+
+    /// A log of two queues whose messages up to the fifth may have gone.
+    fn begun() -> Restore {
+        let mut restore = Restore::default();
+        restore.apply(Record::Numbered { last: MessageId(5) }).unwrap();
+        for queue in ["a", "b"] {
+            let (queue, arguments) = (queue.into(), FieldTable::default());
+            let kept = Record::QueueKept { queue, auto_delete: false, arguments };
+            restore.apply(kept).unwrap();
+        }
+        restore
+    }
+
+    #[test]
+    fn a_run_means_what_its_records_mean_one_by_one() {
+        let mut contradictions = 0;
+        for seed in 0..2_000_u64 {
+            let mut state = seed;
+            let mut draw = |from: u64| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                (state >> 33) % from
+            };
+            let (mut in_runs, mut one_by_one) = (begun(), begun());
+            for begin in (2..17).step_by(3) {
+                let lists: [&[&str]; 5] = [&["a"], &["a"], &["b"], &["a", "b"], &["gone"]];
+                let choices = 4 + u64::from(draw(9) == 0);
+                let queues = lists[draw(choices) as usize];
+                let queues: Vec<Name> = queues.iter().map(|name| (*name).into()).collect();
+                let (kind, persistent) = (draw(6), draw(40) > 0);
+                let ids = (begin..begin + 1 + draw(3)).map(|id| id - u64::from(draw(12) == 0));
+                let ids: Vec<u64> = ids.collect();
+                let messages = || ids.iter().map(|id| message(*id, persistent));
+                let removed = || ids.iter().map(|id| MessageId(*id));
+                let ran = match kind {
+                    0 => in_runs.apply_removals(&queues[0], removed()),
+                    _ => in_runs.apply_messages(messages(), &queues, kind == 1),
+                };
+                let stepped = messages().try_for_each(|message| {
+                    let queues = queues.clone();
+                    one_by_one.apply(match kind {
+                        0 => Record::Removed { queue: queues[0].clone(), message: message.id },
+                        1 => Record::MessageKept { message, queues },
+                        _ => Record::Enqueued { message, queues },
+                    })
+                });
+                assert_eq!(ran, stepped, "seed {seed}");
+                assert_eq!(in_runs.durable_view(), one_by_one.durable_view(), "seed {seed}");
+                assert_eq!(in_runs.last_message, one_by_one.last_message, "seed {seed}");
+                if ran.is_err() {
+                    contradictions += 1;
+                    break;
+                }
+            }
+        }
+        assert!((100..1_900).contains(&contradictions), "{contradictions}");
+    }
+}
