@@ -1,6 +1,6 @@
 //! The ready messages of one queue: those of the highest priority first, each in the order of publishing.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::arguments::{is_quorum, max_priority};
@@ -81,14 +81,13 @@ impl Backlog {
         let Some(order) = Order::of(arguments, version) else {
             return Self { returns, zero: recovered, higher: None };
         };
-        let mut stores: BTreeMap<u8, VecDeque<_>> = BTreeMap::new();
+        let mut stores: BTreeMap<u8, Ready> = BTreeMap::new();
         for (message, redelivered) in recovered.iter() {
-            let message = (Arc::clone(message), redelivered);
-            stores.entry(order.priority(&message.0)).or_default().push_back(message);
+            let store = stores.entry(order.priority(message)).or_default();
+            store.push_recovered(Arc::clone(message), redelivered);
         }
-        let zero = Ready::recovered(stores.remove(&0).unwrap_or_default());
-        let stores = stores.into_iter().map(|(priority, of)| (priority, Ready::recovered(of)));
-        let higher = Higher { order, stores: stores.collect(), in_a_row: 0 };
+        let zero = stores.remove(&0).unwrap_or_default();
+        let higher = Higher { order, stores, in_a_row: 0 };
         Self { returns, zero, higher: Some(Box::new(higher)) }
     }
 

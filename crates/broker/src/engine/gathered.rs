@@ -14,6 +14,8 @@ pub(super) struct Gathered {
     row: VecDeque<(MessageId, Option<Arc<Message>>)>,
     /// How many of the row were not removed.
     left: usize,
+    /// Bytes of all bodies.
+    bytes: usize,
     /// What came after one with a higher number.
     late: BTreeMap<MessageId, Arc<Message>>,
 }
@@ -31,6 +33,7 @@ impl Gathered {
 
     /// Adds a message, unless one of its number is there; whether there was none.
     pub(super) fn insert(&mut self, message: Arc<Message>) -> bool {
+        let bytes = message.body.len();
         match self.place(message.id) {
             Err(place) if place == self.row.len() && !self.late.contains_key(&message.id) => {
                 self.row.push_back((message.id, Some(message)));
@@ -51,14 +54,23 @@ impl Gathered {
                 }
             },
         }
+        self.bytes += bytes;
         true
     }
 
     /// Removes a message, if it is there; whether it was.
     pub(super) fn remove(&mut self, id: MessageId) -> bool {
-        let Ok(place) = self.place(id) else { return self.late.remove(&id).is_some() };
-        let there = self.row[place].1.take().is_some();
-        self.left -= usize::from(there);
+        let Ok(place) = self.place(id) else {
+            let removed = self.late.remove(&id);
+            self.bytes -= removed.as_ref().map_or(0, |message| message.body.len());
+            return removed.is_some();
+        };
+        let removed = self.row[place].1.take();
+        let there = removed.is_some();
+        if let Some(message) = removed {
+            self.left -= 1;
+            self.bytes -= message.body.len();
+        }
         while self.row.front().is_some_and(|(_, message)| message.is_none()) {
             self.row.pop_front();
         }
@@ -71,6 +83,11 @@ impl Gathered {
     /// The messages, in the order of their numbers.
     pub(super) fn into_messages(self) -> impl Iterator<Item = Arc<Message>> {
         self.into_row().into_iter().filter_map(|(_, message)| message)
+    }
+
+    /// The bytes of all bodies.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// The messages in that order, each with what is said of its number.
@@ -119,7 +136,7 @@ mod tests {
     fn message(id: u64) -> Arc<Message> {
         let address =
             Arc::new(crate::protocol::Address { exchange: "".into(), routing_key: "".into() });
-        let (properties, body) = Default::default();
+        let (properties, body) = (Default::default(), vec![0; id as usize % 7].into());
         Arc::new(Message { id: MessageId(id), address, properties, body, entered_ms: 0 })
     }
 
@@ -143,6 +160,8 @@ mod tests {
                     map.remove(&MessageId(id));
                 }
             }
+            let bytes: usize = map.values().map(|message| message.body.len()).sum();
+            assert_eq!(gathered.bytes(), bytes);
             let messages: Vec<_> = gathered.into_messages().collect();
             assert_eq!(messages, map.into_values().collect::<Vec<_>>(), "seed {seed}");
         }

@@ -29,10 +29,15 @@ pub(super) struct Ready {
 
 impl Ready {
     /// What a recovered queue begins with: messages in order, each with whether it counts as handed
-    /// out before.
-    pub(super) fn recovered(recovered: VecDeque<(Arc<Message>, bool)>) -> Self {
-        let bytes = recovered.iter().map(|(message, _)| message.body.len()).sum();
+    /// out before, and the bytes of all their bodies. To ask the messages for those would touch each once more.
+    pub(super) fn recovered(recovered: VecDeque<(Arc<Message>, bool)>, bytes: usize) -> Self {
         Self { recovered, bytes, ..Self::default() }
+    }
+
+    /// Adds a message that was recovered, with whether it counts as handed out before.
+    pub(super) fn push_recovered(&mut self, message: Arc<Message>, redelivered: bool) {
+        self.bytes += message.body.len();
+        self.recovered.push_back((message, redelivered));
     }
 
     /// The bytes of all bodies.

@@ -16,6 +16,7 @@
 //! it void.
 
 mod mend;
+mod runs;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -136,41 +137,6 @@ impl Restore {
         folded.map_err(|contradiction| RestoreError { index, contradiction })
     }
 
-    /// Takes the next record, which is [`Record::MessageKept`] if the message is `kept`, and otherwise
-    /// [`Record::Enqueued`].
-    ///
-    /// # Errors
-    ///
-    /// As [`apply`](Self::apply).
-    pub fn apply_message(
-        &mut self,
-        message: Arc<Message>,
-        queues: &[Name],
-        kept: bool,
-    ) -> Result<(), RestoreError> {
-        let index = self.records;
-        self.records += 1;
-        self.end.is_void();
-        self.in_head = false;
-        let folded =
-            if kept { self.message_kept(&message, queues) } else { self.enqueued(message, queues) };
-        folded.map_err(|contradiction| RestoreError { index, contradiction })
-    }
-
-    /// Takes the next record, which is [`Record::Removed`].
-    ///
-    /// # Errors
-    ///
-    /// As [`apply`](Self::apply).
-    pub fn apply_removal(&mut self, queue: &Name, message: MessageId) -> Result<(), RestoreError> {
-        let index = self.records;
-        self.records += 1;
-        self.end.is_void();
-        self.in_head = false;
-        let folded = self.removed(queue, &[message]);
-        folded.map_err(|contradiction| RestoreError { index, contradiction })
-    }
-
     /// How the broker that wrote the records so far came to its end, if there are no more.
     ///
     /// A log without records counts as stopped gracefully.
@@ -207,7 +173,9 @@ impl Restore {
         let End { stop, handed_out } = self.end;
         for (number, folded) in self.queues {
             let redelivered = |id| stop == Stop::Killed || handed_out.contains(&(number, id));
+            let bytes = folded.messages.bytes();
             let messages = folded.messages.into_marked(redelivered);
+            let ready = Ready::recovered(messages, bytes);
             let version = engine.options.version.differences();
             let rules = Rules::of(&folded.arguments, version);
             let queue_id = engine.queues.insert(Queue {
@@ -217,7 +185,7 @@ impl Restore {
                 durable: true,
                 owner: None,
                 auto_delete: folded.auto_delete,
-                ready: Backlog::of(&folded.arguments, version, Ready::recovered(messages)),
+                ready: Backlog::of(&folded.arguments, version, ready),
                 single_active: SingleActive::of(&folded.arguments),
                 arguments: Shared::new(folded.arguments),
                 unacked: 0,
@@ -273,13 +241,6 @@ impl Restore {
     ) -> Result<(), Contradiction> {
         let (id, forgotten) = (message.id, self.forgotten);
         self.check_message(message, queues)?;
-        if let [name] = queues
-            && id <= forgotten
-        {
-            // As most are.
-            self.queue(name)?.messages.insert(Arc::clone(message));
-            return Ok(());
-        }
         for (place, name) in queues.iter().enumerate() {
             let there = self.queue(name)?.messages.contains(id);
             if queues[..place].contains(name) {
@@ -334,14 +295,6 @@ impl Restore {
     fn enqueued(&mut self, message: Arc<Message>, queues: &[Name]) -> Result<(), Contradiction> {
         let id = message.id;
         self.check_message(&message, queues)?;
-        if let [name] = queues {
-            // As most are.
-            if !self.queue(name)?.messages.insert(message) {
-                return Err(Contradiction::EnqueuedTwice { queue: name.clone(), message: id });
-            }
-            self.last_message = self.last_message.max(id);
-            return Ok(());
-        }
         for (place, name) in queues.iter().enumerate() {
             let twice = queues[..place].contains(name);
             if twice || self.queue(name)?.messages.contains(id) {
@@ -358,14 +311,6 @@ impl Restore {
     }
 
     fn removed(&mut self, queue: &Name, messages: &[MessageId]) -> Result<(), Contradiction> {
-        if let [id] = *messages {
-            // As most are.
-            let there = self.queue(queue)?.messages.remove(id);
-            if !there && id > self.forgotten {
-                return Err(Contradiction::UnknownMessage { queue: queue.clone(), message: id });
-            }
-            return Ok(());
-        }
         self.known(queue, messages, self.forgotten)?;
         let folded = self.queue(queue)?;
         for message in messages {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::frame::{Commit, FRAME_HEAD, FrameHead, KIND_COMMIT};
+use super::frame::{Commit, FRAME_HEAD, FrameHead, KIND_COMMIT, OfLength};
 use super::segment::Reader;
 
 /// A frame whose checksum holds.
@@ -25,23 +25,38 @@ impl<'a> Frame<'a> {
         reader: &'a mut Reader<'_>,
         offset: u64,
         number: u64,
+        length: &mut OfLength,
     ) -> io::Result<Result<Self, &'static str>> {
-        let Some(head) = reader.get(offset, FRAME_HEAD)?.and_then(<[u8]>::first_chunk) else {
+        let Some(head) = reader.get(offset, FRAME_HEAD)? else {
             return Ok(Err("a frame's head is cut short"));
         };
-        let Some(head) = FrameHead::read(head) else {
-            return Ok(Err("a frame has an impossible length"));
+        let head = match Self::head(head, number) {
+            Ok(head) => head,
+            Err(what) => return Ok(Err(what)),
         };
-        if head.number != number {
-            return Ok(Err("a frame is out of its order"));
-        }
-        let Some(payload) = reader.get(offset + FRAME_HEAD as u64, head.len as usize)? else {
+        let Some(frame) = reader.get(offset, FRAME_HEAD + head.len as usize)? else {
             return Ok(Err("a frame is cut short"));
         };
-        if !head.holds(payload) {
-            return Ok(Err("a frame's checksum does not hold"));
+        Ok(Self::of(frame, number, length))
+    }
+
+    /// The frame that these are the bytes of, as long as they say that it is; or what is wrong with it.
+    pub(super) fn of(
+        frame: &'a [u8],
+        number: u64,
+        length: &mut OfLength,
+    ) -> Result<Self, &'static str> {
+        let head = Self::head(frame, number)?;
+        if !length.holds(&head, frame) {
+            return Err("a frame's checksum does not hold");
         }
-        Ok(Ok(Self { head, payload }))
+        Ok(Self { head, payload: &frame[FRAME_HEAD..] })
+    }
+
+    fn head(frame: &[u8], number: u64) -> Result<FrameHead, &'static str> {
+        let head = frame.first_chunk().and_then(FrameHead::read);
+        let head = head.ok_or("a frame has an impossible length")?;
+        if head.number == number { Ok(head) } else { Err("a frame is out of its order") }
     }
 
     /// What it is; or what is wrong with it.

@@ -435,6 +435,15 @@ impl<'a> Input<'a> {
     }
 
     fn number(&mut self) -> Result<u64, Mistake> {
+        if let [byte @ ..0x80, rest @ ..] = self.rest {
+            // As most lengths are.
+            self.rest = rest;
+            return Ok(u64::from(*byte));
+        }
+        self.long_number()
+    }
+
+    fn long_number(&mut self) -> Result<u64, Mistake> {
         let mut number = 0u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;

@@ -45,6 +45,26 @@ impl FrameHead {
     }
 }
 
+/// The checksum of a frame's length, with which the frame's own begins.
+///
+/// Most frames are as long as the one before.
+#[derive(Debug, Default)]
+pub(super) struct OfLength {
+    len: u32,
+    checksum: u32,
+}
+
+impl OfLength {
+    /// Whether a whole frame with this head is what was written.
+    pub(super) fn holds(&mut self, head: &FrameHead, frame: &[u8]) -> bool {
+        if self.len != head.len {
+            *self = Self { len: head.len, checksum: crc32c::crc32c(&head.len.to_le_bytes()) };
+        }
+        // Behind the checksum, the number and the payload stand together.
+        crc32c::crc32c_append(self.checksum, &frame[8..]) == head.checksum
+    }
+}
+
 fn frame_checksum(len: u32, number: u64, payload: &[u8]) -> u32 {
     let mut head = [0; 12];
     head[..4].copy_from_slice(&len.to_le_bytes());
@@ -113,6 +133,38 @@ fn seal_one(frame: &mut [u8]) -> u32 {
 #[must_use]
 pub fn batch_checksum(batch: u32, frame: u32) -> u32 {
     crc32c::crc32c_append(batch, &frame.to_le_bytes())
+}
+
+/// The checksum of a batch's frames, of whose own it takes many at once.
+#[derive(Debug, Default)]
+pub(super) struct OfBatch {
+    checksum: u32,
+    /// Those that are not in it yet.
+    rest: Vec<u8>,
+}
+
+impl OfBatch {
+    const AT_ONCE: usize = 4096;
+
+    /// Begins with the next batch.
+    pub(super) fn clear(&mut self) {
+        self.checksum = 0;
+        self.rest.clear();
+    }
+
+    /// Takes a frame's checksum in, as [`batch_checksum`] does.
+    pub(super) fn add(&mut self, frame: u32) {
+        self.rest.extend_from_slice(&frame.to_le_bytes());
+        if self.rest.len() >= Self::AT_ONCE {
+            self.get();
+        }
+    }
+
+    pub(super) fn get(&mut self) -> u32 {
+        self.checksum = crc32c::crc32c_append(self.checksum, &self.rest);
+        self.rest.clear();
+        self.checksum
+    }
 }
 
 /// What the last frame of a batch says.
@@ -187,4 +239,45 @@ pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     let mut eight = [0; 8];
     eight.copy_from_slice(&bytes[at..at + 8]);
     u64::from_le_bytes(eight)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_holds_whatever_the_length_of_the_one_before() {
+        let mut length = OfLength::default();
+        for number in [1, 2, 300, 301_u64] {
+            for len in [1, 7, 7, 200] {
+                let mut frame = Vec::new();
+                let payload = |out: &mut Vec<u8>| -> Result<(), ()> {
+                    out.resize(out.len() + len, number as u8);
+                    Ok(())
+                };
+                write_frame(&mut frame, number, payload).unwrap().unwrap();
+                let head = FrameHead::read(frame.first_chunk().unwrap()).unwrap();
+                assert!(head.holds(&frame[FRAME_HEAD..]));
+                assert!(length.holds(&head, &frame));
+                for at in 8..frame.len() {
+                    frame[at] ^= 1;
+                    assert!(!length.holds(&head, &frame));
+                    frame[at] ^= 1;
+                }
+                assert!(!length.holds(&FrameHead { len: head.len + 1, ..head }, &frame));
+            }
+        }
+    }
+
+    #[test]
+    fn checksums_of_a_batch_are_summed_up_as_one_by_one() {
+        let mut of_batch = OfBatch::default();
+        for count in [0, 1, 1_023, 1_024, 1_025, 5_000] {
+            of_batch.clear();
+            let sums = (0..count).map(|number: u32| number.wrapping_mul(0x9e37_79b9));
+            let one_by_one = sums.clone().fold(0, batch_checksum);
+            sums.for_each(|sum| of_batch.add(sum));
+            assert_eq!(of_batch.get(), one_by_one);
+        }
+    }
 }

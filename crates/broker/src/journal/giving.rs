@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use super::codec::Decoder;
 use super::portion::{Portion, Unreadable};
-use super::{Fold, Recorded, RecordedMessage, RecordedRemoval};
+use super::runs::{RecordedMessages, RecordedRemovals};
+use super::{Fold, Recorded};
 use crate::protocol::Record;
 
 /// Makes records of portions, and hands those of whole batches on in their order.
@@ -58,17 +59,17 @@ pub(super) struct Giving<'a> {
 }
 
 impl Giving<'_> {
-    pub(super) fn give_message(&mut self, recorded: RecordedMessage<'_>) {
+    pub(super) fn give_messages(&mut self, recorded: RecordedMessages<'_>) {
         self.goes_on(recorded.segment);
-        self.fold.take_message(recorded);
+        self.fold.take_messages(recorded);
     }
 
-    pub(super) fn give_removal(&mut self, recorded: RecordedRemoval<'_>) {
+    pub(super) fn give_removals(&mut self, recorded: RecordedRemovals<'_>) {
         self.goes_on(recorded.segment);
-        self.fold.take_removal(recorded);
+        self.fold.take_removals(recorded);
     }
 
-    /// Notes a record that is not of a head.
+    /// Notes records that are not of a head.
     fn goes_on(&mut self, segment: u64) {
         let (first, _) = self.given.unwrap_or((segment, segment));
         (self.in_head, self.given) = (false, Some((first, segment)));

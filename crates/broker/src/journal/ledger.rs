@@ -13,6 +13,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::frame::{COMMIT_FRAME, FRAME_HEAD};
+use super::runs::{RecordedMessages, RecordedRemovals};
 use super::topology::Topology;
 use crate::protocol::types::FieldTable;
 use crate::protocol::{MessageId, Name, Record};
@@ -147,8 +148,8 @@ impl Ledger {
             Record::Enqueued { message, queues } | Record::MessageKept { message, queues } => {
                 self.enqueued(message.id, queues, segment, len);
             }
-            Record::Removed { queue, message } => self.removed(queue, &[*message]),
-            Record::Purged { queue, messages } => self.removed(queue, messages),
+            Record::Removed { queue, message } => self.removed(queue, [*message]),
+            Record::Purged { queue, messages } => self.removed(queue, messages.iter().copied()),
             Record::Numbered { last } => self.last = self.last.max(*last),
             Record::HandedOut { .. } | Record::Stopped | Record::Started => {}
             // Those of exchanges and bindings.
@@ -156,16 +157,19 @@ impl Ledger {
         }
     }
 
-    /// Takes the record of a message.
-    pub(super) fn apply_message(&mut self, id: MessageId, queues: &[Name], segment: u64, len: u64) {
-        self.begin(segment);
-        self.enqueued(id, queues, segment, len);
+    /// Takes the records of some messages.
+    pub(super) fn apply_messages(&mut self, recorded: &RecordedMessages<'_>) {
+        self.begin(recorded.segment);
+        for message in &*recorded.messages {
+            let len = u64::from(message.len);
+            self.enqueued(message.id, recorded.queues, recorded.segment, len);
+        }
     }
 
-    /// Takes the record of a removal.
-    pub(super) fn apply_removal(&mut self, queue: &Name, id: MessageId, segment: u64) {
-        self.begin(segment);
-        self.removed(queue, &[id]);
+    /// Takes the records of some removals.
+    pub(super) fn apply_removals(&mut self, recorded: &RecordedRemovals<'_>) {
+        self.begin(recorded.segment);
+        self.removed(recorded.queue, recorded.messages());
     }
 
     /// The queues that hold a message whose frame in `segment` names `queues`; none if that frame is
@@ -298,9 +302,9 @@ impl Ledger {
         }
     }
 
-    fn removed(&mut self, queue: &Name, messages: &[MessageId]) {
+    fn removed(&mut self, queue: &Name, messages: impl IntoIterator<Item = MessageId>) {
         let Some(number) = self.number(queue) else { return };
-        for &id in messages {
+        for id in messages {
             let place = self.place(id);
             let entry = match place {
                 Some((at, place)) => Some(self.segments[at].entries[place]),

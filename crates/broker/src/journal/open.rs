@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::codec::message_record;
 use super::error::JournalError;
 use super::ledger::Ledger;
 use super::repair::{self, Case, Verdict};
+use super::runs::{RecordedMessages, RecordedRemovals};
 use super::scan::{self, Scan};
 use super::segment::{VHOST_MAX, segment_name};
-use super::{
-    Batch, Journal, JournalOptions, Level, Position, RecordNumber, Recorded, renew, salvage,
-};
+use super::{Batch, Journal, JournalOptions, Level, RecordNumber, Recorded, renew, salvage};
 use crate::disk::Disk;
-use crate::protocol::{Message, MessageId, Name, Record};
+use crate::protocol::Record;
 
 /// What a log held when it was opened.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,15 +30,15 @@ pub trait Fold {
     /// Takes the next record.
     fn take(&mut self, recorded: Recorded);
 
-    /// Takes the next record, which is of a message. Most records of a long log are that or a removal, and this
-    /// way is faster for those who can go it; what it means is the same.
-    fn take_message(&mut self, recorded: RecordedMessage<'_>) {
-        self.take(recorded.into());
+    /// Takes the next records, which are of messages. Most records of a long log are that or removals, and this way is
+    /// faster for those who can go it; what it means is the same.
+    fn take_messages(&mut self, recorded: RecordedMessages<'_>) {
+        recorded.into_records().for_each(|recorded| self.take(recorded));
     }
 
-    /// Takes the next record, which is of a removal; as [`take_message`](Self::take_message).
-    fn take_removal(&mut self, recorded: RecordedRemoval<'_>) {
-        self.take(recorded.into());
+    /// Takes the next records, which are of removals; as [`take_messages`](Self::take_messages).
+    fn take_removals(&mut self, recorded: RecordedRemovals<'_>) {
+        recorded.records().for_each(|recorded| self.take(recorded));
     }
 
     /// How a long log may be read by a thread of its own while the fold takes what it holds; `None` if all is done
@@ -55,56 +53,6 @@ pub trait Fold {
 ///
 /// Each may wait for the other, so they are never done one after the other.
 pub type SideBySide = fn(&mut (dyn FnMut() + Send), &mut dyn FnMut()) -> bool;
-
-/// A message read back from the log: `Enqueued`, or `MessageKept`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RecordedMessage<'a> {
-    /// The record's number.
-    pub number: RecordNumber,
-    /// The segment that it is in.
-    pub segment: u64,
-    /// Bytes of its frame.
-    pub len: u32,
-    /// The message.
-    pub message: Arc<Message>,
-    /// The queues that it is in.
-    pub queues: &'a [Name],
-    /// Whether it is still in them (`MessageKept`), rather than new (`Enqueued`).
-    pub kept: bool,
-    /// Where the message's body is.
-    pub body: Position,
-}
-
-impl From<RecordedMessage<'_>> for Recorded {
-    fn from(recorded: RecordedMessage<'_>) -> Self {
-        let RecordedMessage { number, segment, len, message, queues, kept, body } = recorded;
-        let record = message_record(message, queues, kept);
-        Self { number, segment, len, record, body: Some(body) }
-    }
-}
-
-/// A removal read back from the log: `Removed`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RecordedRemoval<'a> {
-    /// The record's number.
-    pub number: RecordNumber,
-    /// The segment that it is in.
-    pub segment: u64,
-    /// Bytes of its frame.
-    pub len: u32,
-    /// The queue that the message has left.
-    pub queue: &'a Name,
-    /// The message.
-    pub message: MessageId,
-}
-
-impl From<RecordedRemoval<'_>> for Recorded {
-    fn from(recorded: RecordedRemoval<'_>) -> Self {
-        let RecordedRemoval { number, segment, len, queue, message } = recorded;
-        let record = Record::Removed { queue: Name::clone(queue), message };
-        Self { number, segment, len, record, body: None }
-    }
-}
 
 /// Keeps them all.
 impl Fold for Vec<Recorded> {
@@ -236,17 +184,16 @@ impl Fold for Alive<'_> {
         self.fold.take(recorded);
     }
 
-    fn take_message(&mut self, recorded: RecordedMessage<'_>) {
-        let (id, queues) = (recorded.message.id, recorded.queues);
-        self.ledger.apply_message(id, queues, recorded.segment, u64::from(recorded.len));
+    fn take_messages(&mut self, recorded: RecordedMessages<'_>) {
+        self.ledger.apply_messages(&recorded);
         self.stopped = false;
-        self.fold.take_message(recorded);
+        self.fold.take_messages(recorded);
     }
 
-    fn take_removal(&mut self, recorded: RecordedRemoval<'_>) {
-        self.ledger.apply_removal(recorded.queue, recorded.message, recorded.segment);
+    fn take_removals(&mut self, recorded: RecordedRemovals<'_>) {
+        self.ledger.apply_removals(&recorded);
         self.stopped = false;
-        self.fold.take_removal(recorded);
+        self.fold.take_removals(recorded);
     }
 
     fn side_by_side(&self) -> Option<SideBySide> {

@@ -1,16 +1,12 @@
 //! Parts of a log on their way from the walk to the fold.
 //!
 //! The walk notes where frames with records stand. They become records when their batches are known to be
-//! whole, one at a time, and each is handed on before the next is made; or earlier, where the fold is busy.
+//! whole, a few at a time, and are handed on before more are made; or all at once and earlier, where the fold is busy.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
-
-use super::codec::{Content, Decoder, Mistake};
+use super::codec::{Decoder, Mistake};
 use super::frame::FRAME_HEAD;
 use super::giving::Giving;
-use super::{Position, RecordNumber, Recorded, RecordedMessage, RecordedRemoval};
-use crate::protocol::{Message, MessageId, Name, Record};
+use super::made::Made;
 
 /// A record that means nothing here, in a batch that is whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,17 +31,17 @@ pub(super) struct Portion {
     frames: Vec<Found>,
     /// How many of the frames were handed on.
     done: usize,
-    /// The records, if they were made ahead of that.
-    made: Option<Made>,
+    /// The records of some of the others.
+    made: Made,
 }
 
 /// A frame with a record.
 #[derive(Clone, Copy, Debug)]
-struct Found {
-    number: u64,
+pub(super) struct Found {
+    pub(super) number: u64,
     /// Where in the portion's bytes its payload begins.
-    at: u32,
-    len: u32,
+    pub(super) at: u32,
+    pub(super) len: u32,
 }
 
 /// Takes portions of a log in their order.
@@ -83,26 +79,17 @@ impl Portion {
     /// The portion as an empty one, with its room.
     pub(super) fn emptied(mut self) -> Self {
         self.frames.clear();
+        self.made.clear();
         if self.bytes.len() > BYTES_SPARE_MAX {
             self.bytes = Vec::new();
         }
-        Self { bytes: self.bytes, frames: self.frames, ..Self::default() }
+        let Self { bytes, frames, made, .. } = self;
+        Self { bytes, frames, made, ..Self::default() }
     }
 
-    /// Makes records of its frames now, whether they will be handed on or not.
+    /// Makes records of all its frames now, whether they will be handed on or not.
     pub(super) fn make(&mut self, decoder: &mut Decoder) {
-        let mut made = Made::default();
-        for &Found { at, len, .. } in &self.frames {
-            let payload = &self.bytes[at as usize..][..len as usize];
-            match decoder.read(payload) {
-                Ok(content) => made.add(content),
-                Err(what) => {
-                    made.mistake = Some(what);
-                    break;
-                }
-            }
-        }
-        self.made = Some(made);
+        self.made.make(self.begin, &self.bytes, &self.frames, decoder);
     }
 
     /// Makes records of its frames before a number, and hands them on, up to the first that is none.
@@ -112,122 +99,38 @@ impl Portion {
         decoder: &mut Decoder,
         giving: &mut Giving<'_>,
     ) -> Result<(), Unreadable> {
-        let segment = self.segment;
-        for &Found { number, at, len } in &self.frames[self.done..] {
-            if number >= before {
-                break;
+        let due = self.frames.partition_point(|found| found.number < before);
+        while self.done < due {
+            let rest = &self.frames[self.done..due];
+            if self.made.is_empty() {
+                let few = &rest[..rest.len().min(AT_ONCE)];
+                self.made.make(self.begin, &self.bytes, few, decoder);
             }
-            let payload = &self.bytes[at as usize..][..len as usize];
-            let offset = self.begin + u64::from(at);
-            let content = match &mut self.made {
-                None => decoder.read(payload),
-                Some(made) => made.next(),
-            };
-            let content = content.map_err(|what| {
-                let offset = offset - FRAME_HEAD as u64;
-                Unreadable { number, offset, what }
-            })?;
-            self.done += 1;
-            let (number, frame_len) = (RecordNumber(number), FRAME_HEAD as u32 + len);
-            match content {
-                Content::Message { message, queues, kept, body_at } => {
-                    let (offset, len) = (offset + body_at as u64, len - body_at as u32);
-                    let body = Position { segment, offset, len };
-                    let len = frame_len;
-                    giving.give_message(RecordedMessage {
-                        number,
-                        segment,
-                        len,
-                        message,
-                        queues,
-                        kept,
-                        body,
-                    });
-                }
-                Content::Removed { queue, message } => {
-                    let len = frame_len;
-                    giving.give_removal(RecordedRemoval { number, segment, len, queue, message });
-                }
-                Content::Other(record) => {
-                    let (len, body) = (frame_len, None);
-                    giving.give(Recorded { number, segment, len, record, body });
-                }
+            let given = self.made.hand_on(self.segment, rest.len(), giving);
+            if let (0, Some(what)) = (given, self.made.mistake()) {
+                let Found { number, at, .. } = rest[0];
+                let offset = self.begin + u64::from(at) - FRAME_HEAD as u64;
+                return Err(Unreadable { number, offset, what });
             }
+            self.done += given;
         }
         Ok(())
     }
 }
 
-/// Records made ahead. What many of them have in common is there once: two threads that both count who shares a
-/// thing wait for one another.
-#[derive(Debug, Default)]
-struct Made {
-    records: VecDeque<MadeRecord>,
-    queues: Vec<Arc<[Name]>>,
-    names: Vec<Name>,
-    /// What is wrong with the frame behind them.
-    mistake: Option<Mistake>,
-}
-
-#[derive(Debug)]
-enum MadeRecord {
-    Message {
-        message: Arc<Message>,
-        /// Which of the queues.
-        queues: usize,
-        kept: bool,
-        body_at: usize,
-    },
-    Removed {
-        /// Which of the names.
-        queue: usize,
-        message: MessageId,
-    },
-    Other(Box<Record>),
-}
-
-impl Made {
-    fn add(&mut self, content: Content<'_>) {
-        self.records.push_back(match content {
-            Content::Message { message, queues, kept, body_at } => {
-                if self.queues.last().is_none_or(|last| !Arc::ptr_eq(last, queues)) {
-                    self.queues.push(Arc::clone(queues));
-                }
-                MadeRecord::Message { message, queues: self.queues.len() - 1, kept, body_at }
-            }
-            Content::Removed { queue, message } => {
-                if self.names.last().is_none_or(|last| !Arc::ptr_eq(last, queue)) {
-                    self.names.push(Arc::clone(queue));
-                }
-                MadeRecord::Removed { queue: self.names.len() - 1, message }
-            }
-            Content::Other(record) => MadeRecord::Other(Box::new(record)),
-        });
-    }
-
-    fn next(&mut self) -> Result<Content<'_>, Mistake> {
-        // There is one for each frame up to the mistake.
-        let record = self.records.pop_front().ok_or(self.mistake.unwrap_or_default())?;
-        Ok(match record {
-            MadeRecord::Message { message, queues, kept, body_at } => {
-                Content::Message { message, queues: &self.queues[queues], kept, body_at }
-            }
-            MadeRecord::Removed { queue, message } => {
-                Content::Removed { queue: &self.names[queue], message }
-            }
-            MadeRecord::Other(record) => Content::Other(*record),
-        })
-    }
-}
+/// Records that are made before they are handed on: as many as stay near the processor until then.
+const AT_ONCE: usize = 64;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::journal::Fold;
     use crate::journal::codec::encode;
     use crate::journal::giving::Records;
+    use crate::journal::{Fold, Recorded};
     use crate::protocol::types::FieldTable;
-    use crate::protocol::{Address, Properties};
+    use crate::protocol::{Address, Message, MessageId, Properties, Record};
 
     /// Records whose names and queues change now and then.
     fn records() -> Vec<Record> {

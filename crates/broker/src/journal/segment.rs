@@ -1,6 +1,7 @@
 //! One file of the log: its name, its header, and reading it through a window.
 
 use std::io;
+use std::ops::Range;
 
 use super::frame::{FRAME_HEAD, u32_at, u64_at};
 use crate::disk::LogFile;
@@ -145,9 +146,9 @@ pub(super) struct Reader<'a> {
     filled: usize,
 }
 
-/// Bytes that a window takes at a time, unless more are asked for at once. What is made of so many stays
-/// near the processor, and is worth handing to another thread.
-const WINDOW: usize = 128 * 1024;
+/// Bytes that a window takes at a time, unless more are asked for at once. So many stay near the processor, and are
+/// worth waking another thread for.
+const WINDOW: usize = 256 * 1024;
 
 impl<'a> Reader<'a> {
     /// Looks at `file` as long as it is now.
@@ -165,12 +166,17 @@ impl<'a> Reader<'a> {
         self.begin
     }
 
-    /// Whether the window shows the whole frame at `offset`, as long as that says it is.
-    pub(super) fn shows_frame(&self, offset: u64) -> bool {
-        let Some(at) = offset.checked_sub(self.begin) else { return false };
-        let shown = &self.window[..self.filled];
-        let rest = usize::try_from(at).ok().and_then(|at| shown.get(at..)).unwrap_or_default();
-        rest.len() >= FRAME_HEAD && rest.len() - FRAME_HEAD >= u32_at(rest, 0) as usize
+    /// Where in the window the whole frame at `offset` is, as long as that says it is, if it is shown.
+    pub(super) fn frame(&self, offset: u64) -> Option<Range<usize>> {
+        let at = usize::try_from(offset.checked_sub(self.begin)?).ok()?;
+        let rest = self.window[..self.filled].get(at..).filter(|rest| rest.len() >= FRAME_HEAD)?;
+        let payload = u32_at(rest, 0) as usize;
+        (rest.len() - FRAME_HEAD >= payload).then_some(at..at + FRAME_HEAD + payload)
+    }
+
+    /// A part of what the window shows.
+    pub(super) fn shown(&self, part: Range<usize>) -> &[u8] {
+        &self.window[..self.filled][part]
     }
 
     /// `len` bytes from `offset`; `None` if the file ends before them, and then no memory is taken.

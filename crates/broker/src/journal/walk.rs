@@ -4,7 +4,7 @@ use std::io;
 
 use super::batch::{Frame, Kind};
 use super::error::JournalError;
-use super::frame::{COMMIT_FRAME, Commit, FRAME_HEAD, batch_checksum};
+use super::frame::{COMMIT_FRAME, Commit, FRAME_HEAD, OfBatch, OfLength};
 use super::pass::Pass;
 use super::portion::{Outlet, Portion, Unreadable};
 use super::scan::{Damage, Foreign, Scan, SegmentScan};
@@ -20,6 +20,8 @@ pub(super) struct Walk<'a> {
     closed: bool,
     /// The frames of the portion of the log that the reader's window shows.
     portion: Portion,
+    length: OfLength,
+    checksum: OfBatch,
     /// A record that is known to mean nothing: its batch ends the walk.
     unreadable: Option<Unreadable>,
     /// The first segment and place that say that everything before them was durable.
@@ -44,6 +46,8 @@ impl<'a> Walk<'a> {
             outlet,
             closed: false,
             portion: Portion::default(),
+            length: OfLength::default(),
+            checksum: OfBatch::default(),
             unreadable,
             durable_before: None,
         }
@@ -219,19 +223,24 @@ impl<'a> Walk<'a> {
 
     fn batch(&mut self, segment: u64, reader: &mut Reader<'_>) -> io::Result<Option<Stop>> {
         let (begin, first) = (self.scan.end.offset, self.scan.end.next_frame);
-        let (mut offset, mut number, mut checksum) = (begin, first, 0);
+        let (mut offset, mut number) = (begin, first);
+        self.checksum.clear();
         let commit = loop {
-            if !reader.shows_frame(offset) {
-                self.end_portion(segment, reader, offset);
-            }
-            let frame = match Frame::read(reader, offset, number)? {
+            let frame = match reader.frame(offset) {
+                Some(at) => Frame::of(reader.shown(at), number, &mut self.length),
+                None => {
+                    self.end_portion(segment, reader, offset);
+                    Frame::read(reader, offset, number, &mut self.length)?
+                }
+            };
+            let frame = match frame {
                 Ok(frame) => frame,
                 Err(what) => return Ok(Some(Stop::Damage(what))),
             };
             let (len, head) = (frame.len(), frame.head);
             match frame.kind() {
                 Ok(Kind::Record) => {
-                    checksum = batch_checksum(checksum, head.checksum);
+                    self.checksum.add(head.checksum);
                     let at = offset + FRAME_HEAD as u64 - reader.begin();
                     self.portion.add(number, at as u32, head.len);
                 }
@@ -241,6 +250,7 @@ impl<'a> Walk<'a> {
             offset += len;
             number += 1;
         };
+        let checksum = self.checksum.get();
         let end = &mut self.scan.end;
         let fits = commit.segment == segment
             && commit.offset == offset

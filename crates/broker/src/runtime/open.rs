@@ -13,8 +13,8 @@ use super::recovery::RecoveryReport;
 use crate::disk::{Disk, FsDisk};
 use crate::engine::{EngineOptions, Restore, RestoreError};
 use crate::journal::{
-    Fold, Journal, JournalError, JournalOptions, Level, Recorded, RecordedMessage, RecordedRemoval,
-    SideBySide,
+    Fold, Journal, JournalError, JournalOptions, Level, Recorded, RecordedMessages,
+    RecordedRemovals, SideBySide,
 };
 use crate::protocol::{Name, Record, limits};
 
@@ -212,17 +212,16 @@ impl Fold for Restoring {
         }
     }
 
-    fn take_message(&mut self, recorded: RecordedMessage<'_>) {
+    fn take_messages(&mut self, recorded: RecordedMessages<'_>) {
         if self.error.is_none() {
-            let RecordedMessage { message, queues, kept, .. } = recorded;
-            self.error = self.restore.apply_message(message, queues, kept).err();
+            let RecordedMessages { queues, kept, .. } = recorded;
+            self.error = self.restore.apply_messages(recorded.into_messages(), queues, kept).err();
         }
     }
 
-    fn take_removal(&mut self, recorded: RecordedRemoval<'_>) {
+    fn take_removals(&mut self, recorded: RecordedRemovals<'_>) {
         if self.error.is_none() {
-            let RecordedRemoval { queue, message, .. } = recorded;
-            self.error = self.restore.apply_removal(queue, message).err();
+            self.error = self.restore.apply_removals(recorded.queue, recorded.messages()).err();
         }
     }
 
