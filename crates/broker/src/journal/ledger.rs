@@ -157,6 +157,12 @@ impl Ledger {
         }
     }
 
+    /// Takes the record of a message.
+    pub(super) fn apply_message(&mut self, id: MessageId, queues: &[Name], segment: u64, len: u64) {
+        self.begin(segment);
+        self.enqueued(id, queues, segment, len);
+    }
+
     /// Takes the records of some messages.
     pub(super) fn apply_messages(&mut self, recorded: &RecordedMessages<'_>) {
         self.begin(recorded.segment);

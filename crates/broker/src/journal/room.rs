@@ -85,8 +85,7 @@ impl Journal {
     }
 
     /// Room set aside beyond what is needed, so that it need not be for each batch: as much as the log has already,
-    /// as it goes on. However much it is, it costs as much as writing hundreds of messages, and makes the next sync
-    /// several times as long.
+    /// as it goes on. However much it is, it costs as much as writing hundreds of messages.
     fn ahead(&self) -> u64 {
         self.disk_bytes().max(AHEAD_MIN).min(self.ahead_max())
     }

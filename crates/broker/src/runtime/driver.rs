@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::collections::VecDeque;
+use std::hint;
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -171,11 +172,27 @@ impl Kept {
                 }
                 if batch.is_empty() {
                     batch.shrink_to(RECORDS_KEPT);
+                    self.let_gather();
                     self.gathering.lock().exchange(&mut batch);
                 }
             }
         }
         drop(self.journal.lock().take());
+    }
+
+    /// Waits a moment while steps come thick and fast. Where nothing is synced they would go to the disk almost one by one
+    /// otherwise, each in a batch of its own, and the two threads in each other's way.
+    fn let_gather(&self) {
+        let (mut before, mut in_vain) = (0, 0);
+        for _ in 0..LOOKS {
+            let gathered = self.gathering.lock().batch.len();
+            in_vain = if gathered > before { 0 } else { in_vain + 1 };
+            if gathered == 0 || gathered >= ENOUGH || in_vain == IN_VAIN {
+                return;
+            }
+            before = gathered;
+            (0..PAUSE).for_each(|_| hint::spin_loop());
+        }
     }
 
     /// Writes what was [left](leaving) in the place of the thread, if nobody else is at it; gives whether it did.
@@ -203,6 +220,13 @@ impl Kept {
 
 /// Bytes after which a batch takes no more steps, so that it has a bound.
 const WRITTEN_MAX: usize = 1024 * 1024;
+/// How many records are worth a batch.
+const ENOUGH: usize = 64;
+/// How often it is looked at whether there are more, after how many looks in a row that found none it is given up, and how
+/// long is waited between, in turns of a loop that does nothing.
+const LOOKS: u32 = 128;
+const IN_VAIN: u32 = 10;
+const PAUSE: u32 = 40;
 /// Room for records that is kept for the next batch.
 const RECORDS_KEPT: usize = 4096;
 

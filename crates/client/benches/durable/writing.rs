@@ -184,7 +184,8 @@ fn records(numbers: RangeInclusive<u64>) -> Vec<Record> {
 pub(crate) fn one_at_a_time(size: Size) {
     let count = (FEW / size.part).max(1);
     let (mut tasks, mut blocking, mut journal) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..size.rounds {
+    // Rounds are short, and the medium changes its speed from one to the next.
+    for _ in 0..3 * size.rounds {
         let round = |own: &dyn Fn(&Path) -> (Duration, Vec<usize>)| {
             let path = directory("one");
             let (took, batches) = own(&path);

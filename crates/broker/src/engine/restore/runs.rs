@@ -173,7 +173,7 @@ mod tests {
                     _ => in_runs.apply_messages(messages(), &queues, kind == 1),
                 };
                 let stepped = messages().try_for_each(|message| {
-                    let queues = queues.clone();
+                    let queues: Arc<[_]> = queues.as_slice().into();
                     one_by_one.apply(match kind {
                         0 => Record::Removed { queue: queues[0].clone(), message: message.id },
                         1 => Record::MessageKept { message, queues },
