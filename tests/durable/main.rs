@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may fail by panicking")]
 
 mod blocking;
+mod contended;
 mod expiry;
 mod failing;
 mod full_disk;
