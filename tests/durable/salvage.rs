@@ -255,9 +255,10 @@ fn expected(left: &[(u64, u64, u64, Record)]) -> (Vec<String>, Vec<String>) {
 
 #[tokio::test]
 async fn g_without_a_segment_everything_in_the_others_is_taken_over() {
-    let segments = log().await.list().unwrap();
+    let log = log().await;
+    let segments = log.list().unwrap();
     for name in &segments[..segments.len() - 1] {
-        let disk = log().await;
+        let disk = log.copy();
         disk.remove(name).unwrap();
         disk.sync_directory().unwrap();
         assert_eq!(refused(&disk), JournalCase::Missing);
@@ -268,7 +269,7 @@ async fn g_without_a_segment_everything_in_the_others_is_taken_over() {
         assert_eq!(texts(&saved.report)[1], format!("not readable: {name}: the file is missing"));
 
         // The end of one.
-        let disk = log().await;
+        let disk = log.copy();
         let (len, before) = (disk.contents(name).unwrap().len(), records(&disk));
         disk.cut(name, len - COMMIT_FRAME - 1).unwrap();
         assert_eq!(refused(&disk), JournalCase::Damaged);
