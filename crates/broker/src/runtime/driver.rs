@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::hint;
 use std::io;
 use std::sync::Arc;
+use std::task::Poll;
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -31,7 +32,7 @@ pub(super) struct Way {
 }
 
 /// What those share who bring records and who write them.
-pub(super) struct Kept {
+struct Kept {
     /// Held by who writes, until everything is written that it has taken; `None` when it has failed or was given back.
     journal: Mutex<Option<Journal>>,
     gathering: Mutex<Gathering>,
@@ -65,7 +66,7 @@ impl Way {
     }
 
     /// Sees to what was [left](leaving); `wrote`: by who has just written in the place of the thread.
-    pub(super) fn pass_on(&self, wrote: bool) {
+    fn pass_on(&self, wrote: bool) {
         let mut gathering = self.kept.gathering.lock();
         gathering.fetched &= !wrote;
         if !gathering.batch.is_empty() {
@@ -81,7 +82,7 @@ impl Way {
     }
 
     /// The journal, unless a test writes it by hand.
-    pub(super) fn kept(&self) -> Option<Arc<Kept>> {
+    fn kept(&self) -> Option<Arc<Kept>> {
         #[cfg(feature = "testing")]
         if self.hand.is_some() {
             return None;
@@ -196,7 +197,7 @@ impl Kept {
     }
 
     /// Writes what was [left](leaving) in the place of the thread, if nobody else is at it; gives whether it did.
-    pub(super) fn write_here(&self, inner: &Inner) -> bool {
+    fn write_here(&self, inner: &Inner) -> bool {
         let Some(mut journal) = self.journal.try_lock() else { return false };
         let mut batch = {
             let mut gathering = self.gathering.lock();
@@ -230,6 +231,34 @@ const PAUSE: u32 = 40;
 /// Room for records that is kept for the next batch.
 const RECORDS_KEPT: usize = 4096;
 
+impl Inner {
+    /// Polls something that this thread does nothing but wait for. If it has to wait, this thread writes what that has
+    /// recorded, unless the journal's thread is at work; gives whether it did.
+    pub(super) fn poll_and_write<T>(&self, poll: impl FnOnce() -> Poll<T>) -> (Poll<T>, bool) {
+        let kept = self.lock().journal.as_ref().and_then(Way::kept);
+        let Some(kept) = kept else { return (poll(), false) };
+        let mut rest = PassOn { inner: self, wrote: false };
+        let polled = leaving(&kept, poll);
+        rest.wrote = polled.is_pending() && kept.write_here(self);
+        let wrote = rest.wrote;
+        drop(rest);
+        (polled, wrote)
+    }
+}
+
+/// What was left for the disk is passed on when this is dropped, also if what left it there panics.
+struct PassOn<'a> {
+    inner: &'a Inner,
+    /// Whether this thread has written.
+    wrote: bool,
+}
+
+impl Drop for PassOn<'_> {
+    fn drop(&mut self) {
+        self.inner.lock().journal.iter().for_each(|way| way.pass_on(self.wrote));
+    }
+}
+
 thread_local! {
     /// Of which journal this thread leaves the records lying, by its address; 0 for none.
     static LEFT: Cell<usize> = const { Cell::new(0) };
@@ -237,7 +266,7 @@ thread_local! {
 
 /// Does `work`, whose records on this thread are not sent to the journal's thread: who calls this writes them, or
 /// [passes them on](Way::pass_on).
-pub(super) fn leaving<T>(kept: &Kept, work: impl FnOnce() -> T) -> T {
+fn leaving<T>(kept: &Kept, work: impl FnOnce() -> T) -> T {
     let _before = Left(LEFT.replace(std::ptr::from_ref(kept).addr()));
     work()
 }

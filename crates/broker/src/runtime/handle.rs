@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
-use std::task::Poll;
 use std::thread::{self, JoinHandle};
 
 use parking_lot::Mutex;
@@ -317,17 +316,6 @@ impl Inner {
     #[cfg(feature = "tokio")]
     pub(super) fn arm(&self) {
         self.timer.arm(self.next_deadline(), false, &self.clock, &self.weak);
-    }
-
-    /// Polls something that this thread does nothing but wait for. If it has to wait, this thread writes what that has
-    /// recorded, unless the journal's thread is at work; gives whether it did.
-    pub(super) fn poll_and_write<T>(&self, poll: impl FnOnce() -> Poll<T>) -> (Poll<T>, bool) {
-        let kept = self.lock().journal.as_ref().and_then(Way::kept);
-        let Some(kept) = kept else { return (poll(), false) };
-        let polled = driver::leaving(&kept, poll);
-        let wrote = polled.is_pending() && kept.write_here(self);
-        self.lock().journal.iter().for_each(|way| way.pass_on(wrote));
-        (polled, wrote)
     }
 
     /// Whoever keeps the journal says what is durable.

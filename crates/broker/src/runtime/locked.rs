@@ -61,7 +61,9 @@ impl News {
 
 #[cfg(all(test, feature = "testing"))]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::Arc;
+    use std::thread;
 
     use parking_lot::Mutex;
 
@@ -97,6 +99,13 @@ mod tests {
         let (hand, heard) = (JournalHand::default(), Arc::<Heard>::default());
         let options = BrokerOptions::default().with_journal_hand(hand.clone());
         let broker = Broker::open_on(Arc::new(MemoryDisk::default()), options)?;
+        publish(&broker, &heard);
+        assert!(heard.verdicts().is_empty(), "it is not written");
+        Ok((broker, hand, heard))
+    }
+
+    /// Publishes a message to a queue on a connection of its own.
+    fn publish(broker: &Broker, heard: &Arc<Heard>) {
         let port = broker.port();
         let login = Login { user: "guest", password: "guest", vhost: "/" };
         let connection = port.connect(login, heard.clone()).expect("it listens");
@@ -120,8 +129,6 @@ mod tests {
             port.send(connection, opened.expect("it opens"), CallId(call), method)
                 .expect("it runs");
         }
-        assert!(heard.verdicts().is_empty(), "it is not written");
-        Ok((broker, hand, heard))
     }
 
     #[test]
@@ -146,6 +153,26 @@ mod tests {
         drop(state);
         broker.shared.inner.journal_failed("the disk is gone");
         assert_eq!(heard.verdicts(), [Verdict::Ack]);
+        Ok(())
+    }
+
+    #[test]
+    fn what_a_caller_has_left_for_the_disk_is_written_even_if_it_panics() -> Result<(), OpenError> {
+        let heard = Arc::<Heard>::default();
+        let disk = Arc::new(MemoryDisk::default());
+        let broker = Broker::open_on(disk, BrokerOptions::default())?;
+        let panics = || {
+            broker.port().poll_and_write::<()>(|| {
+                publish(&broker, &heard);
+                panic!("after it has published")
+            })
+        };
+        assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+        // Without end if it is not written, but for a bound.
+        assert!((0..20_000_000).any(|_| {
+            thread::yield_now();
+            heard.verdicts() == [Verdict::Ack]
+        }));
         Ok(())
     }
 }
