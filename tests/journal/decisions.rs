@@ -173,7 +173,7 @@ fn rows() -> BTreeMap<Case, Row> {
     ];
     let torn = vec![
         (changed(&one, 1, |file| file.truncate(file.len() - 1)), Some(3)),
-        (changed(&one, 1, |file| file.extend([0; 900])), Some(4)),
+        (changed(&one, 1, |file| file.extend([[0; 300], [7; 300], [0; 300]].concat())), Some(4)),
         (changed(&many, 4, |file| file.truncate(80)), Some(3)),
         (left_behind_before_a_torn_end(), None),
     ];

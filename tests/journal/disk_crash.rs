@@ -269,13 +269,18 @@ fn random_operation(disk: &SimDisk, choices: &mut Seeded) {
         disk.create(name).unwrap();
         return;
     };
-    match choices.below(8) {
+    match choices.below(10) {
         0 => disk.remove(name).unwrap(),
         1 => disk.sync_directory().unwrap(),
         2 | 3 => file.sync().unwrap(),
         4 => {
             let len = choices.below(file.len().unwrap() as usize + 1);
             file.truncate(len as u64).unwrap();
+        }
+        5 | 6 => {
+            // In a few sectors, so that what is appended lies over zeros and in part over none.
+            file.fill(file.len().unwrap() + choices.below(3000) as u64).unwrap();
+            file.append(&bytes(choices.below(2000))).unwrap();
         }
         _ => file.append(&bytes(choices.below(2000))).unwrap(),
     }
@@ -308,6 +313,7 @@ fn every_class_of_fault_shows_and_is_counted() {
     disk.flip("a", 0, 7).unwrap();
     disk.overwrite("a", 1, b"..").unwrap();
     disk.cut("a", 2000).unwrap();
+    file.fill(9000).unwrap();
     disk.create("b").unwrap();
     disk.sync_directory().unwrap();
     disk.remove("b").unwrap();

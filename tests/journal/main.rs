@@ -12,6 +12,7 @@ mod disk_faults;
 mod disk_reading;
 mod examine;
 mod failures;
+mod filled;
 mod full_disk;
 mod fuzzed;
 mod golden;

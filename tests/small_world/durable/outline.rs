@@ -29,8 +29,8 @@ pub(crate) struct Outline {
     folded: Vec<String>,
     /// The records of the last batch, or all of them by segment.
     records: Vec<String>,
-    /// Of each segment whether it has batches, and what is behind them.
-    segments: Vec<(bool, bool)>,
+    /// Of each segment whether it has batches, and what is behind them: something torn, and room.
+    segments: Vec<(bool, bool, bool)>,
     /// The other files, which are copies of last batches.
     others: Vec<String>,
 }
@@ -53,8 +53,8 @@ pub(crate) fn outline(disk: &SimDisk, by_segment: bool) -> Outline {
         Err(error) => panic!("a disk without faults cannot be read: {error}"),
     };
     let case = decide(&found).case;
-    let segments = found.segments.iter().map(|one| (one.batches > 0, one.whole < one.len));
-    let segments = segments.collect();
+    let segments = found.segments.iter();
+    let segments = segments.map(|one| (one.batches > 0, one.torn() > 0, one.room > 0)).collect();
     let (folded, records) = if by_segment {
         (Vec::new(), Told::default().all(&records))
     } else {

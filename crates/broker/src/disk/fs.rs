@@ -14,6 +14,7 @@ use super::{Disk, DiskLock, LOCK_NAME, LogFile, check_name, held, missing, taken
 /// one on the file `lock`, which the system takes back when the process ends, however it ends; the file
 /// stays, and holds the process id of its last holder. [Setting room aside](LogFile::reserve) works on Linux,
 /// on file systems that can do it (ext4, XFS, Btrfs, tmpfs and most others), and does nothing elsewhere.
+/// It is [filled](LogFile::fill) on those that write a block again where it is (ext4 and XFS).
 ///
 /// ```
 /// use leveret_broker::disk::{Disk, FsDisk};
@@ -110,7 +111,7 @@ impl Disk for FsDisk {
         self.writable()?;
         let path = self.file(name)?;
         match private().read(true).write(true).create_new(true).open(path) {
-            Ok(file) => Ok(Box::new(FsFile { file })),
+            Ok(file) => Ok(Box::new(FsFile::of(file))),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(taken(name)),
             Err(error) => Err(error),
         }
@@ -119,8 +120,8 @@ impl Disk for FsDisk {
     fn open(&self, name: &str) -> io::Result<Box<dyn LogFile>> {
         let path = self.file(name)?;
         match private().read(true).write(!self.read_only).open(path) {
-            Ok(file) if self.read_only => Ok(Box::new(ReadingFile(FsFile { file }))),
-            Ok(file) => Ok(Box::new(FsFile { file })),
+            Ok(file) if self.read_only => Ok(Box::new(ReadingFile(FsFile::of(file)))),
+            Ok(file) => Ok(Box::new(FsFile::of(file))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(missing(name)),
             Err(error) => Err(error),
         }
@@ -206,21 +207,58 @@ fn sync_directory(path: &Path) -> io::Result<()> {
 #[derive(Debug)]
 struct FsFile {
     file: File,
+    /// The room that this handle has filled.
+    room: Option<Room>,
 }
+
+/// Zeros in a file, behind what was appended to it.
+#[derive(Clone, Copy, Debug)]
+struct Room {
+    /// Where they begin: the file's end, as this handle shows it.
+    begin: u64,
+    end: u64,
+}
+
+impl FsFile {
+    fn of(file: File) -> Self {
+        Self { file, room: None }
+    }
+
+    /// Writes zeros from one place to another.
+    fn write_zeros(&self, from: u64, to: u64) -> io::Result<()> {
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(from))?;
+        let mut left = to.saturating_sub(from);
+        while left > 0 {
+            let count = left.min(ZEROS.len() as u64);
+            file.write_all(&ZEROS[..count as usize])?;
+            left -= count;
+        }
+        Ok(())
+    }
+}
+
+/// What room is filled with, a piece at a time.
+static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 
 impl LogFile for FsFile {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.file.metadata()?.len())
+        match self.room {
+            Some(room) => Ok(room.begin),
+            None => Ok(self.file.metadata()?.len()),
+        }
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         if i64::try_from(offset).is_err() {
             return Ok(0); // no file reaches there, and systems refuse to go
         }
+        let shown = self.room.map_or(u64::MAX, |room| room.begin.saturating_sub(offset));
+        let count = usize::try_from(shown).unwrap_or(usize::MAX).min(buffer.len());
         let mut file = &self.file;
         file.seek(SeekFrom::Start(offset))?;
         loop {
-            match file.read(buffer) {
+            match file.read(&mut buffer[..count]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 read => return read,
             }
@@ -228,9 +266,15 @@ impl LogFile for FsFile {
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.seek(SeekFrom::End(0))?;
+        let end = self.room.map_or(SeekFrom::End(0), |room| SeekFrom::Start(room.begin));
+        self.file.seek(end)?;
         // Goes on after a part was written or a signal came, and says so if nothing can be written.
-        self.file.write_all(bytes)
+        self.file.write_all(bytes)?;
+        if let Some(room) = &mut self.room {
+            room.begin += bytes.len() as u64;
+            room.end = room.end.max(room.begin);
+        }
+        Ok(())
     }
 
     fn reserve(&mut self, len: u64) -> io::Result<()> {
@@ -238,9 +282,40 @@ impl LogFile for FsFile {
         if len > now { allocate(&self.file, now, len - now) } else { Ok(()) }
     }
 
+    fn fill(&mut self, len: u64) -> io::Result<()> {
+        let Room { begin, end } = match self.room {
+            Some(room) => room,
+            None => {
+                let now = self.file.metadata()?.len();
+                Room { begin: now, end: now }
+            }
+        };
+        if len <= end || !overwrites(&self.file) {
+            return Ok(());
+        }
+        if let Err(error) = self.write_zeros(end, len) {
+            self.file.set_len(end)?;
+            return Err(error);
+        }
+        self.room = Some(Room { begin, end: len });
+        Ok(())
+    }
+
+    fn resume(&mut self, len: u64) -> io::Result<()> {
+        let end = self.file.metadata()?.len();
+        if len > end {
+            return Err(too_short(end, len));
+        }
+        self.room = Some(Room { begin: len, end });
+        Ok(())
+    }
+
     fn release(&mut self) -> io::Result<()> {
         // To the length that it has: blocks behind it go.
-        self.file.set_len(self.len()?)
+        let len = self.len()?;
+        self.file.set_len(len)?;
+        self.room = None;
+        Ok(())
     }
 
     fn sync(&mut self) -> io::Result<()> {
@@ -252,8 +327,27 @@ impl LogFile for FsFile {
         if len > now {
             return Err(too_short(now, len));
         }
-        self.file.set_len(len)
+        self.file.set_len(len)?;
+        self.room = None;
+        Ok(())
     }
+}
+
+/// Whether the file is on a system that writes a block again where it is. One that writes it elsewhere has no use for
+/// zeros that it had before.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn overwrites(file: &File) -> bool {
+    /// ext4, and those before it; from `linux/magic.h`, as the other.
+    const EXT: i128 = 0xef53;
+    const XFS: i128 = 0x5846_5342;
+    let kind = rustix::fs::fstatfs(file).map(|found| i128::from(found.f_type));
+    kind.is_ok_and(|kind| [EXT, XFS].contains(&kind))
+}
+
+/// Not known to.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn overwrites(_file: &File) -> bool {
+    false
 }
 
 /// Takes blocks for a part of a file behind its end, which stays where it is.

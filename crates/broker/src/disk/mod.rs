@@ -2,7 +2,8 @@
 //!
 //! Two small object-safe traits, so that a test can put a simulated disk in place of the real one. There
 //! is no overwriting: what was appended and synced stays as it is until its file is removed, which keeps
-//! the list of what can go wrong short. [`LogFile::truncate`] is for repair alone.
+//! the list of what can go wrong short. [`LogFile::truncate`] is for repair alone. Only room that was
+//! [filled](LogFile::fill) is written twice: zeros first, and then what is appended.
 //!
 //! # What a journal may assume
 //!
@@ -13,6 +14,8 @@
 //! - Of bytes appended and not synced, a power cut may keep any part: a prefix, sectors in any order with
 //!   zeros or noise between them, all, or none. Noise can look like something: it may be what a file held
 //!   that was removed long ago. A power cut never touches bytes synced before, unless they were cut off.
+//! - Behind what was appended there may be zeros, as many as were [filled](LogFile::fill) into room, or some of
+//!   them: after the process has ended, and after a power cut also if they had been cut off and that was not synced.
 //! - After a failed `append` nothing is known about the bytes of that call, and after a failed `sync`
 //!   nothing about all that was not synced before; neither is to be tried again on the same handle.
 //!   A later sync may return `Ok` and yet not have written them; a reader may see them as they should be
@@ -131,6 +134,34 @@ pub trait LogFile: fmt::Debug + Send {
     fn reserve(&mut self, len: u64) -> io::Result<()> {
         let _ = len;
         Ok(())
+    }
+
+    /// Fills room with zeros that was [set aside](Self::reserve) up to a length of `len` bytes, where what is
+    /// appended is faster to sync then: the system has neither a new length to keep nor blocks to look for, and that is
+    /// half of a sync or more.
+    ///
+    /// This handle goes on as if they were not there: its length and its end stay. Who opens the file anew finds
+    /// the zeros that nothing was appended over, and appends behind them unless it [resumes](Self::resume). They are
+    /// durable with the next [`sync`](Self::sync), and go with [`release`](Self::release) and with
+    /// [`truncate`](Self::truncate). A medium that gains nothing by it does nothing, as this default does.
+    ///
+    /// # Errors
+    ///
+    /// `StorageFull` or `QuotaExceeded` if there is no room, which leaves everything as it was; otherwise what the
+    /// medium says.
+    fn fill(&mut self, len: u64) -> io::Result<()> {
+        let _ = len;
+        Ok(())
+    }
+
+    /// Goes on behind the first `len` bytes: what is there now is zeros, which an earlier handle has filled in, and
+    /// from now on room of this one. A medium without such room cuts them off, as this default does.
+    ///
+    /// # Errors
+    ///
+    /// As [`truncate`](Self::truncate).
+    fn resume(&mut self, len: u64) -> io::Result<()> {
+        self.truncate(len)
     }
 
     /// Gives back the room that was set aside behind the file's end.

@@ -44,10 +44,10 @@ pub struct SegmentUse {
 
 impl SegmentUse {
     /// Bytes that are not needed: heads, ends of batches, removals, and messages that are in no queue any
-    /// more. Of a damaged segment also what cannot be read.
+    /// more. Of a damaged segment also what cannot be read, but no room at its end.
     #[must_use]
     pub fn dead(&self) -> u64 {
-        self.found.len.saturating_sub(self.live)
+        (self.found.len - self.found.room).saturating_sub(self.live)
     }
 }
 

@@ -147,6 +147,8 @@ pub struct Journal {
     len: u64,
     /// The length to which the segment may grow on a full disk.
     reserved: u64,
+    /// The length to which the segment has zeros behind its end; 0 if none were filled in.
+    filled: u64,
     /// What is going to move forward from the oldest segment now, in bytes.
     planned: u64,
     oldest: u64,

@@ -10,7 +10,7 @@ use super::runs::{RecordedMessages, RecordedRemovals};
 use super::scan::{self, Scan};
 use super::segment::{VHOST_MAX, segment_name};
 use super::{Batch, Journal, JournalOptions, Level, RecordNumber, Recorded, renew, salvage};
-use crate::disk::Disk;
+use crate::disk::{Disk, LogFile};
 use crate::protocol::Record;
 
 /// What a log held when it was opened.
@@ -124,13 +124,12 @@ impl Journal {
         let end = &scan.end;
         let file = match end.segment {
             0 => None,
-            segment => {
-                let name = segment_name(segment);
-                Some(disk.open(&name).map_err(JournalError::io("opening", &name))?)
-            }
+            segment => Some(resume(&*disk, segment, end.offset)?),
         };
+        let (file, filled) = file.map_or((None, 0), |(file, filled)| (Some(file), filled));
         let older = scan.segments.iter().filter(|found| found.segment != end.segment);
-        let older: BTreeMap<u64, u64> = older.map(|found| (found.segment, found.len)).collect();
+        let older: BTreeMap<u64, u64> = older.map(|found| (found.segment, found.whole)).collect();
+        cut_room(&*disk, scan)?;
         if let Some((segment, _)) = older.last_key_value() {
             // Who began the last segment may have died before giving back what this one had too much.
             release(&*disk, &segment_name(*segment))?;
@@ -144,8 +143,9 @@ impl Journal {
             segment: end.segment,
             file,
             len: end.offset,
-            // What a process before this one has set aside is not known.
-            reserved: 0,
+            // What else a process before this one has set aside is not known.
+            reserved: filled,
+            filled,
             planned: 0,
             oldest: scan.oldest,
             older,
@@ -231,6 +231,35 @@ fn recover(disk: &dyn Disk, vhost: &str, fold: &mut dyn Fold) -> Result<Report, 
         }
     }
     Err(JournalError::Latched { cause: "repairs did not come to an end".to_owned() })
+}
+
+/// Opens the segment that gets the next batch, at the end of the log; gives also how far zeros are behind that, 0 if
+/// there are none.
+fn resume(
+    disk: &dyn Disk,
+    segment: u64,
+    end: u64,
+) -> Result<(Box<dyn LogFile>, u64), JournalError> {
+    let name = segment_name(segment);
+    let mut file = disk.open(&name).map_err(JournalError::io("opening", &name))?;
+    let len = file.len().map_err(JournalError::io("measuring", &name))?;
+    if len == end {
+        return Ok((file, 0));
+    }
+    file.resume(end).map_err(JournalError::io("going on in", &name))?;
+    Ok((file, len))
+}
+
+/// Cuts off the zeros behind the batches of segments that get no more. A power cut may bring them back; they mean
+/// nothing then, either.
+fn cut_room(disk: &dyn Disk, scan: &Scan) -> Result<(), JournalError> {
+    let left = scan.segments.iter().filter(|found| found.segment != scan.end.segment);
+    for found in left.filter(|found| found.room > 0) {
+        let name = segment_name(found.segment);
+        let mut file = disk.open(&name).map_err(JournalError::io("opening", &name))?;
+        file.truncate(found.whole).map_err(JournalError::io("cutting", &name))?;
+    }
+    Ok(())
 }
 
 /// Gives back what is set aside behind the end of a segment that gets no more batches.

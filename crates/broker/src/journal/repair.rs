@@ -1,7 +1,7 @@
 //! The decision table: what to do with a log as it was found, and doing it.
 
 use super::error::JournalError;
-use super::scan::{Foreign, Scan};
+use super::scan::{Foreign, Scan, SegmentScan};
 use super::segment::{FORMAT_VERSION, segment_name};
 use crate::disk::Disk;
 
@@ -123,12 +123,11 @@ pub fn decide(scan: &Scan) -> Decision {
         _ => {}
     }
     if case.verdict() == Verdict::Cut && case != Case::LeftBehind {
-        let cut = |found: &&super::scan::SegmentScan| {
+        let cut = |found: &&SegmentScan| {
             decision.remove.contains(&found.segment)
                 || decision.truncate.is_some_and(|(segment, _)| segment == found.segment)
         };
-        decision.dropped =
-            scan.segments.iter().filter(cut).map(|found| found.len - found.whole).sum();
+        decision.dropped = scan.segments.iter().filter(cut).map(SegmentScan::torn).sum();
     }
     decision
 }

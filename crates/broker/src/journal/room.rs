@@ -13,6 +13,12 @@ use crate::protocol::Record;
 
 /// Room for starts and stops, and for saying that old segments go.
 const SLACK: u64 = 4096;
+/// The longest batch that room is filled for, in bytes.
+const FILLED_FOR_MAX: usize = 64 * 1024;
+/// How many bytes are filled at a time beyond what is needed: as many as the log has, and at least and at most so many.
+/// The next sync writes them too, and should not take much longer for it.
+const FILLED_MIN: u64 = 64 * 1024;
+const FILLED_MAX: u64 = 1024 * 1024;
 /// The least room set aside beyond what is needed, if segments are long.
 const AHEAD_MIN: u64 = 256 * 1024;
 
@@ -55,7 +61,7 @@ impl Journal {
             self.release()?;
         }
         if needed <= self.reserved || self.set_aside(needed)? || !self.batch.grows {
-            return Ok(());
+            return self.fill_room(end);
         }
         Err(JournalError::Full { file: segment_name(self.segment), needed: needed - self.len })
     }
@@ -80,7 +86,7 @@ impl Journal {
         let Some(file) = &mut self.file else { return Ok(()) };
         let name = segment_name(self.segment);
         file.release().map_err(JournalError::io("giving back room of", &name))?;
-        self.reserved = self.len;
+        (self.reserved, self.filled) = (self.len, 0);
         Ok(())
     }
 
@@ -110,6 +116,30 @@ impl Journal {
         }
     }
 
+    /// Fills room for a batch that ends at `end`, and for those after it, if that is worth it: where a batch is short,
+    /// finding a place for it is most of its sync. Long ones would be written twice for less than that.
+    fn fill_room(&mut self, end: u64) -> Result<(), JournalError> {
+        let worth = self.level == Level::Synced && self.batch.bytes.len() <= FILLED_FOR_MAX;
+        // A segment gets no batch beyond its length.
+        let most = self.reserved.min(self.segment_bytes);
+        let ahead = self.disk_bytes().clamp(FILLED_MIN, FILLED_MAX);
+        let len = most.min(end.saturating_add(ahead));
+        let Some(file) = self.file.as_mut().filter(|_| worth && self.filled < end && end < len)
+        else {
+            return Ok(());
+        };
+        match file.fill(len) {
+            Ok(()) => self.filled = len,
+            // It is faster with it, and goes without.
+            Err(error) if is_full(&error) => {}
+            Err(error) => {
+                let name = segment_name(self.segment);
+                return Err(JournalError::io("setting room aside in", &name)(error));
+            }
+        }
+        Ok(())
+    }
+
     /// Makes the file of the next segment, with room for its head and for all removals. Its header and
     /// its name are durable before a batch goes in. On a full disk, and if there is a segment to go on
     /// with, it is not begun, and nothing of it stays.
@@ -124,7 +154,8 @@ impl Journal {
                     // What it has too much goes with the file at the latest.
                     let _ = left.release();
                 }
-                (self.segment, self.len, self.reserved) = (segment, len, reserved);
+                (self.segment, self.len) = (segment, len);
+                (self.reserved, self.filled) = (reserved, 0);
                 Ok(())
             }
             Err(error) if self.segment != 0 && error.is_full() => {

@@ -31,10 +31,20 @@ pub struct SegmentScan {
     pub len: u64,
     /// How much of it is whole: its header and the batches that follow one another.
     pub whole: u64,
+    /// Zeros at its end, behind what is whole and what is torn: room for batches to come.
+    pub room: u64,
     /// Whole batches.
     pub batches: u64,
     /// Records in them.
     pub records: u64,
+}
+
+impl SegmentScan {
+    /// Bytes of it that are neither whole nor room.
+    #[must_use]
+    pub fn torn(&self) -> u64 {
+        self.len - self.whole - self.room
+    }
 }
 
 /// The end of the whole part of a log.

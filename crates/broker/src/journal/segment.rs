@@ -195,6 +195,20 @@ impl<'a> Reader<'a> {
         Ok(Some(&self.window[from..from + len]))
     }
 
+    /// Where the last byte from `offset` on ends that is not zero; `offset` if there is none.
+    pub(super) fn written_end(&mut self, offset: u64) -> io::Result<u64> {
+        let (mut at, mut end) = (offset, offset);
+        while at < self.len {
+            let portion = (self.len - at).min(WINDOW as u64) as usize;
+            let Some(bytes) = self.get(at, portion)? else { break };
+            if let Some(last) = bytes.iter().rposition(|byte| *byte != 0) {
+                end = at + last as u64 + 1;
+            }
+            at += portion as u64;
+        }
+        Ok(end)
+    }
+
     /// Gives the window away. Another goes on at `offset` with what was shown from there on.
     pub(super) fn turn(&mut self, offset: u64, mut other: Vec<u8>) -> Vec<u8> {
         let shown = &self.window[..self.filled];

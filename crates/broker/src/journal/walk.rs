@@ -155,21 +155,27 @@ impl<'a> Walk<'a> {
         end.next_batch = header.first_batch;
         end.mark = Some(header.mark);
         let stop = self.batches(segment, reader)?;
-        self.end_portion(segment, reader, self.scan.end.offset);
+        let whole = self.scan.end.offset;
+        self.end_portion(segment, reader, whole);
+        let written = match &stop {
+            Some(Stop::Damage(_)) => reader.written_end(whole)?,
+            _ => reader.len(),
+        };
         if let Some(found) = self.scan.segments.last_mut() {
-            found.whole = self.scan.end.offset;
+            (found.whole, found.room) = (whole, reader.len() - written);
         }
         match stop {
+            // Nothing was written there, or nothing of it is left: if a batch was, the next segment tells.
+            Some(Stop::Damage(_)) if written == whole => Ok(()),
             None => Ok(()),
             Some(Stop::Foreign(foreign)) => {
                 self.scan.foreign = Some(foreign);
                 Ok(())
             }
             Some(Stop::Damage(what)) => {
-                let offset = self.scan.end.offset;
                 self.scan.damage =
-                    Some(Damage { segment, offset, what, missing: false, proof: None });
-                self.behind(segment, None, reader, offset + 1)
+                    Some(Damage { segment, offset: whole, what, missing: false, proof: None });
+                self.behind(segment, None, reader, whole + 1)
             }
         }
     }

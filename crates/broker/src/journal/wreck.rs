@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use super::codec::Decoder;
 use super::error::JournalError;
@@ -100,9 +100,8 @@ pub fn read_pieces(
     let mut reading = Reading { mark, vhost, take, wreck: Wreck::default(), done: false };
     reading.wreck.first = parts.first().map_or(0, |part| part.segment);
     strays.into_iter().for_each(|stray| reading.drop_part(stray));
-    let last = parts.last().map(|part| part.segment);
     let mut before: Option<u64> = None;
-    for part in &parts {
+    for (at, part) in parts.iter().enumerate() {
         if let Some(gap) = before.and_then(|before| missing(before + 1, part.segment)) {
             reading.drop_part(gap);
         }
@@ -111,8 +110,7 @@ pub fn read_pieces(
         let patient = Patient(file);
         let measured = Reader::new(&patient);
         let mut reader = measured.map_err(JournalError::io("measuring", &part.file))?;
-        let is_last = last == Some(part.segment);
-        let read = reading.segment(part, is_last, &mut reader);
+        let read = reading.segment(part, parts.get(at + 1), &mut reader);
         read.map_err(JournalError::io("reading", &part.file))?;
         if reading.done {
             return Ok(reading.wreck);
@@ -244,7 +242,13 @@ impl Reading<'_> {
         self.give(Piece::Dropped(dropped));
     }
 
-    fn segment(&mut self, part: &Part, is_last: bool, reader: &mut Reader<'_>) -> io::Result<()> {
+    fn segment(
+        &mut self,
+        part: &Part,
+        next: Option<&Part>,
+        reader: &mut Reader<'_>,
+    ) -> io::Result<()> {
+        let is_last = next.is_none();
         self.wreck.segments += 1;
         self.wreck.bytes += reader.len();
         let offset = Header::len_for(self.vhost).min(reader.len());
@@ -272,11 +276,13 @@ impl Reading<'_> {
                         Frame::Commit(commit) => self.batch_ends(&mut place, &commit),
                     }
                 }
+                Err(_) if is_room(next, &place, reader)? => place.offset = reader.len(),
                 Err(what) => self.goes_on(part, is_last, &mut place, reader, what)?,
             }
         }
         if !place.pieces.is_empty() {
-            self.without_end(part, is_last, &mut place, reader.len(), "a batch without its end");
+            let rest = place.offset..reader.len();
+            self.without_end(part, is_last, &mut place, rest, "a batch without its end");
         }
         Ok(())
     }
@@ -358,7 +364,9 @@ impl Reading<'_> {
             return Ok(());
         }
         let Some((commit, number)) = self.next_commit(part, reader, from)? else {
-            self.without_end(part, is_last, place, reader.len(), what);
+            place.offset = reader.len();
+            let end = if is_last { reader.written_end(from)? } else { reader.len() };
+            self.without_end(part, is_last, place, from..end, what);
             return Ok(());
         };
         if commit.begin > from {
@@ -382,18 +390,17 @@ impl Reading<'_> {
         part: &Part,
         is_last: bool,
         place: &mut Place,
-        end: u64,
+        rest: Range<u64>,
         what: &'static str,
     ) {
         // A tail with no end of a batch behind it was never promised to anybody.
-        let from = if is_last { place.begin } else { place.offset };
+        let from = if is_last { place.begin } else { rest.start };
         if is_last {
             place.pieces.clear();
         }
         place.pieces.drain(..).for_each(|piece| self.give(piece));
         let file = part.file.clone();
-        self.drop_part(Dropped { file, offset: from, len: end - from, what });
-        place.offset = end;
+        self.drop_part(Dropped { file, offset: from, len: rest.end - from, what });
     }
 
     /// The next commit of this segment behind `from`, and the number of its frame.
@@ -419,6 +426,17 @@ impl Reading<'_> {
         }
         Ok(None)
     }
+}
+
+/// Whether there is nothing from here on but room for batches to come: zeros, behind the end of a batch, that none is
+/// missing behind.
+fn is_room(next: Option<&Part>, place: &Place, reader: &mut Reader<'_>) -> io::Result<bool> {
+    let goes_on = match next.map(|next| &next.header) {
+        None => true,
+        Some(Ok(header)) => place.number == Some(header.first_frame),
+        Some(Err(_)) => false,
+    };
+    Ok(goes_on && place.pieces.is_empty() && reader.written_end(place.offset)? == place.offset)
 }
 
 /// The frame at `offset`, if one is whole there.

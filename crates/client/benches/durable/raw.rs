@@ -83,6 +83,14 @@ impl LogFile for WatchedFile {
         self.file.reserve(len)
     }
 
+    fn fill(&mut self, len: u64) -> io::Result<()> {
+        self.file.fill(len)
+    }
+
+    fn resume(&mut self, len: u64) -> io::Result<()> {
+        self.file.resume(len)
+    }
+
     fn release(&mut self) -> io::Result<()> {
         self.file.release()
     }

@@ -155,12 +155,17 @@ fn write_segments(journal: &Examination, output: &mut dyn Write) -> io::Result<(
     let mut total = [0; 5];
     for segment in segments {
         let found = &segment.found;
-        let fields = [found.len, found.batches, found.records, segment.live, segment.dead()];
+        let bytes = found.len - found.room;
+        let fields = [bytes, found.batches, found.records, segment.live, segment.dead()];
         row(output, &segment_name(found.segment), fields)?;
         total.iter_mut().zip(fields).for_each(|(sum, field)| *sum += field);
     }
     if segments.len() > 1 {
         row(output, "total", total)?;
+    }
+    for found in segments.iter().map(|segment| &segment.found).filter(|found| found.room > 0) {
+        let (name, room) = (segment_name(found.segment), found.room);
+        writeln!(output, "Behind {name}: {room} bytes of room for what comes next, zeros.")?;
     }
     writeln!(output)
 }

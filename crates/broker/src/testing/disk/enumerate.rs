@@ -65,6 +65,10 @@ fn file_plans(inode: &Inode) -> Vec<FilePlan> {
             plans.push(plan);
         }
     }
+    if inode.is_filling() {
+        plans.push(FilePlan { filled: false, ..FilePlan::all(inode) });
+        plans.push(FilePlan { filled: true, ..FilePlan::nothing(inode) });
+    }
     if inode.is_cut() {
         let undone = |mut plan: FilePlan| {
             plan.truncated = false;

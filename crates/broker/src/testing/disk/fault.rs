@@ -25,6 +25,10 @@ pub enum OpKind {
     Append,
     /// `LogFile::reserve`.
     Reserve,
+    /// `LogFile::fill`.
+    Fill,
+    /// `LogFile::resume`.
+    Resume,
     /// `LogFile::release`.
     Release,
     /// `LogFile::sync`.
@@ -34,11 +38,12 @@ pub enum OpKind {
 }
 
 impl OpKind {
-    /// Whether it can change which bytes a crash leaves. A crash at one that cannot is like a crash at the next.
+    /// Whether it can change which bytes a crash leaves. A crash at one that cannot is like a crash at the next. Room
+    /// does not count, nor do the zeros in it: with a crash at the next operation they may be there or not.
     #[must_use]
     pub const fn changes(self) -> bool {
-        use OpKind::{Len, List, Lock, Open, Read, Release, Reserve};
-        !matches!(self, List | Open | Lock | Len | Read | Reserve | Release)
+        use OpKind::{Fill, Len, List, Lock, Open, Read, Release, Reserve, Resume};
+        !matches!(self, List | Open | Lock | Len | Read | Reserve | Fill | Resume | Release)
     }
 }
 
@@ -49,7 +54,8 @@ pub struct Op {
     pub kind: OpKind,
     /// The file's name, if it was about one.
     pub file: Option<String>,
-    /// How many bytes were to be read, appended, or left by a truncation; for `reserve`, the length.
+    /// How many bytes were to be read, appended, or left by a truncation; for `reserve`, `fill` and `resume`, the
+    /// length.
     pub bytes: u64,
     /// How it went.
     pub result: Result<(), io::ErrorKind>,
@@ -78,6 +84,7 @@ pub enum FaultClass {
     RemovalUndone,
     TruncationUndone,
     Prefix,
+    ZerosLeft,
     ZeroSector,
     NoiseSector,
     StaleSector,
@@ -86,7 +93,7 @@ pub enum FaultClass {
 
 impl FaultClass {
     /// All of them, so that a test can ask whether it has met each.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Error,
         Self::ShortRead,
         Self::OneByteRead,
@@ -106,6 +113,7 @@ impl FaultClass {
         Self::RemovalUndone,
         Self::TruncationUndone,
         Self::Prefix,
+        Self::ZerosLeft,
         Self::ZeroSector,
         Self::NoiseSector,
         Self::StaleSector,

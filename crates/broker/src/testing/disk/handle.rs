@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use super::SimDisk;
 use super::fault::{FaultClass, Op, OpKind, SyncLoss, What};
-use super::state::State;
+use super::state::{Inode, State};
 use crate::disk::{
     Disk, DiskLock, LogFile, check_name, copy_from, held, missing, taken, too_short,
 };
@@ -65,7 +65,7 @@ impl SimDisk {
     }
 
     fn handle(&self, name: &str, inode: usize) -> Box<dyn LogFile> {
-        Box::new(SimFile { disk: self.clone(), name: name.to_owned(), inode })
+        Box::new(SimFile { disk: self.clone(), name: name.to_owned(), inode, filled: false })
     }
 }
 
@@ -127,6 +127,8 @@ struct SimFile {
     disk: SimDisk,
     name: String,
     inode: usize,
+    /// Whether this handle has filled in the zeros that are behind the bytes, and does not show them.
+    filled: bool,
 }
 
 impl SimFile {
@@ -138,17 +140,36 @@ impl SimFile {
     ) -> io::Result<T> {
         self.disk.operate((kind, Some(&self.name), bytes), act)
     }
+
+    /// The file's length as this handle shows it.
+    fn end(&self, inode: &Inode) -> usize {
+        if self.filled { inode.visible.len() } else { inode.shown_len() }
+    }
+
+    fn read(&self, inode: &Inode, offset: u64, buffer: &mut [u8]) -> usize {
+        let count = copy_from(&inode.visible, offset, buffer);
+        let at = usize::try_from(offset).unwrap_or(usize::MAX).saturating_add(count);
+        let zeros = self.end(inode).saturating_sub(at).min(buffer.len() - count);
+        buffer[count..count + zeros].fill(0);
+        count + zeros
+    }
+
+    /// To a handle that has not filled them in, zeros are bytes like others.
+    fn own_zeros(&self, state: &mut State) {
+        if !self.filled {
+            state.inodes[self.inode].take_zeros();
+        }
+    }
 }
 
 impl LogFile for SimFile {
     fn len(&self) -> io::Result<u64> {
-        let inode = self.inode;
-        self.operate(OpKind::Len, 0, |state, _| Ok(state.inodes[inode].visible.len() as u64))
+        self.operate(OpKind::Len, 0, |state, _| Ok(self.end(&state.inodes[self.inode]) as u64))
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         self.operate(OpKind::Read, buffer.len() as u64, |state, what| {
-            let count = copy_from(&state.inodes[self.inode].visible, offset, buffer);
+            let count = self.read(&state.inodes[self.inode], offset, buffer);
             let (given, class) = match what {
                 Some(What::ShortRead) => (count.div_ceil(2), FaultClass::ShortRead),
                 Some(What::OneByteRead) => (count.min(1), FaultClass::OneByteRead),
@@ -165,6 +186,7 @@ impl LogFile for SimFile {
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.operate(OpKind::Append, bytes.len() as u64, |state, what| {
+            self.own_zeros(state);
             let room = state.len_max(self.inode) - state.inodes[self.inode].visible.len();
             let mut count = bytes.len().min(room);
             let mut result = Ok(());
@@ -198,9 +220,40 @@ impl LogFile for SimFile {
         })
     }
 
+    fn fill(&mut self, len: u64) -> io::Result<()> {
+        self.operate(OpKind::Fill, len, |state, _| {
+            self.own_zeros(state);
+            let len = usize::try_from(len).unwrap_or(usize::MAX);
+            if len > state.len_max(self.inode) {
+                self.disk.hit(FaultClass::DiskFull);
+                return Err(simulated(io::ErrorKind::StorageFull));
+            }
+            let inode = &mut state.inodes[self.inode];
+            inode.filled = inode.filled.max(len);
+            Ok(())
+        })?;
+        self.filled = true;
+        Ok(())
+    }
+
+    fn resume(&mut self, len: u64) -> io::Result<()> {
+        self.operate(OpKind::Resume, len, |state, _| {
+            let inode = &mut state.inodes[self.inode];
+            let end = inode.shown_len();
+            match usize::try_from(len) {
+                Ok(len) if len <= end => inode.give_zeros(len),
+                _ => return Err(too_short(end as u64, len)),
+            }
+            Ok(())
+        })?;
+        self.filled = true;
+        Ok(())
+    }
+
     fn release(&mut self) -> io::Result<()> {
         self.operate(OpKind::Release, 0, |state, _| {
-            state.inodes[self.inode].reserved = 0;
+            self.own_zeros(state);
+            state.inodes[self.inode].release();
             Ok(())
         })
     }
@@ -215,6 +268,7 @@ impl LogFile for SimFile {
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
         self.operate(OpKind::Truncate, len, |state, _| {
+            self.own_zeros(state);
             let inode = &mut state.inodes[self.inode];
             let now = inode.visible.len();
             match usize::try_from(len) {

@@ -36,11 +36,13 @@ pub(super) struct FilePlan {
     /// The length up to which the file's new bytes have reached the drive.
     pub(super) len: usize,
     pub(super) fates: BTreeMap<usize, Fate>,
+    /// Whether pending zeros behind them have reached it too.
+    pub(super) filled: bool,
 }
 
 impl FilePlan {
     pub(super) const fn nothing(inode: &Inode) -> Self {
-        Self { truncated: false, len: inode.floor, fates: BTreeMap::new() }
+        Self { truncated: false, len: inode.floor, fates: BTreeMap::new(), filled: false }
     }
 
     pub(super) const fn all(inode: &Inode) -> Self {
@@ -48,7 +50,7 @@ impl FilePlan {
     }
 
     pub(super) const fn prefix(len: usize) -> Self {
-        Self { truncated: true, len, fates: BTreeMap::new() }
+        Self { truncated: true, len, fates: BTreeMap::new(), filled: true }
     }
 
     fn chosen(inode: &Inode, state: &State, choices: &mut impl Choices) -> Self {
@@ -59,6 +61,9 @@ impl FilePlan {
             _ => Self::prefix(floor + choices.below(end - floor + 1)),
         };
         plan.truncated = choices.flip();
+        if inode.is_filling() {
+            plan.filled = choices.flip();
+        }
         if plan.len > floor && choices.flip() {
             for sector in floor / SECTOR..=(plan.len - 1) / SECTOR {
                 if let Some(fate) = Fate::chosen(state, choices) {
@@ -210,16 +215,20 @@ impl State {
         }
         let mut image = Self { capacity: self.capacity, ..Self::default() };
         for (name, inode) in names {
-            let bytes = match plan.files.get(&inode) {
-                None => self.inodes[inode].durable.clone(),
+            let before = &self.inodes[inode];
+            let (bytes, zeros) = match plan.files.get(&inode) {
+                None => (before.durable.clone(), before.filled_durable),
                 Some(file) => {
-                    story += &format!("; {name}: {}", told(&self.inodes[inode], file));
-                    self.survivor(inode, file, hit)
+                    story += &format!("; {name}: {}", told(before, file));
+                    (self.survivor(inode, file, hit), before.surviving_zeros(file))
                 }
             };
+            if zeros > bytes.len() {
+                hit(FaultClass::ZerosLeft);
+            }
             let number = image.inodes.len();
-            let reserved = self.inodes[inode].reserved_durable;
-            image.inodes.push(Inode::durable(bytes).with_room(reserved));
+            let reserved = before.reserved_durable;
+            image.inodes.push(Inode::durable(bytes).with_room(reserved).with_zeros(zeros));
             image.names.insert(name, number);
         }
         image.durable_names = image.names.clone();
@@ -258,11 +267,23 @@ impl State {
     }
 }
 
+impl Inode {
+    /// The length up to which zeros are behind the bytes after a power cut.
+    fn surviving_zeros(&self, plan: &FilePlan) -> usize {
+        let back = self.filled >= self.filled_durable || !plan.truncated;
+        let least = if back { self.filled_durable } else { self.filled };
+        if plan.filled { self.filled.max(least) } else { least }
+    }
+}
+
 fn told(inode: &Inode, plan: &FilePlan) -> String {
     let (floor, end) = (inode.floor, inode.visible.len());
     let mut text = format!("{} of {} pending bytes", plan.len - floor, end - floor);
     if inode.is_cut() && !plan.truncated {
         text += " over the old ones";
+    }
+    if inode.is_filling() && plan.filled {
+        text += ", zeros behind";
     }
     for (sector, fate) in &plan.fates {
         text += &format!(", sector {sector} {fate:?}");

@@ -59,6 +59,7 @@
 //! | `RemovalUndone` | a removed file is there again | |
 //! | `TruncationUndone` | what was cut off is there again, under what was written over it | |
 //! | `Prefix` | not all bytes of a file were written | |
+//! | `ZerosLeft` | behind its bytes a file has zeros that were [filled](crate::disk::LogFile::fill) into room, durable or not | |
 //! | `ZeroSector`, `NoiseSector` | a sector before later ones was not written | |
 //! | `StaleSector` | instead, it holds a sector of a file of this disk, perhaps of a removed one: valid bytes in a wrong place | |
 //! | `TornSector` | its first bytes are right | |
@@ -194,11 +195,11 @@ impl SimDisk {
     ) -> io::Result<()> {
         let mut state = self.state.lock();
         let inode = state.find(file)?;
-        if inode.visible.len() < needed {
-            let text = format!("{file} has only {} bytes", inode.visible.len());
+        if inode.shown_len() < needed {
+            let text = format!("{file} has only {} bytes", inode.shown_len());
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
-        inode.damage(change);
+        inode.damage(needed, change);
         self.hit(class);
         Ok(())
     }
@@ -233,7 +234,7 @@ impl SimDisk {
     /// What a reader finds in a file.
     #[must_use]
     pub fn contents(&self, file: &str) -> Option<Vec<u8>> {
-        self.state.lock().find(file).ok().map(|inode| inode.visible.clone())
+        self.state.lock().find(file).ok().map(|inode| inode.shown())
     }
 
     /// What a file holds after the worst power cut: `None` if its name may be gone, otherwise the bytes
@@ -243,7 +244,7 @@ impl SimDisk {
         let state = self.state.lock();
         let inode = &state.inodes[*state.durable_names.get(file)?];
         let changes = state.pending_names.iter().any(|change| change.name == file);
-        (!changes).then(|| inode.durable[..inode.floor].to_vec())
+        (!changes).then(|| inode.certain())
     }
 
     /// How this image came about; empty for a disk that is none.
@@ -273,9 +274,10 @@ impl SimDisk {
         for plan in enumerate::spread(enumerate::plans(&state), limit) {
             let mut hits = Vec::new();
             let image = state.after_power_cut(&plan, &mut |class| hits.push(class));
-            let files = image.names.iter();
-            let files =
-                files.map(|(name, inode)| (name.clone(), image.inodes[*inode].durable.clone()));
+            let files = image.names.iter().map(|(name, inode)| {
+                let inode = &image.inodes[*inode];
+                (name.clone(), inode.durable.clone(), inode.filled)
+            });
             if seen.insert(files.collect::<Vec<_>>()) {
                 hits.into_iter().for_each(|class| self.hit(class));
                 images.push(self.image(&state, image));

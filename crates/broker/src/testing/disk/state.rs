@@ -20,6 +20,10 @@ pub(super) struct Inode {
     /// The length up to which room is set aside, and the one that a power cut leaves.
     pub(super) reserved: usize,
     pub(super) reserved_durable: usize,
+    /// The length up to which zeros were filled in behind the visible bytes, and the one that is durable. They are
+    /// in neither vector.
+    pub(super) filled: usize,
+    pub(super) filled_durable: usize,
 }
 
 impl Inode {
@@ -33,18 +37,62 @@ impl Inode {
         self
     }
 
+    /// With zeros up to this length, durably.
+    pub(super) fn with_zeros(mut self, len: usize) -> Self {
+        (self.filled, self.filled_durable) = (len, len);
+        self
+    }
+
     pub(super) fn is_pending(&self) -> bool {
-        self.floor < self.visible.len() || self.is_cut()
+        self.floor < self.visible.len() || self.is_cut() || self.is_filling()
     }
 
     /// Whether a truncation is pending.
     pub(super) fn is_cut(&self) -> bool {
-        self.floor < self.durable.len()
+        self.floor < self.durable.len() || self.filled_durable > self.filled.max(self.durable.len())
+    }
+
+    /// Whether zeros are pending.
+    pub(super) fn is_filling(&self) -> bool {
+        self.filled > self.filled_durable.max(self.visible.len())
     }
 
     /// Whether bytes wait to be written, a truncation does, and bytes were lost unseen.
     fn pending(&self) -> (bool, bool, bool) {
-        (self.floor < self.visible.len(), self.is_cut(), !self.lost.is_empty())
+        let bytes = self.floor < self.visible.len() || self.is_filling();
+        (bytes, self.is_cut(), !self.lost.is_empty())
+    }
+
+    /// What who opens it finds, with the zeros.
+    pub(super) fn shown(&self) -> Vec<u8> {
+        let mut bytes = self.visible.clone();
+        bytes.resize(self.shown_len(), 0);
+        bytes
+    }
+
+    /// The bytes that every power cut leaves.
+    pub(super) fn certain(&self) -> Vec<u8> {
+        let mut bytes = self.durable[..self.floor].to_vec();
+        if !self.is_cut() && self.floor == self.visible.len() {
+            bytes.resize(self.floor.max(self.filled_durable), 0);
+        }
+        bytes
+    }
+
+    pub(super) fn shown_len(&self) -> usize {
+        self.visible.len().max(self.filled)
+    }
+
+    /// Takes the zeros for bytes like others, as who did not fill them in does.
+    pub(super) fn take_zeros(&mut self) {
+        let clean = self.floor == self.visible.len() && self.floor == self.durable.len();
+        self.visible.resize(self.shown_len(), 0);
+        if clean {
+            self.durable.resize(self.floor.max(self.filled_durable), 0);
+            self.floor = self.durable.len().min(self.visible.len());
+            self.filled_durable = 0;
+        }
+        self.filled = 0;
     }
 
     /// What would be durable if all were written that still can be.
@@ -56,15 +104,38 @@ impl Inode {
         bytes
     }
 
+    /// Takes bytes from `len` on, all of them zeros, for what was filled in behind the others.
+    pub(super) fn give_zeros(&mut self, len: usize) {
+        let zeros = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
+        self.filled = self.shown_len();
+        self.visible.truncate(len);
+        self.floor = self.floor.min(len);
+        self.clip_lost();
+        if self.durable.len() > len && zeros(&self.durable[len..]) {
+            self.filled_durable = self.filled_durable.max(self.durable.len());
+            self.durable.truncate(len);
+        }
+    }
+
     /// How many bytes of the medium it takes.
     pub(super) fn occupied(&self) -> usize {
-        self.visible.len().max(self.reserved)
+        self.shown_len().max(self.reserved)
+    }
+
+    /// Takes away what is set aside, with the zeros in it.
+    pub(super) fn release(&mut self) {
+        (self.reserved, self.filled) = (0, 0);
     }
 
     pub(super) fn truncate(&mut self, len: usize) {
-        self.reserved = 0;
+        self.release();
         self.visible.truncate(len);
         self.floor = self.floor.min(len);
+        self.clip_lost();
+    }
+
+    fn clip_lost(&mut self) {
+        let len = self.visible.len();
         self.lost.retain_mut(|lost| {
             lost.end = lost.end.min(len);
             lost.start < lost.end
@@ -79,7 +150,7 @@ impl Inode {
             self.durable[lost.start.max(floor)..lost.end.max(floor)].fill(0);
         }
         self.floor = self.visible.len();
-        self.reserved_durable = self.reserved;
+        (self.reserved_durable, self.filled_durable) = (self.reserved, self.filled);
     }
 
     fn fail_sync(&mut self, loss: SyncLoss) {
@@ -93,12 +164,18 @@ impl Inode {
         }
     }
 
-    /// Changes bytes behind everybody's back.
-    pub(super) fn damage(&mut self, change: impl Fn(&mut Vec<u8>)) {
+    /// Changes some of the first `needed` bytes behind everybody's back.
+    pub(super) fn damage(&mut self, needed: usize, change: impl Fn(&mut Vec<u8>)) {
+        if needed > self.visible.len() {
+            self.take_zeros();
+        }
+        let (before, zeros) = (self.visible.len(), (self.filled, self.filled_durable));
         change(&mut self.durable);
         change(&mut self.visible);
         let len = self.visible.len();
         self.truncate(len);
+        // What has lost its end has none behind it.
+        (self.filled, self.filled_durable) = if len < before { (0, 0) } else { zeros };
         self.floor = self.floor.min(self.durable.len());
     }
 }

@@ -108,6 +108,14 @@ impl<W: Watch> LogFile for ThroughFile<W> {
         self.file.reserve(len)
     }
 
+    fn fill(&mut self, len: u64) -> io::Result<()> {
+        self.file.fill(len)
+    }
+
+    fn resume(&mut self, len: u64) -> io::Result<()> {
+        self.file.resume(len)
+    }
+
     fn release(&mut self) -> io::Result<()> {
         self.file.release()
     }

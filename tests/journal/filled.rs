@@ -1,0 +1,182 @@
+//! Room that is filled with zeros before it is needed: faster to sync, and otherwise as if it were not there.
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+
+use leveret_broker::disk::{Disk, FsDisk, MemoryDisk};
+use leveret_broker::journal::repair::Case;
+use leveret_broker::journal::{Journal, JournalOptions, Level, read_pieces};
+use leveret_broker::protocol::Record;
+use leveret_broker::testing::disk::{Fault, OpKind, SimDisk};
+
+use crate::disk::{Folder, read_all};
+use crate::support::{MARK, declared, enqueued};
+
+/// A check of every kind of disk; whether it fills room is up to the disk.
+fn on_every_disk(check: impl Fn(&dyn Disk)) {
+    let folder = Folder::new();
+    check(&FsDisk::at(&folder.0).unwrap());
+    check(&MemoryDisk::new());
+    check(&SimDisk::new());
+}
+
+#[test]
+fn who_fills_room_does_not_see_it() {
+    on_every_disk(|disk| {
+        let mut file = disk.create("a.log").unwrap();
+        file.append(b"one").unwrap();
+        file.reserve(5000).unwrap();
+        file.fill(5000).unwrap();
+        assert_eq!(file.len().unwrap(), 3);
+        file.append(b"two").unwrap();
+        file.fill(4000).unwrap();
+        file.sync().unwrap();
+        assert_eq!(read_all(&*file), b"onetwo");
+        file.append(&[3; 6000]).unwrap();
+        file.append(b"end").unwrap();
+        let whole = [b"onetwo".as_slice(), &[3; 6000], b"end"].concat();
+        assert_eq!(read_all(&*file), whole);
+        assert_eq!(read_all(&*disk.open("a.log").unwrap()), whole, "all zeros are written over");
+    });
+}
+
+#[test]
+fn who_comes_later_finds_zeros_and_can_go_on_before_them() {
+    on_every_disk(|disk| {
+        let mut file = disk.create("a.log").unwrap();
+        file.append(b"one").unwrap();
+        file.fill(5000).unwrap();
+        drop(file);
+        let mut file = disk.open("a.log").unwrap();
+        let found = read_all(&*file);
+        assert!(found.starts_with(b"one") && found[3..].iter().all(|byte| *byte == 0));
+        assert!(file.resume(found.len() as u64 + 1).is_err());
+        file.resume(3).unwrap();
+        assert_eq!(file.len().unwrap(), 3);
+        file.append(b"two").unwrap();
+        assert_eq!(read_all(&*file), b"onetwo");
+        assert_eq!(read_all(&*disk.open("a.log").unwrap()).len(), found.len().max(6));
+        file.release().unwrap();
+        assert_eq!(read_all(&*disk.open("a.log").unwrap()), b"onetwo");
+        file.fill(100).unwrap();
+        file.truncate(2).unwrap();
+        assert_eq!(read_all(&*disk.open("a.log").unwrap()), b"on");
+    });
+}
+
+fn options(level: Level) -> JournalOptions {
+    JournalOptions { level, mark: MARK, ..JournalOptions::default() }
+}
+
+fn write(journal: &mut Journal, batch: &[Record]) {
+    for record in batch {
+        journal.append(record).unwrap();
+    }
+    journal.flush().unwrap();
+}
+
+const FIRST: &str = "00000000000000000001.log";
+
+#[test]
+fn short_batches_that_are_synced_go_into_room_that_is_filled() {
+    let filled = |level, len: usize| {
+        let disk = SimDisk::new();
+        let (mut journal, _) = Journal::open(Arc::new(disk.clone()), options(level)).unwrap();
+        write(&mut journal, &[declared("q"), enqueued(1, &vec![1; len])]);
+        disk.log().iter().filter(|op| op.kind == OpKind::Fill).count()
+    };
+    assert_eq!(filled(Level::Synced, 100), 1);
+    assert_eq!(filled(Level::Synced, 100_000), 0, "it would be written twice for little");
+    assert_eq!(filled(Level::Written, 100), 0, "nothing is synced");
+}
+
+#[test]
+fn room_that_cannot_be_filled_is_done_without_and_a_medium_that_fails_is_not() {
+    for (kind, latches) in [(ErrorKind::StorageFull, false), (ErrorKind::Other, true)] {
+        let disk = SimDisk::new();
+        disk.inject(Fault::error(kind).on(OpKind::Fill));
+        let (mut journal, _) =
+            Journal::open(Arc::new(disk.clone()), options(Level::Synced)).unwrap();
+        journal.append(&declared("q")).unwrap();
+        let flushed = journal.flush();
+        assert_eq!(flushed.is_err(), latches, "{flushed:?}");
+        assert_eq!(journal.latched().is_some(), latches);
+        if let Err(error) = flushed {
+            assert!(error.to_string().contains("setting room aside in"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_process_that_was_killed_leaves_room_for_the_next() {
+    let disk = SimDisk::new();
+    let (mut journal, _) = Journal::open(Arc::new(disk.clone()), options(Level::Synced)).unwrap();
+    let first = [declared("q"), enqueued(1, b"one")];
+    write(&mut journal, &first);
+    let len = journal.disk_bytes() as usize;
+    let image = disk.kill_image();
+    let found = image.contents(FIRST).unwrap();
+    assert!(found.len() > 60_000, "{} bytes", found.len());
+    assert!(found[len..].iter().all(|byte| *byte == 0));
+
+    for level in [Level::Synced, Level::Written] {
+        let disk = image.kill_image();
+        let (mut journal, recovered) =
+            Journal::open(Arc::new(disk.clone()), options(level)).unwrap();
+        assert_eq!(crate::support::records(&recovered), first);
+        let report = &recovered.report;
+        assert_eq!((&report.cases[..], report.dropped_bytes), (&[Case::Whole][..], 0));
+        assert_eq!(report.scan.segments[0].room, (found.len() - len) as u64);
+        assert_eq!(journal.disk_bytes(), len as u64);
+        write(&mut journal, &[enqueued(2, b"two")]);
+        let (_, recovered) = Journal::open(Arc::new(disk.kill_image()), options(level)).unwrap();
+        let expected = [&first[..], &[enqueued(2, b"two")]].concat();
+        assert_eq!(crate::support::records(&recovered), expected);
+    }
+}
+
+#[test]
+fn zeros_before_the_next_segment_hide_nothing() {
+    // A power cut may bring back the room of a segment that the log has left.
+    let disk = SimDisk::new();
+    let small = JournalOptions { segment_bytes: 2000, ..options(Level::Synced) };
+    let (mut journal, _) = Journal::open(Arc::new(disk.clone()), small.clone()).unwrap();
+    write(&mut journal, &[declared("q")]);
+    (1..30).for_each(|id| write(&mut journal, &[enqueued(id, &[1; 100])]));
+    drop(journal);
+    let names = disk.list().unwrap();
+    assert!(names.len() > 2);
+    let with = |change: &dyn Fn(&str, &mut Vec<u8>)| {
+        let files = names.iter().map(|name| {
+            let mut bytes = disk.contents(name).unwrap();
+            change(name, &mut bytes);
+            (name.as_str(), bytes)
+        });
+        let disk = SimDisk::with_files(files);
+        let opened = Journal::open(Arc::new(disk.clone()), small.clone());
+        (disk, opened.map(|(_, recovered)| crate::support::records(&recovered)))
+    };
+    let (_, whole) = with(&|_, _| ());
+    let whole = whole.unwrap();
+    let (longer, records) = with(&|_, bytes| bytes.extend([0; 700]));
+    assert_eq!(records.unwrap(), whole);
+    let len = |disk: &SimDisk, name: &str| disk.contents(name).unwrap().len();
+    assert_eq!(len(&longer, FIRST), len(&disk, FIRST), "it gets no more batches, and no room");
+    let mut dropped = Vec::new();
+    let (longer, _) = with(&|_, bytes| bytes.extend([0; 700]));
+    read_pieces(&longer, "/", 0, &mut |piece| {
+        dropped
+            .extend(matches!(piece, leveret_broker::journal::Piece::Dropped(_)).then_some(piece));
+        std::ops::ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert_eq!(dropped, []);
+    // A batch that has become zeros is missed, since the next segment goes on behind it.
+    let (_, refused) = with(&|name, bytes| {
+        if name == FIRST {
+            let len = bytes.len();
+            bytes[len - 200..].fill(0);
+        }
+    });
+    assert!(refused.unwrap_err().to_string().contains(".log"));
+}
