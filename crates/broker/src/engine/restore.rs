@@ -170,11 +170,10 @@ impl Restore {
         let mut engine = Engine::new(options);
         engine.queues_declared = self.queues_declared;
         engine.messages_published = self.last_message.0;
-        let End { stop, handed_out } = self.end;
+        let mut end = self.end;
         for (number, folded) in self.queues {
-            let redelivered = |id| stop == Stop::Killed || handed_out.contains(&(number, id));
             let bytes = folded.messages.bytes();
-            let messages = folded.messages.into_marked(redelivered);
+            let messages = folded.messages.into_marked(end.marks(number));
             let ready = Ready::recovered(messages, bytes);
             let version = engine.options.version.differences();
             let rules = Rules::of(&folded.arguments, version);
@@ -332,7 +331,7 @@ impl Restore {
         // What an earlier stop named may have moved forward since, to behind it.
         self.known(queue, messages, self.forgotten)?;
         let number = self.number(queue)?;
-        self.end.handed_out.extend(messages.iter().map(|message| (number, *message)));
+        self.end.handed_out(number, messages);
         Ok(())
     }
 
