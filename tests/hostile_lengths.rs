@@ -37,7 +37,7 @@ fn records() -> Vec<Record> {
     vec![
         Record::QueueDeclared { queue: queue(), auto_delete: false, arguments: table },
         Record::Enqueued { message, queues: [queue(), "p".into()].into() },
-        Record::Purged { queue: queue(), messages: vec![MessageId(1), MessageId(2)] },
+        Record::RemovedMany { queue: queue(), messages: vec![MessageId(1), MessageId(2)] },
         Record::HandedOut { queue: queue(), messages: vec![MessageId(3)] },
     ]
 }

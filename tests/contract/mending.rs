@@ -45,7 +45,7 @@ fn queues(engine: &Engine) -> Vec<(Name, Vec<u64>)> {
 
 #[test]
 fn of_a_record_that_is_true_in_part_the_true_part_is_taken() {
-    let removed = |messages: &[u64]| Record::Purged {
+    let removed = |messages: &[u64]| Record::RemovedMany {
         queue: "q".into(),
         messages: messages.iter().copied().map(MessageId).collect(),
     };
@@ -160,7 +160,7 @@ fn plainly(records: &[Record]) -> BTreeMap<Name, BTreeSet<u64>> {
                 }
             }
             Record::Removed { queue, message } => remove(&mut queues, queue, &[*message]),
-            Record::Purged { queue, messages } => remove(&mut queues, queue, messages),
+            Record::RemovedMany { queue, messages } => remove(&mut queues, queue, messages),
             _ => {}
         }
     }

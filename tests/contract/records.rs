@@ -121,7 +121,8 @@ fn purging_records_the_ready_persistent_messages_alone() {
     persistent(&mut harness, channel, "d", "m4");
     harness.get(channel, "d");
     let step = harness.purge(channel, "d");
-    let expected = Record::Purged { queue: "d".into(), messages: vec![MessageId(2), MessageId(4)] };
+    let expected =
+        Record::RemovedMany { queue: "d".into(), messages: vec![MessageId(2), MessageId(4)] };
     assert_eq!(step.records, [expected]);
     assert!(harness.purge(channel, "d").records.is_empty());
     harness.publish(channel, "t", "m5");
@@ -134,7 +135,7 @@ fn a_purge_of_many_messages_is_kept_in_records_of_bounded_size() {
     let before = harness.engine().snapshot_records();
     let Step { records, .. } = persistent(&mut harness, channel, "d", "m1");
     let [Record::Enqueued { message, queues }] = records.as_slice() else { panic!() };
-    let count = 2 * Record::PURGED_MAX as u64 + 1;
+    let count = 2 * Record::REMOVED_MAX as u64 + 1;
     let enqueued = (1..=count).map(|id| {
         let mut message = (**message).clone();
         message.id = MessageId(id);
@@ -160,7 +161,7 @@ fn a_purge_of_many_messages_is_kept_in_records_of_bounded_size() {
     assert_eq!(purge_ok.notice, Notice::Reply { call, reply: Reply::Purged(count as u32) });
     let parts: Vec<_> = purge.iter().map(purged).collect();
     let sizes: Vec<_> = parts.iter().map(|part| part.len()).collect();
-    assert_eq!(sizes, [Record::PURGED_MAX, Record::PURGED_MAX, 1]);
+    assert_eq!(sizes, [Record::REMOVED_MAX, Record::REMOVED_MAX, 1]);
     assert!(parts.concat().into_iter().eq((1..=count).map(MessageId)), "in order, each once");
     // The fold takes each part by itself.
     let restored = Engine::restore(EngineOptions::default(), records.chain(purge)).unwrap();
@@ -169,7 +170,7 @@ fn a_purge_of_many_messages_is_kept_in_records_of_bounded_size() {
 
 fn purged(record: &Record) -> &[MessageId] {
     match record {
-        Record::Purged { messages, .. } => messages,
+        Record::RemovedMany { messages, .. } => messages,
         other => panic!("{other:?}"),
     }
 }

@@ -168,7 +168,7 @@ fn recovered_messages_are_counted_got_delivered_and_purged_like_any_other() {
     let step = purged.purge(channel, "d");
     assert_eq!(step.lines(), ["1.1 purge-ok 2"]);
     let messages = vec![MessageId(2), MessageId(3)];
-    assert_eq!(step.records, [Record::Purged { queue: "d".into(), messages }]);
+    assert_eq!(step.records, [Record::RemovedMany { queue: "d".into(), messages }]);
     // Nothing new needs to come for them to be delivered.
     assert_eq!(consumed.consume(channel, "d", "c").deliveries(), ["c m2", "c m3"]);
 }
@@ -353,7 +353,7 @@ fn a_record_that_contradicts_those_before_it_is_named() {
     let unknown_queue = || Contradiction::UnknownQueue { queue: x.clone() };
     let unknown_message = || Contradiction::UnknownMessage { queue: d.clone(), message: m2 };
     let twice = |message| Contradiction::EnqueuedTwice { queue: d.clone(), message };
-    let purged = |queue: &Name, messages| Record::Purged { queue: queue.clone(), messages };
+    let purged = |queue: &Name, messages| Record::RemovedMany { queue: queue.clone(), messages };
     let handed_out = |queue: &Name, messages| Record::HandedOut { queue: queue.clone(), messages };
     let removed = |queue: &Name, message| Record::Removed { queue: queue.clone(), message };
     let cases = [

@@ -38,7 +38,7 @@ fn queues_are_counted_as_they_stand() {
     };
     assert_eq!(of(&[]), named(Some(2), Some(1)));
     assert_eq!(of(&[removed(1)]), named(Some(1), Some(1)));
-    let purged = Record::Purged { queue: "r".into(), messages: vec![MessageId(1)] };
+    let purged = Record::RemovedMany { queue: "r".into(), messages: vec![MessageId(1)] };
     assert_eq!(of(&[purged]), named(Some(2), Some(0)));
     assert_eq!(of(&[Record::QueueDeleted { queue: "q".into() }]), named(None, Some(1)));
     assert_eq!(of(&[Record::QueueDeleted { queue: "r".into() }]), named(Some(2), None));

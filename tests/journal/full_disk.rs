@@ -212,7 +212,7 @@ fn what_was_set_aside_for_a_large_backlog_is_given_back_when_that_has_gone() {
     let set_aside = disk.occupied() - journal.disk_bytes();
     assert!(set_aside >= journal.reserved_bytes(), "{set_aside}");
     let messages = (1..=2000).map(MessageId).collect();
-    journal.append(&Record::Purged { queue: "q".into(), messages }).unwrap();
+    journal.append(&Record::RemovedMany { queue: "q".into(), messages }).unwrap();
     journal.flush().unwrap();
     journal.append(&Record::Started).unwrap();
     journal.flush().unwrap();

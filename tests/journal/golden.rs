@@ -90,7 +90,7 @@ fn batches() -> Vec<Vec<Record>> {
         ],
         vec![
             Record::Removed { queue: "q".into(), message: MessageId(300) },
-            Record::Purged { queue: "p".into(), messages: vec![MessageId(1), MessageId(128)] },
+            Record::RemovedMany { queue: "p".into(), messages: vec![MessageId(1), MessageId(128)] },
             Record::QueueDeleted { queue: "q".into() },
         ],
         vec![Record::Numbered { last: MessageId(300) }],

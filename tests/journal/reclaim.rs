@@ -96,7 +96,7 @@ impl Kept {
             Record::Removed { queue, message } => {
                 self.expected.get_mut(queue).unwrap().retain(|(id, _)| *id != message.0);
             }
-            Record::Purged { queue, messages } => {
+            Record::RemovedMany { queue, messages } => {
                 let gone: BTreeSet<u64> = messages.iter().map(|id| id.0).collect();
                 self.expected.get_mut(queue).unwrap().retain(|(id, _)| !gone.contains(id));
             }
@@ -168,7 +168,7 @@ fn queues_that_come_and_go_leave_nothing() {
         let purged = vec![MessageId(id - 2), MessageId(id - 1)];
         kept.batch(&[
             Record::QueueDeleted { queue: name.as_str().into() },
-            Record::Purged { queue: "stays".into(), messages: purged },
+            Record::RemovedMany { queue: "stays".into(), messages: purged },
         ]);
     }
     kept.reopen();

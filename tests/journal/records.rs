@@ -130,7 +130,7 @@ pub(crate) fn kind(record: &Record) -> u8 {
             }
         }
         Record::Removed { .. } => 4,
-        Record::Purged { .. } => 5,
+        Record::RemovedMany { .. } => 5,
         Record::Numbered { .. } => 6,
         Record::HandedOut { .. } => 7,
         Record::Stopped => 8,
@@ -184,7 +184,7 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
         }),
         (name(), any::<u64>())
             .prop_map(|(queue, id)| Record::Removed { queue, message: MessageId(id) }),
-        (name(), ids()).prop_map(|(queue, messages)| Record::Purged { queue, messages }),
+        (name(), ids()).prop_map(|(queue, messages)| Record::RemovedMany { queue, messages }),
         any::<u64>().prop_map(|last| Record::Numbered { last: MessageId(last) }),
         (name(), ids()).prop_map(|(queue, messages)| Record::HandedOut { queue, messages }),
         Just(Record::Stopped),

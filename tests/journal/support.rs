@@ -208,7 +208,7 @@ pub(crate) fn small_batches() -> Vec<Vec<Record>> {
         vec![declared("q")],
         vec![enqueued(1, b"one"), enqueued(2, b"two")],
         vec![removed(1), enqueued(3, b""), enqueued(4, &[0; 40])],
-        vec![Record::Purged { queue: "q".into(), messages: vec![MessageId(2), MessageId(3)] }],
+        vec![Record::RemovedMany { queue: "q".into(), messages: vec![MessageId(2), MessageId(3)] }],
     ]
 }
 

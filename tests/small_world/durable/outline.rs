@@ -124,7 +124,7 @@ impl Told {
             Record::Removed { queue, message } => {
                 format!("removed {} {queue}", self.name(message.0))
             }
-            Record::HandedOut { queue, messages } | Record::Purged { queue, messages } => {
+            Record::HandedOut { queue, messages } | Record::RemovedMany { queue, messages } => {
                 let messages: Vec<_> = messages.iter().map(|id| self.name(id.0)).collect();
                 format!("{:?} {queue} {messages:?}", std::mem::discriminant(record))
             }

@@ -200,10 +200,11 @@ impl Engine {
         let mut messages: Vec<_> = recorded.map(|(message, _)| message.id).collect();
         // By priority they stand in another order than that of publishing.
         messages.sort_unstable();
-        let parts = messages.chunks(Record::PURGED_MAX);
-        effects.records.extend(
-            parts.map(|part| Record::Purged { queue: queue.name.clone(), messages: part.to_vec() }),
-        );
+        let parts = messages.chunks(Record::REMOVED_MAX);
+        effects.records.extend(parts.map(|part| Record::RemovedMany {
+            queue: queue.name.clone(),
+            messages: part.to_vec(),
+        }));
         let messages = purged.len();
         queue.note_fullness();
         caller.record(effects, || EventKind::QueuePurged { queue: queue.name.clone(), messages });

@@ -129,7 +129,7 @@ impl Restore {
             Record::Enqueued { message, queues } => self.enqueued(message, &queues),
             Record::MessageKept { message, queues } => self.message_kept(&message, &queues),
             Record::Removed { queue, message } => self.removed(&queue, &[message]),
-            Record::Purged { queue, messages } => self.removed(&queue, &messages),
+            Record::RemovedMany { queue, messages } => self.removed(&queue, &messages),
             Record::Numbered { last } => self.numbered(last),
             Record::HandedOut { queue, messages } => self.handed_out(&queue, &messages),
             Record::Stopped | Record::Started => Ok(()),

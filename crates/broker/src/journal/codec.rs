@@ -25,7 +25,7 @@ const QUEUE_DECLARED: u8 = 1;
 const QUEUE_DELETED: u8 = 2;
 const ENQUEUED: u8 = 3;
 const REMOVED: u8 = 4;
-const PURGED: u8 = 5;
+const REMOVED_MANY: u8 = 5;
 const NUMBERED: u8 = 6;
 const HANDED_OUT: u8 = 7;
 const STOPPED: u8 = 8;
@@ -98,7 +98,7 @@ fn put_other(out: &mut Vec<u8>, record: &Record) -> Result<(), Mistake> {
             put_name(out, queue);
             put_number(out, message.0);
         }
-        Record::Purged { queue, messages } => put_messages(out, PURGED, queue, messages),
+        Record::RemovedMany { queue, messages } => put_messages(out, REMOVED_MANY, queue, messages),
         Record::Numbered { last } => {
             out.push(NUMBERED);
             put_number(out, last.0);
@@ -256,9 +256,9 @@ impl Decoder {
                 Record::QueueKept { queue, auto_delete, arguments }
             }
             QUEUE_DELETED => Record::QueueDeleted { queue: self.name(input)? },
-            PURGED => {
+            REMOVED_MANY => {
                 let queue = self.name(input)?;
-                Record::Purged { queue, messages: messages(input)? }
+                Record::RemovedMany { queue, messages: messages(input)? }
             }
             NUMBERED => Record::Numbered { last: MessageId(input.number()?) },
             HANDED_OUT => {

@@ -149,7 +149,9 @@ impl Ledger {
                 self.enqueued(message.id, queues, segment, len);
             }
             Record::Removed { queue, message } => self.removed(queue, [*message]),
-            Record::Purged { queue, messages } => self.removed(queue, messages.iter().copied()),
+            Record::RemovedMany { queue, messages } => {
+                self.removed(queue, messages.iter().copied())
+            }
             Record::Numbered { last } => self.last = self.last.max(*last),
             Record::HandedOut { .. } | Record::Stopped | Record::Started => {}
             // Those of exchanges and bindings.

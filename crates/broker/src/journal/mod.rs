@@ -10,6 +10,7 @@ pub mod frame;
 mod giving;
 mod ledger;
 mod made;
+mod merge;
 mod open;
 mod pass;
 mod patient;
@@ -43,6 +44,7 @@ use segment::{Header, segment_name};
 
 pub use error::JournalError;
 pub use examine::{Examination, QueueUse, SegmentUse, examine, examine_into};
+pub use merge::merged;
 pub use open::{Fold, Recovered, Report, SideBySide};
 pub use runs::{RecordedMessages, RecordedRemovals};
 pub use salvage::{check_empty, check_finished, write_new};

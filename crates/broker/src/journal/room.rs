@@ -39,7 +39,7 @@ pub(super) fn grows(record: &Record) -> bool {
         | Record::ExchangeDeleted { .. }
         | Record::Unbound(_)
         | Record::Removed { .. }
-        | Record::Purged { .. }
+        | Record::RemovedMany { .. }
         | Record::Stopped
         | Record::Started => false,
     }

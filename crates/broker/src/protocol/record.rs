@@ -49,12 +49,12 @@ pub enum Record {
         /// The message.
         message: MessageId,
     },
-    /// Ready persistent messages have left a durable queue for good, all at once. A purge of many is
-    /// several of these.
-    Purged {
+    /// Persistent messages have left a durable queue for good, all at once: it was purged, or they were settled one
+    /// after another and come to the medium together. Of many there are several of these.
+    RemovedMany {
         /// The queue.
         queue: Name,
-        /// The messages, in order; at most [`PURGED_MAX`](Self::PURGED_MAX).
+        /// The messages, in order; at most [`REMOVED_MAX`](Self::REMOVED_MAX).
         messages: Vec<MessageId>,
     },
     /// Message numbers up to this one have been given, whatever else is still known of them.
@@ -143,6 +143,6 @@ impl Record {
     /// How many messages one [`HandedOut`](Self::HandedOut) names at most, so that its size has a
     /// bound.
     pub const HANDED_OUT_MAX: usize = 4096;
-    /// How many messages one [`Purged`](Self::Purged) of the engine names at most, for the same reason.
-    pub const PURGED_MAX: usize = 4096;
+    /// How many messages one [`RemovedMany`](Self::RemovedMany) of a broker names at most, for the same reason.
+    pub const REMOVED_MAX: usize = 4096;
 }

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 
 use super::handle::Inner;
 use super::options::BrokerOptions;
-use crate::journal::{Journal, JournalError};
+use crate::journal::{self, Journal, JournalError};
 use crate::protocol::Record;
 
 /// What steps recorded, in order, each record with the number of its step among those that recorded something.
@@ -313,9 +313,17 @@ pub(super) fn write(journal: &mut Journal, batch: &mut Batch) -> Result<u64, Jou
                 journal.flush()?;
             }
         }
-        journal.append(record)?;
-        last = *step;
-        batch.pop_front();
+        match journal::merged(batch.iter().map(|(_, record)| record)) {
+            Some((record, count)) => {
+                journal.append(&record)?;
+                last = batch.drain(..count).next_back().map_or(last, |(step, _)| step);
+            }
+            None => {
+                journal.append(record)?;
+                last = *step;
+                batch.pop_front();
+            }
+        }
     }
     journal.flush()?;
     Ok(last)
@@ -356,7 +364,7 @@ mod tests {
         };
         let records = [declared].into_iter().chain(enqueued);
         write(&mut journal, &mut records.map(|record| (1, record)).collect())?;
-        let purged = Record::Purged { queue: "q".into(), messages };
+        let purged = Record::RemovedMany { queue: "q".into(), messages };
         let mut batch = Batch::from([(2, purged), (3, Record::Stopped)]);
         assert_eq!(write(&mut journal, &mut batch)?, 3);
         let (used, live) = (journal.disk_bytes(), journal.live_bytes());

@@ -185,9 +185,8 @@ impl SimBroker {
         let (Some(journal), Some((last, _))) = (&mut self.journal, taken.last()) else {
             return Ok(None);
         };
-        for record in taken.iter().flat_map(|(_, records)| records) {
-            journal.append(record)?;
-        }
+        let records: Vec<_> = taken.iter().flat_map(|(_, records)| records).collect();
+        journal.append_merged(&records)?;
         journal.flush()?;
         self.news = Some(*last);
         Ok(self.news)
@@ -278,7 +277,7 @@ impl SimBroker {
     ) -> Result<Journal, OpenError> {
         let (_, mut journal) = Self::recover(disk, options)?;
         for batch in batches {
-            batch.iter().try_for_each(|record| journal.append(record).map(drop))?;
+            journal.append_merged(&batch.iter().collect::<Vec<_>>())?;
             journal.flush()?;
         }
         Ok(journal)

@@ -31,7 +31,9 @@ pub(super) fn record(record: &Record) -> String {
             format!("message-kept {} {}", names(queues), of_message(message))
         }
         Record::Removed { queue, message } => format!("removed {queue:?} {message}"),
-        Record::Purged { queue, messages } => format!("purged {queue:?} {}", numbers(messages)),
+        Record::RemovedMany { queue, messages } => {
+            format!("removed {queue:?} {}", numbers(messages))
+        }
         Record::Numbered { last } => format!("numbered {last}"),
         Record::HandedOut { queue, messages } => {
             format!("handed-out {queue:?} {}", numbers(messages))
@@ -60,7 +62,7 @@ pub(super) fn names_queue(record: &Record, name: &str) -> bool {
         | Record::QueueKept { queue, .. }
         | Record::QueueDeleted { queue }
         | Record::Removed { queue, .. }
-        | Record::Purged { queue, .. }
+        | Record::RemovedMany { queue, .. }
         | Record::HandedOut { queue, .. } => **queue == *name,
         Record::Enqueued { queues, .. } | Record::MessageKept { queues, .. } => {
             queues.iter().any(|queue| **queue == *name)
@@ -297,8 +299,10 @@ mod tests {
             text.len() < 500 && text.contains("[headers={\"00000\": 0, \"00001\": 1, "),
             "{text}"
         );
-        let many =
-            Record::Purged { queue: "q".into(), messages: (1..=5000).map(MessageId).collect() };
-        assert_eq!(record(&many), "purged \"q\" (5000) m1 m2 m3 m4 m5 m6 m7 m8 m9 m10 ...");
+        let many = Record::RemovedMany {
+            queue: "q".into(),
+            messages: (1..=5000).map(MessageId).collect(),
+        };
+        assert_eq!(record(&many), "removed \"q\" (5000) m1 m2 m3 m4 m5 m6 m7 m8 m9 m10 ...");
     }
 }

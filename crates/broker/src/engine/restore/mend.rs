@@ -101,7 +101,7 @@ impl Mend {
             Record::Enqueued { message, queues } => self.message(message, &queues, true),
             Record::MessageKept { message, queues } => self.message(message, &queues, false),
             Record::Removed { queue, message } => self.removed(&queue, vec![message]),
-            Record::Purged { queue, messages } => self.removed(&queue, messages),
+            Record::RemovedMany { queue, messages } => self.removed(&queue, messages),
             Record::Numbered { last } if first => {
                 // Messages up to here may have been removed before the log's beginning went.
                 self.restore.forgotten = last;

@@ -196,7 +196,7 @@ impl<'a> Draw<'a> {
                 Record::MessageKept { message, queues: queues.into() }
             }
             5 => Record::Removed { queue: self.name(), message: MessageId(self.number()) },
-            6 => Record::Purged { queue: self.name(), messages: self.ids() },
+            6 => Record::RemovedMany { queue: self.name(), messages: self.ids() },
             7 => Record::HandedOut { queue: self.name(), messages: self.ids() },
             8 => Record::Numbered { last: MessageId(self.number()) },
             9 => Record::Stopped,
