@@ -135,6 +135,24 @@ fn one_message_stuck_for_ever_moves_forward_while_others_pass() {
     assert!(first > segment_name(500), "{first}");
 }
 
+#[test]
+fn what_holds_nothing_alive_goes_at_once_though_there_would_be_room() {
+    let mut kept = Kept::new();
+    kept.batch(&[declared("q")]);
+    let messages = 8 * SEGMENT / 140;
+    let all: Vec<Record> = (1..=messages).map(|id| enqueued(id, &[7; 100])).collect();
+    all.chunks(10).for_each(|batch| kept.batch(batch));
+    let quarter = (1..=messages / 4).map(MessageId).collect();
+    kept.batch(&[Record::RemovedMany { queue: "q".into(), messages: quarter }]);
+    let (used, live) = (kept.journal.disk_bytes(), kept.journal.live_bytes());
+    assert!(live + live / 2 > used, "{used} bytes for {live} would be borne");
+    let first = kept.shelf.files().into_keys().next().unwrap();
+    assert!(first >= segment_name(2), "{first}");
+    let records = kept.shelf.records().unwrap();
+    assert!(!records.iter().any(|record| matches!(record, Record::MessageKept { .. })));
+    kept.reopen();
+}
+
 /// They hold nothing but their own heads and a message each, so moving forward gives nothing back.
 #[test]
 fn segments_shorter_than_their_heads_come_to_an_end() {

@@ -119,9 +119,17 @@ impl Ledger {
 
     /// Bytes of what is alive in a segment but for declarations.
     pub(super) fn live_in(&self, segment: u64) -> u64 {
+        self.segment(segment).map_or(0, |found| found.shared + found.by_queue.bytes())
+    }
+
+    /// Whether that is nothing.
+    pub(super) fn is_dead(&self, segment: u64) -> bool {
+        self.segment(segment).is_none_or(|found| found.shared == 0 && found.by_queue.is_empty())
+    }
+
+    fn segment(&self, segment: u64) -> Option<&Segment> {
         let at = self.segments.partition_point(|other| other.number < segment);
-        let found = self.segments.get(at).filter(|found| found.number == segment);
-        found.map_or(0, |found| found.shared + found.by_queue.bytes())
+        self.segments.get(at).filter(|found| found.number == segment)
     }
 
     /// The records at the head of a segment: they make the log readable from there on.

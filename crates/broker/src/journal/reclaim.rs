@@ -1,7 +1,7 @@
 //! Giving back the room of segments that nothing needs any more, from the oldest end only.
 //!
-//! The log may take half as much again as what is needed of it, and half a segment. Beyond that the
-//! oldest segment goes, and what is alive in it moves forward. One turn through the whole log leaves
+//! Where nothing is alive in the oldest segments, they go. Where something is, the log may take half as much again as
+//! what is needed of it, and half a segment. Beyond that the oldest segment goes, and what is alive in it moves forward. One turn through the whole log leaves
 //! nothing that is not needed, so the work is bounded by what is given back. A turn is taken in steps,
 //! a few bytes moved for each byte written, unless there is so much to give back that it must be now.
 
@@ -35,6 +35,7 @@ impl Journal {
 
     /// Lets go of old segments as far as there is more room in use than there should be.
     pub(super) fn give_back_room(&mut self, wrote: u64) -> Result<(), JournalError> {
+        self.let_go_of_dead()?;
         let mut budget = wrote.saturating_mul(PACE);
         // One turn is enough: where segments are shorter than their own heads, another would move for ever.
         let turn_ends = self.segment + 1;
@@ -58,6 +59,21 @@ impl Journal {
             self.let_go(oldest + 1)?;
             self.planned = 0;
         }
+    }
+
+    /// Lets go of the oldest segments that hold nothing alive, if they are worth it: that costs what it will cost
+    /// later, and until then whoever opens the log would read them.
+    fn let_go_of_dead(&mut self) -> Result<(), JournalError> {
+        let mut dead = 0;
+        let mut alive = self.oldest.max(1);
+        while let Some(len) = self.older.get(&alive).filter(|_| self.ledger.is_dead(alive)) {
+            dead += len;
+            alive += 1;
+        }
+        if self.stopped || dead < self.segment_bytes.max(SLACK_MIN) / 2 {
+            return Ok(());
+        }
+        self.let_go(alive)
     }
 
     /// Says again what is alive in a segment.

@@ -28,6 +28,11 @@ impl ByQueue {
         self.at_hand.bytes + self.others.values().map(|share| share.bytes).sum::<u64>()
     }
 
+    /// Whether there is nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.at_hand == Share::default() && self.others.is_empty()
+    }
+
     /// Takes in a frame with a message of a queue.
     pub(super) fn add(&mut self, queue: u32, len: u64) {
         if queue != self.latest {
