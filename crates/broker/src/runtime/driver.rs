@@ -341,18 +341,15 @@ mod tests {
     use crate::journal::JournalOptions;
     use crate::protocol::{Address, Message, MessageId};
 
-    #[test]
-    fn what_was_removed_right_before_a_stop_takes_no_room() -> Result<(), JournalError> {
-        let options = JournalOptions { segment_bytes: 1024, ..JournalOptions::default() };
-        let (mut journal, _) = Journal::open(Arc::new(MemoryDisk::default()), options)?;
-        let messages: Vec<_> = (1..=50).map(MessageId).collect();
-        let enqueued = messages.iter().map(|id| {
+    /// A queue, and messages in it with bodies of this length.
+    fn filled(messages: &[MessageId], len: usize) -> impl Iterator<Item = Record> + use<'_> {
+        let enqueued = messages.iter().map(move |id| {
             let address = Address { exchange: "".into(), routing_key: "q".into() };
             let message = Arc::new(Message {
                 id: *id,
                 address: Arc::new(address),
                 properties: Default::default(),
-                body: vec![7; 300].into(),
+                body: vec![7; len].into(),
                 entered_ms: 0,
             });
             Record::Enqueued { message, queues: ["q".into()].into() }
@@ -362,7 +359,41 @@ mod tests {
             auto_delete: false,
             arguments: Default::default(),
         };
-        let records = [declared].into_iter().chain(enqueued);
+        [declared].into_iter().chain(enqueued)
+    }
+
+    #[test]
+    fn acknowledgements_that_gather_are_one_record() -> Result<(), JournalError> {
+        let disk = MemoryDisk::default();
+        let open = || Journal::open(Arc::new(disk.clone()), JournalOptions::default());
+        let ids: Vec<_> = (1..=6).map(MessageId).collect();
+        let removed = |message| Record::Removed { queue: "q".into(), message: MessageId(message) };
+        let many = |messages: &[u64]| Record::RemovedMany {
+            queue: "q".into(),
+            messages: messages.iter().copied().map(MessageId).collect(),
+        };
+        let (mut journal, _) = open()?;
+        let first: Vec<_> = filled(&ids, 3).collect();
+        write(&mut journal, &mut first.iter().map(|record| (1, record.clone())).collect())?;
+        // A step may record several things, also between removals.
+        let steps = [(2, removed(1)), (3, removed(2)), (4, removed(4)), (4, first[6].clone())];
+        let more = [(5, removed(3)), (6, removed(5)), (7, removed(6))];
+        let mut batch: Batch = steps.into_iter().chain(more).collect();
+        assert_eq!(write(&mut journal, &mut batch)?, 7);
+        assert!(batch.is_empty());
+        drop(journal);
+        let records = open()?.1.records.into_iter().map(|recorded| recorded.record);
+        let expected = [many(&[1, 2, 4]), first[6].clone(), many(&[3, 5, 6])];
+        assert_eq!(records.skip(first.len()).collect::<Vec<_>>(), expected);
+        Ok(())
+    }
+
+    #[test]
+    fn what_was_removed_right_before_a_stop_takes_no_room() -> Result<(), JournalError> {
+        let options = JournalOptions { segment_bytes: 1024, ..JournalOptions::default() };
+        let (mut journal, _) = Journal::open(Arc::new(MemoryDisk::default()), options)?;
+        let messages: Vec<_> = (1..=50).map(MessageId).collect();
+        let records = filled(&messages, 300);
         write(&mut journal, &mut records.map(|record| (1, record)).collect())?;
         let purged = Record::RemovedMany { queue: "q".into(), messages };
         let mut batch = Batch::from([(2, purged), (3, Record::Stopped)]);
