@@ -80,6 +80,17 @@ impl Gathered {
         there
     }
 
+    /// Removes those of some messages, named in the order of their numbers, that are there. A log that begins in the
+    /// middle names many that are not.
+    pub(super) fn remove_all(&mut self, ids: &[MessageId]) {
+        let least = self.row.front().map(|(id, _)| *id);
+        let least = least.into_iter().chain(self.late.keys().next().copied()).min();
+        let gone = least.map_or(ids.len(), |least| ids.partition_point(|id| *id < least));
+        for id in &ids[gone..] {
+            self.remove(*id);
+        }
+    }
+
     /// The messages, in the order of their numbers.
     pub(super) fn into_messages(self) -> impl Iterator<Item = Arc<Message>> {
         self.into_row().into_iter().filter_map(|(_, message)| message)
@@ -155,6 +166,10 @@ mod tests {
                 if (state >> 60) % 3 != 0 {
                     assert_eq!(gathered.insert(message(id)), !there, "seed {seed}, step {step}");
                     map.insert(MessageId(id), message(id));
+                } else if step % 50 == 0 {
+                    let some: Vec<_> = (id / 2..id + 5).step_by(2).map(MessageId).collect();
+                    gathered.remove_all(&some);
+                    map.retain(|id, _| !some.contains(id));
                 } else {
                     assert_eq!(gathered.remove(MessageId(id)), there, "seed {seed}, step {step}");
                     map.remove(&MessageId(id));

@@ -311,10 +311,7 @@ impl Restore {
 
     fn removed(&mut self, queue: &Name, messages: &[MessageId]) -> Result<(), Contradiction> {
         self.known(queue, messages, self.forgotten)?;
-        let folded = self.queue(queue)?;
-        for message in messages {
-            folded.messages.remove(*message);
-        }
+        self.queue(queue)?.messages.remove_all(messages);
         Ok(())
     }
 
@@ -346,8 +343,8 @@ impl Restore {
         if !messages.is_sorted_by(|one, next| one < next) {
             return Err(Contradiction::OutOfOrder { queue: queue.clone() });
         }
-        let missing = |id: &&MessageId| **id > forgotten && !folded.messages.contains(**id);
-        match messages.iter().find(missing) {
+        let due = &messages[messages.partition_point(|id| *id <= forgotten)..];
+        match due.iter().find(|id| !folded.messages.contains(**id)) {
             Some(message) => {
                 Err(Contradiction::UnknownMessage { queue: queue.clone(), message: *message })
             }

@@ -379,7 +379,12 @@ pub(super) fn message_record(message: Arc<Message>, queues: &[Name], kept: bool)
 
 fn messages(input: &mut Input<'_>) -> Result<Vec<MessageId>, Mistake> {
     let count = input.count()?;
-    (0..count).map(|_| Ok(MessageId(input.number()?))).collect()
+    // A number takes a byte at least, so this is no more than eight times what is left of the frame.
+    let mut messages = Vec::with_capacity(count);
+    for _ in 0..count {
+        messages.push(MessageId(input.number()?));
+    }
+    Ok(messages)
 }
 
 /// Adds a number, seven bits a byte, the lowest first.

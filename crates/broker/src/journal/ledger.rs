@@ -158,7 +158,9 @@ impl Ledger {
             }
             Record::Removed { queue, message } => self.removed(queue, [*message]),
             Record::RemovedMany { queue, messages } => {
-                self.removed(queue, messages.iter().copied())
+                let least = self.least();
+                let known = messages.partition_point(|id| id.0 < least);
+                self.removed(queue, messages[known..].iter().copied());
             }
             Record::Numbered { last } => self.last = self.last.max(*last),
             Record::HandedOut { .. } | Record::Stopped | Record::Started => {}
@@ -332,6 +334,12 @@ impl Ledger {
                 _ => {}
             }
         }
+    }
+
+    /// A number that no message has a lower one than; those of old segments had.
+    fn least(&self) -> u64 {
+        let first = self.segments.front().map_or(u64::MAX, |segment| segment.first);
+        self.moved.keys().next().map_or(first, |id| id.0.min(first))
     }
 
     #[inline]
