@@ -1,8 +1,9 @@
 //! Calls that block, and write what they wait for themselves.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, ThreadId};
+use std::time::Duration;
 
 use leveret_broker::disk::MemoryDisk;
 use leveret_broker::testing::disk::{Before, Fault, OpKind, SimDisk, Through, Watch};
@@ -30,12 +31,13 @@ fn publish(channel: &Channel, body: &str) -> Result<Confirmation> {
 
 /// Which threads have synced.
 #[derive(Debug, Default)]
-struct Syncing(Mutex<Vec<ThreadId>>);
+struct Syncing(Mutex<Vec<ThreadId>>, Condvar);
 
 impl Watch for Syncing {
     fn before(&self, what: Before<'_>) {
         if matches!(what, Before::Sync) {
             self.0.lock().unwrap().push(thread::current().id());
+            self.1.notify_all();
         }
     }
 }
@@ -117,12 +119,13 @@ fn what_is_not_waited_for_is_written_by_the_journals_thread() {
     let broker = open(&disk);
     let channel = channel(&broker);
     assert!(publish(&channel, "taken").unwrap().is_ack());
-    let written = || disk.watch().0.lock().unwrap().len();
-    let before = written();
+    let Syncing(syncing, more) = &**disk.watch();
+    let before = syncing.lock().unwrap().len();
     channel.basic_get("q".into(), BasicGetOptions { no_ack: true }).unwrap().unwrap();
-    while written() == before {
-        thread::yield_now();
-    }
+    let minute = Duration::from_secs(60);
+    let syncing = syncing.lock().unwrap();
+    let waited = more.wait_timeout_while(syncing, minute, |syncing| syncing.len() == before);
+    assert!(!waited.unwrap().1.timed_out(), "nobody writes the removal");
 }
 
 #[test]

@@ -69,14 +69,14 @@ pub struct JournalHand(Arc<Hand>);
 
 #[derive(Default)]
 struct Hand {
-    kept: Mutex<Option<Kept>>,
+    kept: Mutex<Option<InHand>>,
     bell: Mutex<Option<Bell>>,
 }
 
 /// Called under the broker's lock.
 type Bell = Box<dyn Fn() + Send>;
 
-struct Kept {
+struct InHand {
     journal: Journal,
     batches: Receiver<Batch>,
     /// What has come and is not written.
@@ -84,7 +84,7 @@ struct Kept {
     inner: Weak<Inner>,
 }
 
-impl Kept {
+impl InHand {
     fn has_work(&self) -> bool {
         !self.waiting.is_empty() || !self.batches.is_empty()
     }
@@ -100,14 +100,14 @@ impl JournalHand {
     /// Whether there is something to write, and a journal that works.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        self.0.kept.lock().as_ref().is_some_and(Kept::has_work)
+        self.0.kept.lock().as_ref().is_some_and(InHand::has_work)
     }
 
     /// Writes what has gathered as one batch, and tells the clients what waited for that; gives whether there was
     /// anything.
     pub fn write(&self) -> bool {
         let mut kept = self.0.kept.lock();
-        let Some(Kept { journal, batches, waiting, inner }) = &mut *kept else { return false };
+        let Some(InHand { journal, batches, waiting, inner }) = &mut *kept else { return false };
         waiting.extend(batches.try_iter().flatten());
         if waiting.is_empty() {
             return false;
@@ -138,7 +138,7 @@ impl JournalHand {
 
     pub(super) fn take(&self, journal: Journal, batches: Receiver<Batch>, inner: Weak<Inner>) {
         let earlier =
-            self.0.kept.lock().replace(Kept { journal, batches, waiting: Batch::new(), inner });
+            self.0.kept.lock().replace(InHand { journal, batches, waiting: Batch::new(), inner });
         drop(earlier);
     }
 
