@@ -38,13 +38,19 @@ pub(crate) fn written(size: Size) {
 fn many(size: Size, level: Level, goal: f64) {
     let count = MANY / size.part;
     for in_flight in IN_FLIGHT {
-        let (mut client, mut journal) = (Vec::new(), Vec::new());
+        let (mut client, mut journal, mut added) = (Vec::new(), Vec::new(), Vec::new());
         let mut pieces = 0;
         for _ in 0..size.rounds {
             let path = directory("broker");
             let (own, batches) = broker_round(&path, level, count, in_flight / size.part);
             remove(&path);
-            client.push((own, raw_round(&batches, level, count)));
+            let raw = raw_round(&batches, level, count);
+            client.push((own, raw));
+            if level == Level::Written {
+                let in_memory =
+                    publish_all(&Broker::in_memory(), count, in_flight / size.part, || ());
+                added.push((own.saturating_sub(in_memory), raw));
+            }
             pieces += batches.len();
             let (own, batches) = journal_round(level, count, batches.len());
             journal.push((own, raw_round(&batches, level, count)));
@@ -52,6 +58,9 @@ fn many(size: Size, level: Level, goal: f64) {
         let batch = count * size.rounds / pieces.max(1);
         let what = format!("client, {in_flight} in flight, {batch} a batch");
         compare(&what, count, &client, goal);
+        if !added.is_empty() {
+            compare("  more than in memory", count, &added, goal);
+        }
         compare(&format!("journal, {batch} a batch"), count, &journal, goal);
     }
 }
@@ -88,9 +97,16 @@ fn broker_round(
 ) -> (Duration, Vec<usize>) {
     let disk = Watched::at(path);
     let broker = open(disk.clone(), level);
+    let ready = || drop(disk.take());
+    let took = publish_all(&broker, count, in_flight, ready);
+    (took, disk.take())
+}
+
+/// Publishes `count` messages, of which at most `in_flight` are unconfirmed; calls `ready` when it begins.
+fn publish_all(broker: &Broker, count: usize, in_flight: usize, ready: impl FnOnce()) -> Duration {
     runtime().block_on(async {
-        let channel = publisher(&broker).await;
-        disk.take();
+        let channel = publisher(broker).await;
+        ready();
         let began = super::now();
         let mut confirms = std::collections::VecDeque::new();
         for _ in 0..count {
@@ -103,7 +119,7 @@ fn broker_round(
         for confirm in confirms {
             assert!(confirm.await.expect("the disk works").is_ack());
         }
-        (super::now().duration_since(began), disk.take())
+        super::now().duration_since(began)
     })
 }
 
