@@ -338,7 +338,8 @@ impl Ledger {
 
     /// A number that no message has a lower one than; those of old segments had.
     fn least(&self) -> u64 {
-        let first = self.segments.front().map_or(u64::MAX, |segment| segment.first);
+        let first = self.segments.iter().find_map(|segment| segment.entries.first());
+        let first = first.map_or(u64::MAX, |entry| entry.id);
         self.moved.keys().next().map_or(first, |id| id.0.min(first))
     }
 
