@@ -379,8 +379,8 @@ pub(super) fn message_record(message: Arc<Message>, queues: &[Name], kept: bool)
 
 fn messages(input: &mut Input<'_>) -> Result<Vec<MessageId>, Mistake> {
     let count = input.count()?;
-    // A number takes a byte at least, so this is no more than eight times what is left of the frame.
-    let mut messages = Vec::with_capacity(count);
+    // What a file says becomes no memory beyond what a broker would write.
+    let mut messages = Vec::with_capacity(count.min(Record::REMOVED_MAX));
     for _ in 0..count {
         messages.push(MessageId(input.number()?));
     }

@@ -30,7 +30,7 @@ pub(crate) fn synced(size: Size) {
     many(size, Level::Synced, 1.25);
 }
 
-/// The same without syncs: goal half the raw rate.
+/// The same without syncs: goal half the raw rate, for the journal alone and for what it adds to a publish in memory.
 pub(crate) fn written(size: Size) {
     many(size, Level::Written, 2.0);
 }
@@ -57,8 +57,11 @@ fn many(size: Size, level: Level, goal: f64) {
         }
         let batch = count * size.rounds / pieces.max(1);
         let what = format!("client, {in_flight} in flight, {batch} a batch");
-        compare(&what, count, &client, goal);
-        if !added.is_empty() {
+        if added.is_empty() {
+            compare(&what, count, &client, goal);
+        } else {
+            // Without a sync most of a publish is what it is in memory; the goal is about the rest.
+            compare(&what, count, &client, None);
             compare("  more than in memory", count, &added, goal);
         }
         compare(&format!("journal, {batch} a batch"), count, &journal, goal);
