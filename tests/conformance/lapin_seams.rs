@@ -213,6 +213,8 @@ async fn a_channel_of_a_failed_connection_is_in_error() {
     let (connection, channel) = s.elsewhere().await;
     let other = connection.create_channel().await.unwrap();
     assert!(channel.basic_recover(BasicRecoverOptions { requeue: false }).await.is_err());
+    // lapin's channels are closing for a moment before they have failed.
+    s.subject.wait(200).await;
     for channel in [&channel, &other] {
         let error = look(channel, &s.q).await.unwrap_err();
         assert_eq!(invalid(&error), (ChannelState::Error, "queue.declare"));
