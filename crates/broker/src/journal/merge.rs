@@ -4,25 +4,21 @@ use super::{Journal, JournalError};
 use crate::protocol::Record;
 
 impl Journal {
-    /// Adds records to the batch as [`append`](Self::append) does, those that can be [merged] as one.
+    /// Adds the first of some records to the batch, as [`append`](Self::append) does, with those behind it that one
+    /// record can tell together with it. Gives how many it has added; 0 if there are none.
     ///
     /// # Errors
     ///
-    /// As [`append`](Self::append), at the first that cannot be added; those before it are.
-    pub fn append_merged(&mut self, mut records: &[&Record]) -> Result<(), JournalError> {
-        while let [first, rest @ ..] = records {
-            match merged(records.iter().copied()) {
-                Some((record, count)) => {
-                    self.append(&record)?;
-                    records = &records[count..];
-                }
-                None => {
-                    self.append(first)?;
-                    records = rest;
-                }
-            }
+    /// As [`append`](Self::append).
+    pub fn append_next<'a>(
+        &mut self,
+        records: impl IntoIterator<Item = &'a Record, IntoIter: Clone>,
+    ) -> Result<usize, JournalError> {
+        let mut records = records.into_iter();
+        if let Some((record, count)) = merged(records.clone()) {
+            return self.append(&record).map(|_| count);
         }
-        Ok(())
+        records.next().map_or(Ok(0), |first| self.append(first).map(|_| 1))
     }
 }
 
@@ -31,8 +27,7 @@ impl Journal {
 ///
 /// Removals from one queue that follow one another, as where several workers acknowledge while the medium is busy:
 /// together they take a tenth of the room, and of the time of whoever reads them.
-#[must_use]
-pub fn merged<'a>(records: impl IntoIterator<Item = &'a Record>) -> Option<(Record, usize)> {
+fn merged<'a>(records: impl IntoIterator<Item = &'a Record>) -> Option<(Record, usize)> {
     let mut records = records.into_iter();
     let Some(Record::Removed { queue, message }) = records.next() else { return None };
     let mut last = *message;

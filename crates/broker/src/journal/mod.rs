@@ -44,7 +44,6 @@ use segment::{Header, segment_name};
 
 pub use error::JournalError;
 pub use examine::{Examination, QueueUse, SegmentUse, examine, examine_into};
-pub use merge::merged;
 pub use open::{Fold, Recovered, Report, SideBySide};
 pub use runs::{RecordedMessages, RecordedRemovals};
 pub use salvage::{check_empty, check_finished, write_new};
@@ -149,7 +148,7 @@ pub struct Journal {
     len: u64,
     /// The length to which the segment may grow on a full disk.
     reserved: u64,
-    /// The length to which the segment has zeros behind its end; 0 if none were filled in.
+    /// The length to which the segment's room was filled with zeros, or was to be; 0 if it was not tried.
     filled: u64,
     /// What is going to move forward from the oldest segment now, in bytes.
     planned: u64,

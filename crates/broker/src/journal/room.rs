@@ -128,16 +128,15 @@ impl Journal {
         else {
             return Ok(());
         };
-        match file.fill(len) {
-            Ok(()) => self.filled = len,
-            // It is faster with it, and goes without.
-            Err(error) if is_full(&error) => {}
-            Err(error) => {
-                let name = segment_name(self.segment);
-                return Err(JournalError::io("setting room aside in", &name)(error));
+        let filled = file.fill(len);
+        self.filled = len;
+        match filled {
+            // It is faster with it, and goes so far without.
+            Err(error) if !is_full(&error) => {
+                Err(JournalError::io("setting room aside in", &segment_name(self.segment))(error))
             }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Makes the file of the next segment, with room for its head and for all removals. Its header and

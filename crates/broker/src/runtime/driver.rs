@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 
 use super::handle::Inner;
 use super::options::BrokerOptions;
-use crate::journal::{self, Journal, JournalError};
+use crate::journal::{Journal, JournalError};
 use crate::protocol::Record;
 
 /// What steps recorded, in order, each record with the number of its step among those that recorded something.
@@ -313,17 +313,8 @@ pub(super) fn write(journal: &mut Journal, batch: &mut Batch) -> Result<u64, Jou
                 journal.flush()?;
             }
         }
-        match journal::merged(batch.iter().map(|(_, record)| record)) {
-            Some((record, count)) => {
-                journal.append(&record)?;
-                last = batch.drain(..count).next_back().map_or(last, |(step, _)| step);
-            }
-            None => {
-                journal.append(record)?;
-                last = *step;
-                batch.pop_front();
-            }
-        }
+        let count = journal.append_next(batch.iter().map(|(_, record)| record))?;
+        last = batch.drain(..count).next_back().map_or(last, |(step, _)| step);
     }
     journal.flush()?;
     Ok(last)

@@ -185,8 +185,7 @@ impl SimBroker {
         let (Some(journal), Some((last, _))) = (&mut self.journal, taken.last()) else {
             return Ok(None);
         };
-        let records: Vec<_> = taken.iter().flat_map(|(_, records)| records).collect();
-        journal.append_merged(&records)?;
+        append_all(journal, taken.iter().flat_map(|(_, records)| records))?;
         journal.flush()?;
         self.news = Some(*last);
         Ok(self.news)
@@ -277,7 +276,7 @@ impl SimBroker {
     ) -> Result<Journal, OpenError> {
         let (_, mut journal) = Self::recover(disk, options)?;
         for batch in batches {
-            journal.append_merged(&batch.iter().collect::<Vec<_>>())?;
+            append_all(&mut journal, batch)?;
             journal.flush()?;
         }
         Ok(journal)
@@ -311,5 +310,19 @@ impl SimBroker {
     #[must_use]
     pub fn engine(&self) -> &Engine {
         self.core.engine()
+    }
+}
+
+/// Adds all of some records to the batch, as the journal's thread does.
+fn append_all<'a>(
+    journal: &mut Journal,
+    records: impl IntoIterator<Item = &'a Record, IntoIter: Clone>,
+) -> Result<(), JournalError> {
+    let mut records = records.into_iter();
+    loop {
+        match journal.append_next(records.clone())? {
+            0 => return Ok(()),
+            count => records.by_ref().take(count).for_each(drop),
+        }
     }
 }
