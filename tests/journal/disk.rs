@@ -26,7 +26,7 @@ impl Drop for Folder {
 }
 
 /// Runs a check on a fresh disk of every kind.
-fn on_every_disk(check: impl Fn(&dyn Disk)) {
+pub(crate) fn on_every_disk(check: impl Fn(&dyn Disk)) {
     let folder = Folder::new();
     check(&FsDisk::at(&folder.0).unwrap());
     check(&MemoryDisk::new());

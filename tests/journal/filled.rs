@@ -3,22 +3,14 @@
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use leveret_broker::disk::{Disk, FsDisk, MemoryDisk};
+use leveret_broker::disk::{Disk, FsDisk};
 use leveret_broker::journal::repair::Case;
-use leveret_broker::journal::{Journal, JournalOptions, Level, read_pieces};
+use leveret_broker::journal::{Journal, JournalOptions, Level, Piece, read_pieces};
 use leveret_broker::protocol::Record;
 use leveret_broker::testing::disk::{Fault, OpKind, SimDisk};
 
-use crate::disk::{Folder, read_all};
+use crate::disk::{on_every_disk, read_all};
 use crate::support::{MARK, declared, enqueued};
-
-/// A check of every kind of disk; whether it fills room is up to the disk.
-fn on_every_disk(check: impl Fn(&dyn Disk)) {
-    let folder = Folder::new();
-    check(&FsDisk::at(&folder.0).unwrap());
-    check(&MemoryDisk::new());
-    check(&SimDisk::new());
-}
 
 #[test]
 fn who_fills_room_does_not_see_it() {
@@ -64,6 +56,29 @@ fn who_comes_later_finds_zeros_and_can_go_on_before_them() {
     });
 }
 
+/// The type of the file system that something is on, in the kernel's words.
+#[cfg(target_os = "linux")]
+fn file_system(path: &std::path::Path) -> String {
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+    let fields = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let above = mounts.lines().map(fields).filter(|fields| path.starts_with(&fields[1]));
+    above.max_by_key(|fields| fields[1].len()).unwrap()[2].clone()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_directory_fills_room_where_a_block_is_written_again_where_it_is() {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("filled");
+    let _ = std::fs::remove_dir_all(&path);
+    let mut file = FsDisk::at(&path).unwrap().create("1.log").unwrap();
+    file.append(b"bytes").unwrap();
+    file.fill(5000).unwrap();
+    let len = std::fs::metadata(path.join("1.log")).unwrap().len();
+    let filled = ["ext2", "ext3", "ext4", "xfs"].contains(&&*file_system(&path));
+    assert_eq!(len, if filled { 5000 } else { 5 });
+    std::fs::remove_dir_all(&path).unwrap();
+}
+
 fn options(level: Level) -> JournalOptions {
     JournalOptions { level, mark: MARK, ..JournalOptions::default() }
 }
@@ -88,6 +103,25 @@ fn short_batches_that_are_synced_go_into_room_that_is_filled() {
     assert_eq!(filled(Level::Synced, 100), 1);
     assert_eq!(filled(Level::Synced, 100_000), 0, "it would be written twice for little");
     assert_eq!(filled(Level::Written, 100), 0, "nothing is synced");
+}
+
+#[test]
+fn room_is_filled_a_portion_at_a_time_and_no_further_than_a_segment() {
+    let disk = SimDisk::new();
+    let long = JournalOptions { segment_bytes: 4 << 20, ..options(Level::Synced) };
+    let (mut journal, _) = Journal::open(Arc::new(disk.clone()), long).unwrap();
+    write(&mut journal, &[declared("q")]);
+    for id in 1..600 {
+        write(&mut journal, &[enqueued(id, &[1; 10_000])]);
+    }
+    let log = disk.log();
+    let fills = log.iter().filter(|op| op.kind == OpKind::Fill);
+    let fills: Vec<_> = fills.map(|op| (op.file.clone(), op.bytes)).collect();
+    assert!((5..40).contains(&fills.len()), "{fills:?}");
+    assert!(fills.iter().all(|(_, len)| *len <= 4 << 20), "{fills:?}");
+    let portion =
+        |two: &[(_, u64)]| two[0].0 != two[1].0 || two[1].1 - two[0].1 <= (1 << 20) + 20_000;
+    assert!(fills.windows(2).all(portion), "{fills:?}");
 }
 
 #[test]
@@ -165,8 +199,7 @@ fn zeros_before_the_next_segment_hide_nothing() {
     let mut dropped = Vec::new();
     let (longer, _) = with(&|_, bytes| bytes.extend([0; 700]));
     read_pieces(&longer, "/", 0, &mut |piece| {
-        dropped
-            .extend(matches!(piece, leveret_broker::journal::Piece::Dropped(_)).then_some(piece));
+        dropped.extend(matches!(piece, Piece::Dropped(_)).then_some(piece));
         std::ops::ControlFlow::Continue(())
     })
     .unwrap();

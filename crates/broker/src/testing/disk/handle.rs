@@ -127,7 +127,8 @@ struct SimFile {
     disk: SimDisk,
     name: String,
     inode: usize,
-    /// Whether this handle has filled in the zeros that are behind the bytes, and does not show them.
+    /// Whether this handle has filled in the zeros that are behind the bytes, or goes on before them, and so does not
+    /// show them.
     filled: bool,
 }
 
@@ -152,6 +153,16 @@ impl SimFile {
         let zeros = self.end(inode).saturating_sub(at).min(buffer.len() - count);
         buffer[count..count + zeros].fill(0);
         count + zeros
+    }
+
+    /// A length that there is room for.
+    fn fitting(&self, state: &State, len: u64) -> io::Result<usize> {
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        if len <= state.len_max(self.inode) {
+            return Ok(len);
+        }
+        self.disk.hit(FaultClass::DiskFull);
+        Err(simulated(io::ErrorKind::StorageFull))
     }
 
     /// To a handle that has not filled them in, zeros are bytes like others.
@@ -209,11 +220,7 @@ impl LogFile for SimFile {
 
     fn reserve(&mut self, len: u64) -> io::Result<()> {
         self.operate(OpKind::Reserve, len, |state, _| {
-            let len = usize::try_from(len).unwrap_or(usize::MAX);
-            if len > state.len_max(self.inode) {
-                self.disk.hit(FaultClass::DiskFull);
-                return Err(simulated(io::ErrorKind::StorageFull));
-            }
+            let len = self.fitting(state, len)?;
             let inode = &mut state.inodes[self.inode];
             inode.reserved = inode.reserved.max(len);
             Ok(())
@@ -223,11 +230,7 @@ impl LogFile for SimFile {
     fn fill(&mut self, len: u64) -> io::Result<()> {
         self.operate(OpKind::Fill, len, |state, _| {
             self.own_zeros(state);
-            let len = usize::try_from(len).unwrap_or(usize::MAX);
-            if len > state.len_max(self.inode) {
-                self.disk.hit(FaultClass::DiskFull);
-                return Err(simulated(io::ErrorKind::StorageFull));
-            }
+            let len = self.fitting(state, len)?;
             let inode = &mut state.inodes[self.inode];
             inode.filled = inode.filled.max(len);
             Ok(())
