@@ -1,9 +1,10 @@
 //! Giving back the room of segments that nothing needs any more, from the oldest end only.
 //!
-//! Where nothing is alive in the oldest segments, they go. Where something is, the log may take half as much again as
-//! what is needed of it, and half a segment. Beyond that the oldest segment goes, and what is alive in it moves forward. One turn through the whole log leaves
-//! nothing that is not needed, so the work is bounded by what is given back. A turn is taken in steps,
-//! a few bytes moved for each byte written, unless there is so much to give back that it must be now.
+//! Where nothing is alive in the oldest segments, they go. Where something is, the log may take half as much
+//! again as what is needed of it, and half a segment. Beyond that the oldest segment goes, and what is alive in it
+//! moves forward. One turn through the whole log leaves nothing that is not needed, so the work is bounded by what is
+//! given back. A turn is taken in steps, a few bytes moved for each byte written, unless there is so much to give
+//! back that it must be now.
 
 use super::error::JournalError;
 use super::frame::{FRAME_HEAD, FrameHead, KIND_RECORD};
