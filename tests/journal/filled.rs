@@ -213,3 +213,24 @@ fn zeros_before_the_next_segment_hide_nothing() {
     });
     assert!(refused.unwrap_err().to_string().contains(".log"));
 }
+
+#[test]
+fn a_torn_end_in_room_is_named_without_the_room() {
+    let disk = SimDisk::new();
+    let (mut journal, _) = Journal::open(Arc::new(disk.clone()), options(Level::Synced)).unwrap();
+    write(&mut journal, &[declared("q")]);
+    let whole = journal.disk_bytes();
+    write(&mut journal, &[enqueued(1, b"torn")]);
+    let written = journal.disk_bytes();
+    let image = disk.kill_image();
+    image.overwrite(FIRST, written as usize - 70, &[0; 10]).unwrap();
+    let mut parts = Vec::new();
+    read_pieces(&image, "/", 0, &mut |piece| {
+        if let Piece::Dropped(dropped) = piece {
+            parts.push((dropped.offset, dropped.len));
+        }
+        std::ops::ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert_eq!(parts, [(whole, written - whole)]);
+}

@@ -153,6 +153,24 @@ fn what_holds_nothing_alive_goes_at_once_though_there_would_be_room() {
     kept.reopen();
 }
 
+#[test]
+fn nothing_goes_behind_a_stop_though_nothing_is_alive() {
+    let mut kept = Kept::new();
+    kept.batch(&[declared("q")]);
+    let messages = 4 * SEGMENT / 140;
+    let all: Vec<Record> = (1..=messages).map(|id| enqueued(id, &[7; 100])).collect();
+    all.chunks(10).for_each(|batch| kept.batch(batch));
+    // So long that the next batch would begin a segment, with what must not stand behind a stop.
+    let long = enqueued(messages + 1, &vec![7; SEGMENT as usize]);
+    let removed = (1..=messages).map(MessageId).collect();
+    let removed = Record::RemovedMany { queue: "q".into(), messages: removed };
+    for record in [long, removed, Record::Stopped] {
+        kept.journal.append(&record).unwrap();
+    }
+    kept.journal.flush().unwrap();
+    assert_eq!(kept.shelf.records().unwrap().last(), Some(&Record::Stopped));
+}
+
 /// They hold nothing but their own heads and a message each, so moving forward gives nothing back.
 #[test]
 fn segments_shorter_than_their_heads_come_to_an_end() {

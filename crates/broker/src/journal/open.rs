@@ -143,8 +143,8 @@ impl Journal {
             segment: end.segment,
             file,
             len: end.offset,
-            // What else a process before this one has set aside is not known.
-            reserved: filled,
+            // What a process before this one has set aside is not known.
+            reserved: 0,
             filled,
             planned: 0,
             oldest: scan.oldest,
